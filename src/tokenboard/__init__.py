@@ -1,0 +1,1 @@
+"""tokenboard: which apps use which models, and how much."""
