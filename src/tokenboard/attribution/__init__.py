@@ -1,0 +1,44 @@
+"""Which app a request belongs to, from its headers alone.
+
+    header pairs -> referer (values in order) -> url (canonical) -> identity
+                 -> title   (clean name)           \\
+                 -> categories (two of fifteen)     +-> Attribution: an app or a reason
+                 -> rules (when the headers give nothing)
+
+Pure: bytes in, one frozen `Attribution` out; no clock, no I/O, no log. A request is never refused because of its
+attribution headers, so `attribute` never raises: what cannot be attributed carries a `Reason`.
+"""
+
+from tokenboard.attribution.attribution import Attribution, attribute
+from tokenboard.attribution.categories import (
+    CATEGORIES,
+    GROUPS,
+    MAX_APP_CATEGORIES,
+    IgnoredCategory,
+    IgnoredReason,
+    merge_categories,
+)
+from tokenboard.attribution.identity import AppIdentity
+from tokenboard.attribution.notices import AttributionWarning, WarningCode
+from tokenboard.attribution.reason import Reason, RefererError
+from tokenboard.attribution.rules import AttributionOptions, AttributionRule
+from tokenboard.attribution.url import canonical_url
+
+__all__ = [
+    "CATEGORIES",
+    "GROUPS",
+    "MAX_APP_CATEGORIES",
+    "AppIdentity",
+    "Attribution",
+    "AttributionOptions",
+    "AttributionRule",
+    "AttributionWarning",
+    "IgnoredCategory",
+    "IgnoredReason",
+    "Reason",
+    "RefererError",
+    "WarningCode",
+    "attribute",
+    "canonical_url",
+    "merge_categories",
+]
