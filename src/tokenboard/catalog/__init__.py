@@ -1,0 +1,70 @@
+r"""Which apps there are, what they are called, who may use the gateway, and who changed what.
+
+    drain ─▶ sight ──────────▶ standing (arithmetic) ─┐
+    operator ─▶ actions ─▶ audit                      ├─▶ engine: one database, SQLite or PostgreSQL
+             └▶ keys ────▶ audit                      ┘
+    rankings, api ◀─ changes since a revision ◀─ apps
+
+The only part that speaks SQLAlchemy and Alembic. Readers poll ``Catalog.revision`` and keep a read model of their own.
+"""
+
+from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility
+from tokenboard.catalog.audit import AuditEntry, Field
+from tokenboard.catalog.catalog import Catalog
+from tokenboard.catalog.errors import (
+    AmbiguousApp,
+    CatalogError,
+    CatalogFault,
+    CatalogUnavailable,
+    InvalidCatalogUrl,
+    InvalidValue,
+    KeyRevoked,
+    LimitReached,
+    MergeRefused,
+    SchemaOutdated,
+    SchemaUnknown,
+    UndoRefused,
+    UnknownApp,
+    UnknownEntry,
+    UnknownKey,
+)
+from tokenboard.catalog.keys import Account, Key, NewKey, Scope, digest_of
+from tokenboard.catalog.migrate import SchemaState
+from tokenboard.catalog.sightings import SIGHTINGS_LIMIT
+from tokenboard.catalog.standing import Sighted, Sighting, TitlePolicy
+
+__all__ = [
+    "SIGHTINGS_LIMIT",
+    "Account",
+    "AmbiguousApp",
+    "App",
+    "AppPage",
+    "AuditEntry",
+    "Catalog",
+    "CatalogChanges",
+    "CatalogError",
+    "CatalogFault",
+    "CatalogUnavailable",
+    "Field",
+    "InvalidCatalogUrl",
+    "InvalidValue",
+    "Key",
+    "KeyRevoked",
+    "LimitReached",
+    "MergeRefused",
+    "NewKey",
+    "SchemaOutdated",
+    "SchemaState",
+    "SchemaUnknown",
+    "Scope",
+    "Sighted",
+    "Sighting",
+    "TitlePolicy",
+    "TitleVariant",
+    "UndoRefused",
+    "UnknownApp",
+    "UnknownEntry",
+    "UnknownKey",
+    "Visibility",
+    "digest_of",
+]

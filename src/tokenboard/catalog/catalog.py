@@ -1,0 +1,293 @@
+"""The catalog: the one object through which the rest of the program reaches apps, keys and the audit log."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, Self
+
+import sqlalchemy as sa
+
+from tokenboard.attribution import AppIdentity
+from tokenboard.catalog import actions, apps, audit, keys, migrate
+from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility
+from tokenboard.catalog.audit import Act, AuditEntry
+from tokenboard.catalog.engine import BUSY_TIMEOUT_MS, Database
+from tokenboard.catalog.keys import Account, Key, NewKey, Scope
+from tokenboard.catalog.label import clean_label
+from tokenboard.catalog.migrate import SchemaState
+from tokenboard.catalog.sightings import Sightings
+from tokenboard.catalog.standing import Sighted, Sighting, TitlePolicy
+
+
+def wall_clock_ms() -> int:
+    """Return the time, UTC epoch ms."""
+    return time.time_ns() // 1_000_000
+
+
+class Catalog:
+    """Apps, aliases, names, categories, visibility, accounts, keys and the audit log, in one database.
+
+    Safe to use from several threads and several processes at once; every call is one transaction and blocks, so an
+    event loop calls it from a thread (``revision`` and ``keys_revision`` are quick enough to be called anywhere).
+
+    Every call may raise ``CatalogUnavailable`` (try again later), ``SchemaOutdated`` (migrate first) and
+    ``CatalogFault`` (a damaged database); the docstrings name what else is raised, all of it ``CatalogError``.
+    """
+
+    def __init__(self, database: Database, sightings: Sightings, clock: Callable[[], int]) -> None:
+        self._database = database
+        self._sightings = sightings
+        self._clock = clock
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        new_app_limit: int = 100,
+        title_policy: Literal["latest", "first"] = "latest",
+        clock: Callable[[], int] = wall_clock_ms,
+        busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+    ) -> Self:
+        """Return the catalog at ``sqlite:///FILE`` or ``postgresql+psycopg://…``. Connects when first used.
+
+        ``new_app_limit`` is how many apps a key may make in a UTC day, 0 for any number; ``clock`` gives UTC epoch ms.
+
+        Raises:
+            InvalidCatalogUrl: the URL names no database this program can use.
+
+        """
+        if new_app_limit < 0:
+            raise ValueError("new_app_limit is negative")
+        database = Database(url, busy_timeout_ms=busy_timeout_ms)
+        sightings = Sightings(database, new_app_limit=new_app_limit, policy=TitlePolicy(title_policy))
+        return cls(database, sightings, clock)
+
+    def close(self) -> None:
+        """Close the connections. The catalog is not used any more afterwards."""
+        self._database.close()
+
+    def ping(self) -> None:
+        """Return when the database answers; raise CatalogUnavailable when it does not."""
+        with self._database.reading() as connection:
+            connection.execute(sa.select(1))
+
+    def migrate(self) -> list[str]:
+        """Bring the database to this program's schema; return the migrations applied, oldest first.
+
+        Raises:
+            SchemaUnknown: a newer program migrated it; nothing was changed.
+
+        """
+        return migrate.migrate(self._database)
+
+    def schema(self) -> SchemaState:
+        """Return which migration the database is at and which this program needs."""
+        return migrate.schema(self._database)
+
+    def sight(self, sightings: Sequence[Sighting]) -> list[Sighted]:
+        """Take in up to 10,000 sightings, in one transaction; return one answer each, in order.
+
+        An identity not seen before becomes an app, unless its key has made ``new_app_limit`` apps on the UTC day of
+        ``received_ms``: then the answer is id 0 and ``Reason.NEW_APP_LIMIT``, and the sighting changes nothing. The
+        apps of a batch are made before any of it is answered, so an identity that one key may not make, but another
+        key of the same batch may, is answered with its id throughout.
+
+        ``first_seen_ms`` becomes the earliest ``ts_ms``. The app is named by its latest title by ``ts_ms`` (of equal
+        times by the later in order), or with the policy ``first`` by the first that came, unless an operator pinned a
+        name. The 50 most recently seen titles are kept, and always the one that names the app. Categories are merged
+        in order, up to ten; while an operator's are pinned, the merged ones are kept beside them and shown again
+        after ``uncategorize``.
+
+        Repeating a batch answers the same and changes nothing, as long as nobody else changed apps in between. When it
+        raises, nothing of the batch is stored.
+
+        Raises:
+            ValueError: more than 10,000 sightings.
+
+        """
+        return self._sightings.sight(sightings)
+
+    def revision(self) -> int:
+        """Return the number of the last transaction that changed anything visible of any app; about 10 µs on SQLite."""
+        return self._database.revision("apps")
+
+    def changes(self, since: int) -> CatalogChanges:
+        """Return the apps changed after a revision, all of them for 0, and the revision up to which they are complete.
+
+        When ``since`` lies in the future, as after restoring a backup, all are returned.
+        """
+        with self._database.reading() as connection:
+            return apps.changes(connection, since)
+
+    def find(self, ref: str | int) -> App:
+        """Return the app of an id (an integer, or digits) or of any URL of it, by the attribution rules.
+
+        Raises:
+            UnknownApp: there is none; the message and ``tried`` say which canonical URL was looked up.
+            AmbiguousApp: a loopback URL that several titles share; the message and ``ids`` name them.
+
+        """
+        with self._database.reading() as connection:
+            return apps.find(connection, ref)
+
+    def identified(self, identity: AppIdentity) -> App | None:
+        """Return the app of an identity, None when no usage has made it yet."""
+        with self._database.reading() as connection:
+            return apps.identified(connection, identity)
+
+    def root_of(self, app_id: int) -> int:
+        """Return the id of the app that this one's usage counts for: itself, unless it is an alias."""
+        with self._database.reading() as connection:
+            return apps.root_of(connection, app_id)
+
+    def app(self, app_id: int) -> App:
+        """Return the app of an id; raises UnknownApp."""
+        with self._database.reading() as connection:
+            return apps.app(connection, app_id)
+
+    def apps(
+        self, search: str = "", *, visibilities: Iterable[Visibility] | None = None, limit: int = 50, offset: int = 0
+    ) -> AppPage:
+        """Return a page of the apps, aliases included, by ascending id.
+
+        ``search`` is looked for in names and identities, whatever the case; ``visibilities`` None means any;
+        ``limit`` is 1–1,000. Raises InvalidValue.
+        """
+        with self._database.reading() as connection:
+            return apps.listing(connection, search, visibilities, limit, offset)
+
+    def titles(self, app_id: int) -> tuple[TitleVariant, ...]:
+        """Return the titles under which an app was seen, the most recent first, at most 50; raises UnknownApp."""
+        with self._database.reading() as connection:
+            return apps.titles(connection, app_id)
+
+    def aliases(self, app_id: int) -> tuple[App, ...]:
+        """Return every app that leads to this one, directly or over others, by ascending id; raises UnknownApp."""
+        with self._database.reading() as connection:
+            return apps.aliases(connection, app_id)
+
+    def merge(self, alias_id: int, canonical_id: int, actor: str) -> AuditEntry:
+        """Make one app an alias of another, or point an alias elsewhere. The pointer is stored as given.
+
+        Raises:
+            UnknownApp: one of them does not exist.
+            MergeRefused: they are the same, or the canonical one leads to the alias.
+
+        """
+        with self._database.writing() as connection:
+            return actions.merge(connection, self._act(actor), alias_id, canonical_id)
+
+    def unmerge(self, alias_id: int, actor: str) -> AuditEntry:
+        """Make an alias an app of its own again; raises UnknownApp, and MergeRefused when it is no alias."""
+        with self._database.writing() as connection:
+            return actions.unmerge(connection, self._act(actor), alias_id)
+
+    def rename(self, app_id: int, name: str, actor: str) -> AuditEntry:
+        """Set an app's name and pin it: headers no longer change it.
+
+        Raises:
+            UnknownApp: no such app.
+            InvalidValue: the cleaned name has not 1 to 100 characters.
+
+        """
+        with self._database.writing() as connection:
+            return actions.rename(connection, self._act(actor), app_id, name)
+
+    def unpin(self, app_id: int, actor: str) -> AuditEntry:
+        """Let headers name the app again, which takes the name they have come to meanwhile; raises UnknownApp."""
+        with self._database.writing() as connection:
+            return actions.unpin(connection, self._act(actor), app_id)
+
+    def hide(self, app_id: int, actor: str) -> AuditEntry:
+        """Leave the app out of rankings; raises UnknownApp."""
+        with self._database.writing() as connection:
+            return actions.set_visibility(connection, self._act(actor), app_id, Visibility.HIDDEN)
+
+    def set_private(self, app_id: int, actor: str) -> AuditEntry:
+        """Leave the app out of rankings by its owner's wish; raises UnknownApp."""
+        with self._database.writing() as connection:
+            return actions.set_visibility(connection, self._act(actor), app_id, Visibility.PRIVATE)
+
+    def publish(self, app_id: int, actor: str) -> AuditEntry:
+        """Show the app in rankings; raises UnknownApp."""
+        with self._database.writing() as connection:
+            return actions.set_visibility(connection, self._act(actor), app_id, Visibility.PUBLIC)
+
+    def categorize(self, app_id: int, categories: Iterable[str], actor: str) -> AuditEntry:
+        """Set an app's categories, none being allowed, and pin them: headers no longer change them.
+
+        Raises:
+            UnknownApp: no such app.
+            InvalidValue: not one of the fifteen, or more than ten.
+
+        """
+        with self._database.writing() as connection:
+            return actions.categorize(connection, self._act(actor), app_id, categories)
+
+    def uncategorize(self, app_id: int, actor: str) -> AuditEntry:
+        """Let headers give the categories again, which takes the set they have come to meanwhile; raises UnknownApp."""
+        with self._database.writing() as connection:
+            return actions.uncategorize(connection, self._act(actor), app_id)
+
+    def undo(self, audit_id: int, actor: str) -> AuditEntry:
+        """Put a field of an app back to what it was before an entry of the log; an undo can itself be undone.
+
+        Raises:
+            UnknownEntry: no such entry. UndoRefused: it changed nothing, is undone already, concerns a key, was
+            followed by another change of the same
+                field that is still in force (undo that first), or going back would close a ring of aliases.
+
+        """
+        with self._database.writing() as connection:
+            return actions.undo(connection, self._act(actor), audit_id)
+
+    def log(self, limit: int = 50, offset: int = 0) -> tuple[AuditEntry, ...]:
+        """Return a page of the audit log, the newest first; ``limit`` is 1–1,000. Raises InvalidValue."""
+        with self._database.reading() as connection:
+            return audit.log(connection, limit, offset)
+
+    def create_key(
+        self, label: str, scopes: Iterable[Scope | str], account: str = "default", *, actor: str = "operator"
+    ) -> NewKey:
+        """Make an API key, and its account when no key had that before. The secret is in the answer and nowhere else.
+
+        Raises:
+            InvalidValue: no scope or an unknown one; a label, account or actor without 1 to 100 printable characters.
+            LimitReached: 10,000 keys are in force, or there are 10,000 accounts.
+
+        """
+        with self._database.writing() as connection:
+            return keys.create(connection, self._act(actor), label, scopes, account)
+
+    def revoke_key(self, key_id: int, *, actor: str = "operator") -> Key:
+        """Revoke a key, for good; one revoked before stays as it is. Raises UnknownKey."""
+        with self._database.writing() as connection:
+            return keys.revoke(connection, self._act(actor), key_id)
+
+    def rotate_key(self, key_id: int, *, actor: str = "operator") -> NewKey:
+        """Make a key of the same label, scopes and account, with an id of its own, and revoke the old one at once.
+
+        Raises:
+            UnknownKey: no such key.
+            KeyRevoked: it is revoked already.
+
+        """
+        with self._database.writing() as connection:
+            return keys.rotate(connection, self._act(actor), key_id)
+
+    def keys(self) -> tuple[Key, ...]:
+        """Return all keys, revoked ones included, by ascending id."""
+        with self._database.reading() as connection:
+            return keys.listing(connection)
+
+    def accounts(self) -> tuple[Account, ...]:
+        """Return all accounts, by ascending id."""
+        with self._database.reading() as connection:
+            return keys.accounts(connection)
+
+    def keys_revision(self) -> int:
+        """Return the number of the last transaction that changed any key; as quick as ``revision``."""
+        return self._database.revision("keys")
+
+    def _act(self, actor: str) -> Act:
+        return Act(clean_label(actor, "the actor"), self._clock())

@@ -1,0 +1,248 @@
+"""What the drain tells the catalog: which apps were seen, under which title, in which categories.
+
+    batch ─▶ known apps (memory, else database) ─▶ new apps (within the limit) ─▶ each event ─▶ what changed, stored
+
+The apps last seen are kept in memory. The counter ``writes`` tells whether anybody else changed apps since; then all
+of it is forgotten and read anew.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from tokenboard.attribution import AppIdentity, Reason
+from tokenboard.catalog import revisions
+from tokenboard.catalog.app import Visibility, search_text, split_list
+from tokenboard.catalog.engine import Database
+from tokenboard.catalog.schema import APP_TITLES, APPS
+from tokenboard.catalog.standing import Sighted, Sighting, Standing, TitlePolicy, Variant
+
+SIGHTINGS_LIMIT = 10_000
+"""Most sightings of one call."""
+
+MEMORY_LIMIT = 100_000
+"""Most apps and title variants, together, that are kept in memory between calls: about 65 MB."""
+
+DAY_MS = 86_400_000
+
+_REFUSED = Sighted(0, Reason.NEW_APP_LIMIT)
+_CHUNK = 500
+
+
+class Sightings:
+    """The sightings' side of one catalog; calls from several threads take turns."""
+
+    def __init__(
+        self, database: Database, *, new_app_limit: int, policy: TitlePolicy, memory_limit: int = MEMORY_LIMIT
+    ) -> None:
+        self._database = database
+        self._new_app_limit = new_app_limit
+        self._policy = policy
+        self._memory_limit = memory_limit
+        self._known: dict[str, Standing] = {}
+        self._weight = 0
+        self._writes = -1
+        self._turn = threading.Lock()
+
+    def sight(self, sightings: Sequence[Sighting]) -> list[Sighted]:
+        """Take in a batch, in one transaction, and return one answer each, in order; see ``Catalog.sight``."""
+        if len(sightings) > SIGHTINGS_LIMIT:
+            raise ValueError(f"{len(sightings)} sightings in one call; at most {SIGHTINGS_LIMIT} are allowed")
+        if not sightings:
+            return []
+        with self._turn:
+            try:
+                with self._database.writing() as connection:
+                    answers, seen, writes = self._take_in(connection, sightings)
+            except BaseException:
+                # What is in memory may be ahead of the database now.
+                self._forget()
+                raise
+            self._writes = writes
+            self._keep(seen)
+            return answers
+
+    def _take_in(
+        self, connection: sa.Connection, sightings: Sequence[Sighting]
+    ) -> tuple[list[Sighted], dict[str, Standing], int]:
+        writes = revisions.read(connection, "writes")
+        if writes != self._writes:
+            self._forget()
+        known = self._known
+        keys = [sighting.identity.key for sighting in sightings]
+        distinct = dict.fromkeys(keys)
+        unknown = [key for key in distinct if key not in known]
+        if unknown:
+            known.update(_load(connection, unknown))
+            self._make_apps(connection, {key for key in unknown if key not in known}, keys, sightings)
+        answers = []
+        for key, sighting in zip(keys, sightings, strict=True):
+            standing = known.get(key)
+            if standing is None:
+                answers.append(_REFUSED)
+                continue
+            standing.see(sighting.title, sighting.categories, sighting.ts_ms, self._policy)
+            answers.append(standing.sighted)
+        seen = {key: known[key] for key in distinct if key in known}
+        return answers, seen, _store(connection, list(seen.values()), writes)
+
+    def _make_apps(
+        self, connection: sa.Connection, missing: set[str], keys: list[str], sightings: Sequence[Sighting]
+    ) -> None:
+        """Make the missing apps that the limit admits, in order of their first admitted sighting.
+
+        All of a batch's apps are decided upon before any sighting is answered, so that a repeated batch is answered
+        alike.
+        """
+        if not missing:
+            return
+        made: dict[tuple[int, int], int] = {}
+        next_id = revisions.next_id(connection, APPS)
+        for key, sighting in zip(keys, sightings, strict=True):
+            if key not in missing:
+                continue
+            maker = (sighting.key_id, sighting.received_ms // DAY_MS)
+            if self._new_app_limit:
+                if maker not in made:
+                    made[maker] = _made_by(connection, *maker)
+                if made[maker] >= self._new_app_limit:
+                    continue
+                made[maker] += 1
+            self._known[key] = Standing(next_id, sighting.identity, sighting.ts_ms, made_by=maker)
+            missing.remove(key)
+            next_id += 1
+
+    def _keep(self, seen: dict[str, Standing]) -> None:
+        """Put what was seen last in line to be forgotten; when it is too much, forget what was seen longest ago."""
+        known = self._known
+        for key, standing in seen.items():
+            weight = 1 + len(standing.variants)
+            self._weight += weight - standing.weighed
+            standing.weighed = weight
+            del known[key]
+            known[key] = standing
+        while self._weight > self._memory_limit:
+            oldest = known.pop(next(iter(known)))
+            self._weight -= oldest.weighed
+
+    def _forget(self) -> None:
+        self._known.clear()
+        self._weight = 0
+        self._writes = -1
+
+
+def _made_by(connection: sa.Connection, key_id: int, day: int) -> int:
+    """Return how many apps a key has made on a UTC day."""
+    made = sa.select(sa.func.count()).select_from(APPS)
+    return int(connection.execute(made.where(APPS.c.created_day == day, APPS.c.created_key_id == key_id)).scalar_one())
+
+
+def _load(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Standing]:
+    """Return those of the apps that the database has."""
+    found: dict[str, Standing] = {}
+    for chunk in _chunks(keys):
+        rows = connection.execute(sa.select(APPS).where(APPS.c.identity.in_(chunk))).all()
+        by_id = {row.id: _standing(row) for row in rows}
+        titles = sa.select(APP_TITLES).where(APP_TITLES.c.app_id.in_(list(by_id)))
+        for app_id, title, first_seen_ms, last_seen_ms in connection.execute(titles) if by_id else ():
+            by_id[app_id].variants[title] = Variant(first_seen_ms, last_seen_ms, stored=True)
+        for standing in by_id.values():
+            if standing.header_title in standing.variants:
+                standing.header_at = standing.variants[standing.header_title].last_seen_ms
+            found[standing.identity.key] = standing
+    return found
+
+
+def _standing(row: sa.Row[Any]) -> Standing:
+    return Standing(
+        app_id=row.id,
+        identity=AppIdentity.from_key(row.identity),
+        first_seen_ms=row.first_seen_ms,
+        header_title=row.header_title,
+        header_categories=split_list(row.header_categories),
+        pinned_name=row.pinned_name,
+        pinned_categories=None if row.pinned_categories is None else split_list(row.pinned_categories),
+    )
+
+
+def _store(connection: sa.Connection, seen: Iterable[Standing], writes: int) -> int:
+    """Store what the sightings changed and return the counter ``writes`` as it is then."""
+    changed = [standing for standing in seen if standing.changed]
+    if not changed:
+        return writes
+    new = [standing for standing in changed if standing.made_by is not None]
+    old = [standing for standing in changed if standing.made_by is None and standing.row != standing.stored]
+    shown = [standing for standing in old if standing.visible != standing.published]
+    revision = revisions.bump(connection, "apps") if new or shown else 0
+    moved = [(standing, title, standing.variants[title]) for standing in changed for title in standing.moved]
+    for statement, rows in (
+        (_INSERT_APP, [_new_row(standing, revision) for standing in new]),
+        (_UPDATE_APP, [_row(standing) for standing in old]),
+        (_STAMP_APP, [{"of": standing.app_id, "stamp": revision} for standing in shown]),
+        (_DELETE_TITLE, [{"of": standing.app_id, "named": title} for standing in changed for title in standing.gone]),
+        (_INSERT_TITLE, [_title(*one) for one in moved if not one[2].stored]),
+        (_UPDATE_TITLE, [_title(*one) for one in moved if one[2].stored]),
+    ):
+        if rows:
+            connection.execute(statement, rows)
+    for standing in changed:
+        standing.settle()
+    return revisions.bump(connection, "writes")
+
+
+def _row(standing: Standing) -> dict[str, Any]:
+    """Return what sightings can change of a stored row."""
+    name = standing.name
+    return {
+        "of": standing.app_id,
+        "name": name,
+        "header_title": standing.header_title,
+        "header_categories": ",".join(standing.header_categories),
+        "first_seen_ms": standing.first_seen_ms,
+        "search": search_text(standing.identity.key, name),
+    }
+
+
+def _new_row(standing: Standing, revision: int) -> dict[str, Any]:
+    """Return the whole row of a new app."""
+    created_key_id, created_day = standing.made_by or (0, 0)
+    return {
+        "id": standing.app_id,
+        "identity": standing.identity.key,
+        "url": standing.identity.url,
+        "name": standing.name,
+        "header_title": standing.header_title,
+        "header_categories": ",".join(standing.header_categories),
+        "first_seen_ms": standing.first_seen_ms,
+        "search": search_text(standing.identity.key, standing.name),
+        "visibility": str(Visibility.PUBLIC),
+        "created_key_id": created_key_id,
+        "created_day": created_day,
+        "revision": revision,
+    }
+
+
+def _title(standing: Standing, title: str, variant: Variant) -> dict[str, Any]:
+    return {"of": standing.app_id, "named": title, "first": variant.first_seen_ms, "last": variant.last_seen_ms}
+
+
+_OF_APP: sa.BindParameter[int] = sa.bindparam("of")
+_OF_TITLE = (APP_TITLES.c.app_id == _OF_APP, APP_TITLES.c.title == sa.bindparam("named"))
+_TITLE_TIMES: dict[str, sa.BindParameter[int]] = {
+    "first_seen_ms": sa.bindparam("first"),
+    "last_seen_ms": sa.bindparam("last"),
+}
+_INSERT_APP = sa.insert(APPS)
+_UPDATE_APP = sa.update(APPS).where(APPS.c.id == _OF_APP)
+_STAMP_APP = _UPDATE_APP.values(revision=sa.bindparam("stamp"))
+_DELETE_TITLE = sa.delete(APP_TITLES).where(*_OF_TITLE)
+_INSERT_TITLE = sa.insert(APP_TITLES).values(app_id=_OF_APP, title=sa.bindparam("named"), **_TITLE_TIMES)
+_UPDATE_TITLE = sa.update(APP_TITLES).where(*_OF_TITLE).values(_TITLE_TIMES)
+
+
+def _chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Divide the keys so that a statement has few enough parameters for every database."""
+    for start in range(0, len(keys), _CHUNK):
+        yield keys[start : start + _CHUNK]
