@@ -1,0 +1,168 @@
+import asyncio
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.upstream_server import HELLO, LIMITS, OK, PATIENT, Peer, run, until, upstream
+from tokenboard.gateway.upstream import ConnectFailed, ConnectTimeout, Origin, Pool, Response, ResponseBroken, Timeouts
+
+OPENSSL = shutil.which("openssl")
+pytestmark = pytest.mark.skipif(OPENSSL is None, reason="no openssl binary to make a certificate with")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    command = [str(OPENSSL), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return certificate, key
+
+
+def server_side(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+async def get(pool: Pool) -> Response:
+    return await pool.send(b"GET", b"/", [], b"")
+
+
+async def hello_forever(peer: Peer) -> None:
+    while True:
+        await peer.answer()
+
+
+def test_tls_connections_are_checked_named_and_kept(certificate: tuple[Path, Path]) -> None:
+    async def main() -> None:
+        names = []
+        tls = server_side(certificate)
+        tls.sni_callback = lambda _socket, name, _context: names.append(name)
+        async with upstream(hello_forever, tls=tls) as there:
+            trusting = ssl.create_default_context(cafile=str(certificate[0]))
+            origin = Origin("https", "localhost", there.origin.port)
+            pool = Pool(origin, limits=LIMITS, timeouts=PATIENT, ssl_context=trusting)
+            for _ in range(5):
+                response = await get(pool)
+                assert b"hello" == await response.read_chunk()
+                await until(lambda: pool.idle == 1)
+            assert (["localhost"], 1) == (names, there.accepted)
+            await pool.aclose()
+            await until(lambda: there.open == 0)
+
+    run(main)
+
+
+def test_an_unknown_authority_or_another_name_is_a_connect_failure(certificate: tuple[Path, Path]) -> None:
+    async def main() -> None:
+        async with upstream(hello_forever, tls=server_side(certificate)) as there:
+            asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)  # the server's handshakes
+            trusting = ssl.create_default_context(cafile=str(certificate[0]))
+            for host, context in (("localhost", None), ("127.0.0.1", trusting)):
+                origin = Origin("https", host, there.origin.port)
+                pool = Pool(origin, limits=LIMITS, timeouts=PATIENT, ssl_context=context)
+                with pytest.raises(ConnectFailed, match="certificate verify failed"):
+                    await get(pool)
+                assert 0 == pool.slots_taken
+                await pool.aclose()
+
+    run(main)
+
+
+def test_a_server_without_tls_or_without_a_word_is_refused(certificate: tuple[Path, Path]) -> None:
+    async def main() -> None:
+        async def plain(peer: Peer) -> None:
+            await peer.reader.read(1)
+            await peer.say(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            await peer.hear_the_end()
+
+        async def silent(peer: Peer) -> None:
+            await peer.hear_the_end()
+
+        expected: tuple[tuple[object, type[Exception]], ...] = ((plain, ConnectFailed), (silent, ConnectTimeout))
+        for handler, error in expected:
+            async with upstream(handler) as there:  # type: ignore[arg-type]
+                origin = Origin("https", "localhost", there.origin.port)
+                timeouts = Timeouts(connect_s=0.05 if handler is silent else 5.0, first_byte_s=5.0, idle_s=5.0)
+                pool = Pool(origin, limits=LIMITS, timeouts=timeouts)
+                with pytest.raises(error):
+                    await get(pool)
+                assert 0 == pool.slots_taken
+                await until(lambda there=there: there.open == 0)  # type: ignore[misc]
+
+    run(main)
+
+
+def test_an_answer_that_ends_with_the_tls_connection_is_complete(certificate: tuple[Path, Path]) -> None:
+    async def main() -> None:
+        async def handler(peer: Peer) -> None:
+            await peer.answer(OK + b"\r\nhello")
+
+        async with upstream(handler, tls=server_side(certificate)) as there:
+            trusting = ssl.create_default_context(cafile=str(certificate[0]))
+            origin = Origin("https", "localhost", there.origin.port)
+            pool = Pool(origin, limits=LIMITS, timeouts=PATIENT, ssl_context=trusting)
+            response = await get(pool)
+            assert [b"hello", b""] == [await response.read_chunk(), await response.read_chunk()]
+            assert (True, 0) == (response.complete, pool.slots_taken)
+            await pool.aclose()
+
+    run(main)
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: 9\r\n", b""])
+def test_a_tls_stream_that_is_cut_is_broken_also_when_only_the_close_would_end_it(
+    certificate: tuple[Path, Path], framing: bytes
+) -> None:
+    async def main() -> None:
+        async def handler(peer: Peer) -> None:
+            await peer.answer(OK + framing + b"\r\nhello")
+            peer.writer.transport.abort()
+
+        async with upstream(handler, tls=server_side(certificate)) as there:
+            trusting = ssl.create_default_context(cafile=str(certificate[0]))
+            origin = Origin("https", "localhost", there.origin.port)
+            pool = Pool(origin, limits=LIMITS, timeouts=PATIENT, ssl_context=trusting)
+            response = await get(pool)
+            assert b"hello" == await response.read_chunk()
+            with pytest.raises(ResponseBroken):
+                await response.read_chunk()
+            await pool.aclose()
+
+    run(main)
+
+
+def test_an_early_close_below_tls_is_replaced_as_well(certificate: tuple[Path, Path]) -> None:
+    async def main() -> None:
+        async def handler(peer: Peer) -> None:
+            await peer.answer(HELLO)
+            await peer.hear()
+            peer.writer.transport.abort()
+
+        async with upstream(handler, tls=server_side(certificate)) as there:
+            trusting = ssl.create_default_context(cafile=str(certificate[0]))
+            origin = Origin("https", "localhost", there.origin.port)
+            pool = Pool(origin, limits=LIMITS, timeouts=PATIENT, ssl_context=trusting)
+            for _ in range(2):
+                response = await get(pool)
+                assert b"hello" == await response.read_chunk()
+            assert 2 == there.accepted
+            await pool.aclose()
+
+    run(main)
+
+
+def test_a_context_for_a_plain_origin_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="does not use TLS"):
+        Pool(
+            Origin("http", "a", 80),
+            limits=LIMITS,
+            timeouts=PATIENT,
+            ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        )
