@@ -1,0 +1,13 @@
+"""The drain: spool ─▶ catalog (app ids, titles, categories) ─▶ ledger ─▶ rankings told ─▶ ack.
+
+    peek ─▶ decode ─▶ sight (catalog) ─▶ plan ─▶ fix (spool) ─▶ insert (ledger) ─▶ delivered() ─▶ ack (spool)
+
+One thread, one batch at a time. Up to *fix* everything may be done again; from *fix* on the batch is sent unchanged
+until the ledger has taken it, which makes each event count once. A record that cannot be read or placed is set aside in
+the spool with its reason and holds up nothing.
+"""
+
+from tokenboard.drain.drain import Drain, DrainState
+from tokenboard.drain.plan import Plan, PlanError
+
+__all__ = ["Drain", "DrainState", "Plan", "PlanError"]

@@ -1,0 +1,164 @@
+"""The thread that empties the spool."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+
+from tokenboard.catalog import Catalog, CatalogError
+from tokenboard.drain.plan import PlanError, decode_plan, encode_plan, make_plan, repeat_plan
+from tokenboard.ledger import Ledger, LedgerError
+from tokenboard.observability import Counters, logger
+from tokenboard.spool import Spool, SpoolError
+
+MAX_BATCH = 10_000
+"""Events in one batch at most. One insert costs about the same for 1 and for 1,000 rows, so more is better."""
+
+MAX_BATCH_BYTES = 16 * 1024 * 1024
+"""Encoded bytes in one batch at most, unless a single parcel is larger: bounds the drain's memory."""
+
+_log = logger("drain")
+_REASON = 500  # characters of an error's text, which drivers follow with statements and their values
+_NAMED = (SpoolError, CatalogError, LedgerError, PlanError)
+_FIRST_BACKOFF_S = 0.25
+_LAST_BACKOFF_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class DrainState:
+    """Whether delivery works: None, or since when (UTC epoch ms) it fails and with what error."""
+
+    failing_since_ms: int | None
+    error: str | None
+    ready: bool
+
+
+class Drain:
+    """Delivers the spool's events to the ledger, in order, each exactly once.
+
+    ``delivered`` is called after each insert and before its acknowledgement, so that an empty spool means: all of it is
+    in the rankings. It is also called once at the start, after a batch that a crash interrupted was completed.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        catalog: Catalog,
+        ledger: Ledger,
+        *,
+        delivered: Callable[[], object],
+        counters: Counters,
+        clock_ms: Callable[[], int],
+        interval_s: float = 0.25,
+    ) -> None:
+        self._spool = spool
+        self._catalog = catalog
+        self._ledger = ledger
+        self._delivered = delivered
+        self._counters = counters
+        self._clock_ms = clock_ms
+        self._interval_s = interval_s
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="drain", daemon=True)
+        self._lock = Lock()
+        self._failing_since_ms: int | None = None
+        self._error: str | None = None
+        self._ready = False
+
+    def start(self) -> None:
+        """Start the thread: first complete what a crash interrupted, then go on with what arrives."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 30.0) -> bool:
+        """Deliver what is left and end the thread; False when some of it has to stay in the spool."""
+        self._stop.set()
+        self._spool.arrived.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive() and self._spool.state().pending == 0
+
+    def state(self) -> DrainState:
+        """Return whether delivery works, and whether the start is done."""
+        with self._lock:
+            return DrainState(self._failing_since_ms, self._error, self._ready)
+
+    def deliver(self) -> bool:
+        """Deliver one batch; False when there was none.
+
+        Raises:
+            SpoolError, CatalogError, LedgerError, PlanError: try again; nothing is lost and nothing will be doubled.
+
+        """
+        batch = self._spool.fixed()
+        if batch is not None:
+            plan = decode_plan(batch.plan)
+            batch_id, rows = batch.id, repeat_plan(batch.parcels, plan)
+        else:
+            parcels = self._spool.peek(MAX_BATCH, MAX_BATCH_BYTES)
+            if not parcels:
+                return False
+            plan, rows, aside = make_plan(parcels, self._catalog)
+            batch_id = self._spool.fix(parcels[-1].seq, encode_plan(plan), aside)
+            for reason, _ in aside:
+                self._counters.add("set_aside")
+                _log.error("a record was set aside; see `tokenboard spool list`", extra={"reason": reason})
+        self._ledger.insert(batch_id, rows)
+        self._delivered()
+        self._spool.ack(batch_id)
+        self._counters.add("delivered.events", len(plan.app_ids))
+        self._counters.add("delivered.batches")
+        return True
+
+    def _run(self) -> None:
+        backoff = _FIRST_BACKOFF_S
+        while True:
+            try:
+                if not self._ready:
+                    self._begin()
+                # Cleared before looking: what arrives while we look sets it again.
+                self._spool.arrived.clear()
+                while self.deliver():
+                    pass
+                self._recovered()
+                backoff = _FIRST_BACKOFF_S
+            except Exception as error:
+                last_attempt = self._stop.is_set()
+                self._failed(error)
+                if last_attempt:
+                    return
+                # Asked to stop meanwhile, try once more: the cause may have just gone.
+                self._stop.wait(backoff)
+                backoff = min(backoff * 2, _LAST_BACKOFF_S)
+                continue
+            if self._stop.is_set():
+                return
+            self._spool.arrived.wait()
+            # Let a batch gather: an insert costs the same for one row and for a thousand.
+            self._stop.wait(self._interval_s)
+
+    def _begin(self) -> None:
+        # A batch interrupted by a crash may be in some tables and not in others: finish it before anything is read.
+        if self._spool.fixed() is not None:
+            self.deliver()
+        self._delivered()
+        with self._lock:
+            self._ready = True
+
+    def _failed(self, error: Exception) -> None:
+        with self._lock:
+            first = self._failing_since_ms is None
+            self._failing_since_ms = self._failing_since_ms or self._clock_ms()
+            self._error = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:_REASON]}"
+        self._counters.add("delivery_failures")
+        if first:
+            _log.error(
+                "delivery to the ledger fails; events stay in the spool and will be delivered later",
+                extra={"reason": self._error, "hint": getattr(error, "hint", "")},
+                # What these were raised from may quote a statement with its values.
+                exc_info=None if isinstance(error, _NAMED) else error,
+            )
+
+    def _recovered(self) -> None:
+        with self._lock:
+            since, self._failing_since_ms, self._error = self._failing_since_ms, None, None
+        if since is not None:
+            _log.warning("delivery to the ledger works again", extra={"outage_ms": self._clock_ms() - since})

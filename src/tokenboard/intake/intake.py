@@ -1,0 +1,167 @@
+"""The visible list of steps from facts to a spooled event."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from tokenboard.event import MAX_TOKENS, UsageEvent, encode_parcel
+from tokenboard.intake.facts import Facts
+from tokenboard.intake.refusal import Refusal
+from tokenboard.observability import Counters
+from tokenboard.spool import Receipt, Spool, SpoolFull
+from tokenboard.usage import Usage
+
+MAX_AHEAD_MS = 10 * 60_000
+"""How far ahead of our clock an event's time may be (data-api: POST /usage)."""
+
+MAX_MODEL = 200
+"""Longest model name kept, in characters."""
+
+MAX_PROVIDER = 100
+"""Longest provider name kept, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The uses are on disk: how many were taken, how many had been seen before."""
+
+    accepted: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Nothing was taken, for this reason."""
+
+    reason: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One bad use of several: its position, the field at fault, the reason, and how to mend it."""
+
+    index: int
+    id: str | None
+    field: str
+    reason: Refusal
+    message: str
+
+
+class Intake:
+    """Turns facts into events and commits them to the spool.
+
+    ``floor`` is the first UTC day of the dataset; ``clock_ms`` tells UTC epoch milliseconds.
+    """
+
+    def __init__(self, spool: Spool, counters: Counters, *, floor: date, clock_ms: Callable[[], int]) -> None:
+        self._spool = spool
+        self._counters = counters
+        self._floor = floor
+        self._floor_ms = int(datetime(floor.year, floor.month, floor.day, tzinfo=UTC).timestamp() * 1000)
+        self._clock_ms = clock_ms
+
+    def admit(self) -> Dropped | None:
+        """Say whether a new request may be started; its usage must have room in the spool later."""
+        if self._spool.has_room():
+            return None
+        return self._drop(Refusal.SPOOL_FULL)
+
+    async def record(self, facts: Facts) -> Recorded:
+        """Commit one use that the gateway has served; returns once it is on disk.
+
+        Raises:
+            SpoolUnavailable: it could not be written; the answer must not be completed.
+
+        """
+        event = _event(facts, self._clock_ms())
+        await self._spool.append(encode_parcel((event,)))
+        self._counters.add(f"recorded.{facts.source}")
+        return Recorded(accepted=1, duplicates=0)
+
+    def examine(self, facts: Sequence[Facts]) -> list[Refused]:
+        """Return every use that may not be taken, with its reason; an empty list means `record_new` will take them."""
+        latest = self._clock_ms() + MAX_AHEAD_MS
+        return [problem for index, use in enumerate(facts) for problem in self._problems(index, use, latest)]
+
+    def refuse(self, refused: Sequence[Refused]) -> None:
+        """Count what was refused, whether here or by the parser in front of here."""
+        for problem in refused:
+            self._counters.add(f"refused.{problem.reason}")
+
+    def record_new(self, facts: Sequence[Facts]) -> Recorded | Dropped:
+        """Commit those uses whose ids are new, in one transaction; blocks until they are on disk.
+
+        An id belongs to its account: another account's equal id is another use.
+
+        Raises:
+            SpoolUnavailable: nothing was written.
+
+        """
+        now = self._clock_ms()
+        events = [_event(use, now) for use in facts]
+        names = [f"{use.caller.account_id}\n{use.id}".encode() for use in facts]
+        try:
+            receipt: Receipt = self._spool.append_new(
+                lambda positions: encode_parcel([events[position] for position in positions]), names
+            ).result()
+        except SpoolFull:
+            return self._drop(Refusal.SPOOL_FULL)
+        self._counters.add("recorded.usage_api", receipt.accepted)
+        self._counters.add("duplicates", receipt.duplicates)
+        return Recorded(receipt.accepted, receipt.duplicates)
+
+    def _problems(self, index: int, use: Facts, latest: int) -> Iterator[Refused]:
+        if use.ts_ms > latest:
+            message = "ts is more than 10 minutes ahead of the server's clock"
+            yield Refused(index, use.id, "ts", Refusal.TIME_AHEAD, message)
+        elif use.ts_ms < self._floor_ms:
+            message = f"ts is before the dataset's beginning, {self._floor} (UTC)"
+            yield Refused(index, use.id, "ts", Refusal.BEFORE_DATASET, message)
+        usage = use.usage
+        for field, count in (
+            ("prompt_tokens", usage.prompt_tokens),
+            ("completion_tokens", usage.completion_tokens),
+            ("cached_tokens", usage.cached_tokens),
+            ("reasoning_tokens", usage.reasoning_tokens),
+        ):
+            if count is not None and not 0 <= count <= MAX_TOKENS:
+                message = f"{field} must be between 0 and {MAX_TOKENS:,}"
+                yield Refused(index, use.id, field, Refusal.OUT_OF_RANGE, message)
+
+    def _drop(self, reason: Refusal) -> Dropped:
+        self._counters.add(f"dropped.{reason}")
+        return Dropped(reason)
+
+
+_UNCOUNTED = Usage()
+
+
+def _event(facts: Facts, received_ms: int) -> UsageEvent:
+    who = facts.attribution
+    usage = _UNCOUNTED if facts.failed else facts.usage
+    return UsageEvent(
+        id=facts.id,
+        ts_ms=facts.ts_ms,
+        received_ms=received_ms,
+        source=facts.source,
+        account_id=facts.caller.account_id,
+        key_id=facts.caller.key_id,
+        app_key=who.app.key if who.app else None,
+        reason=who.reason.value if who.reason else None,
+        title=who.title,
+        categories=who.categories,
+        model=facts.model[:MAX_MODEL],
+        provider=facts.provider[:MAX_PROVIDER],
+        endpoint=facts.endpoint,
+        streamed=facts.streamed,
+        status=facts.status,
+        failed=facts.failed,
+        usage_source=facts.usage.source.value,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cost=usage.cost,
+        latency_ms=facts.latency_ms,
+        first_token_ms=facts.first_token_ms,
+    )

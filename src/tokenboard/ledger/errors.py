@@ -1,0 +1,19 @@
+"""The ledger's errors, one small tree."""
+
+
+class LedgerError(Exception):
+    """Base of the ledger's errors; ``hint`` tells the operator how to mend it."""
+
+    hint = "See the log of the server for the cause."
+
+
+class LedgerUnavailable(LedgerError):
+    """The engine did not take a statement; what was being written is still in the spool and will be retried."""
+
+    hint = "Check [ledger] dsn, free disk space and the engine's own message; nothing is lost meanwhile."
+
+
+class LedgerOutdated(LedgerError):
+    """The ledger's schema is older than this program, or newer."""
+
+    hint = "Run `tokenboard migrate`; if the schema is newer, upgrade tokenboard."

@@ -1,0 +1,227 @@
+"""The ledger's client: schema, idempotent inserts, the questions asked of it."""
+
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from importlib.resources import files
+from string import Template
+from typing import Any, TypeVar
+
+import clickhouse_connect
+import numpy as np
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from numpy.typing import NDArray
+
+from tokenboard.ledger.columns import Rows
+from tokenboard.ledger.engines import SINGLE_NODE, Engines
+from tokenboard.ledger.errors import LedgerError, LedgerOutdated, LedgerUnavailable
+
+Answer = TypeVar("Answer")
+
+ROLLUPS = {"app_daily": "day", "app_model_daily": "day", "model_daily": "day", "app_hourly": "hour"}
+"""The rollups and the column that says when."""
+
+_INSERT = {
+    "insert_deduplicate": 1,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "async_insert": 0,  # deduplication in views does not hold for asynchronous inserts
+    "max_partitions_per_insert_block": 0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DayRows:
+    """Figures per UTC day and app, one row each, as equally long arrays.
+
+    ``day`` int32, days since 1970-01-01; ``app_id`` int64, 0 for unattributed traffic; ``requests`` int64; ``tokens``
+    (prompt + completion) int64, or objects (Python ints) when a value passes 2**62.
+    """
+
+    day: NDArray[Any]
+    app_id: NDArray[Any]
+    requests: NDArray[Any]
+    tokens: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums of one UTC day of one table; cost in USD."""
+
+    day: str
+    requests: int
+    failed: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    cost: Any
+
+
+class Ledger:
+    """Usage in ClickHouse: embedded (``chdb:///folder``) or a server (``clickhouse://…``).
+
+    The embedded engine allows one process per folder and one folder per process. Every call runs on one thread the
+    ledger owns (the engine releases the GIL meanwhile), so methods block and are safe from any thread.
+
+    Raises:
+        LedgerUnavailable: from any method, when the engine does not answer or refuses a statement.
+
+    """
+
+    def __init__(self, dsn: str, engines: Engines = SINGLE_NODE) -> None:
+        self._engines = engines
+        self._closed = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        try:
+            self._client = self._run(lambda: _connect(dsn))
+        except LedgerError:
+            self._thread.shutdown()
+            raise
+
+    # --- schema ----------------------------------------------------------------------------------------------------
+
+    def migrate(self) -> list[str]:
+        """Apply the schema files not applied yet, in order, and return their names.
+
+        Raises:
+            LedgerOutdated: the ledger has files applied that this program does not know; nothing was changed.
+
+        """
+        return self._run(self._migrate)
+
+    def check(self) -> None:
+        """Make sure the schema is the one this program writes.
+
+        Raises:
+            LedgerOutdated: a file is missing in the ledger, or one is there that this program does not know.
+
+        """
+        applied, known = self._run(self._applied), [name for name, _ in _schema_files()]
+        if applied != known:
+            raise LedgerOutdated(
+                f"the ledger's schema is at {applied[-1] if applied else 'nothing'}, this program's at {known[-1]}"
+            )
+
+    def ping(self) -> None:
+        """Ask the engine for nothing; returns when it has answered."""
+        self._run(lambda: self._client.command("SELECT 1"))
+
+    # --- the drain's side ------------------------------------------------------------------------------------------
+
+    def insert(self, batch_id: str, rows: Rows) -> None:
+        """Write one fixed batch to the raw table and every rollup: once, however often it is called.
+
+        A batch that was interrupted half way is completed by calling again with the same ``batch_id`` and rows, before
+        any other batch of the same spool.
+        """
+        if not rows.days:
+            return
+        settings = _INSERT | {"insert_deduplication_token": batch_id}
+
+        def write() -> None:
+            self._client.insert_arrow("usage", rows.table, settings=settings)
+            days = [[day, 1] for day in rows.days]
+            self._client.insert("day_changes", days, column_names=["day", "changes"], settings=settings)
+
+        self._run(write)
+
+    # --- the readers' side -----------------------------------------------------------------------------------------
+
+    def day_changes(self) -> dict[date, int]:
+        """Return for every UTC day with usage a number that grows whenever the day's figures have changed."""
+        rows = self._run(lambda: self._client.query(_query("day_changes")).result_rows)
+        return {day: int(changes) for day, changes in rows}
+
+    def read_days(self, days: Collection[date] | None = None) -> DayRows:
+        """Return the figures of these UTC days (None: of all), sorted by day and app."""
+        parameters = {"all_days": days is None, "days": sorted(days or ())}
+
+        def read() -> DayRows:
+            table = self._client.query_arrow(_query("read_days"), parameters=parameters)
+            column = {name: table.column(name).to_numpy() for name in table.column_names}
+            tokens = column["tokens_low"]
+            if column["tokens_high"].any():
+                tokens = tokens.astype(object) + column["tokens_high"].astype(object) * 2**62
+            return DayRows(column["day_number"].astype(np.int32), column["app_id"], column["requests"], tokens)
+
+        return self._run(read)
+
+    def totals(self) -> dict[str, list[Totals]]:
+        """Return the sums per UTC day, by table (raw and rollups): they agree unless something is wrong."""
+
+        def read() -> dict[str, list[Totals]]:
+            found = {"usage": self._client.query(_query("totals_usage")).result_rows}
+            for rollup, bucket in ROLLUPS.items():
+                found[rollup] = self._client.query(_query("totals_rollup", rollup=rollup, bucket=bucket)).result_rows
+            return {table: [Totals(*row) for row in rows] for table, rows in found.items()}
+
+        return self._run(read)
+
+    def close(self) -> None:
+        """Let go of the engine; no other method works afterwards."""
+        if not self._closed:
+            self._closed = True
+            try:
+                self._thread.submit(self._client.close).result()
+            finally:
+                self._thread.shutdown()
+
+    # --- within ----------------------------------------------------------------------------------------------------
+
+    def _run(self, call: Callable[[], Answer]) -> Answer:
+        try:
+            answer = self._thread.submit(call)
+        except RuntimeError as error:
+            raise LedgerUnavailable("the ledger is closed") from error
+        try:
+            return answer.result()
+        except (ClickHouseError, OSError) as error:
+            raise LedgerUnavailable(f"the ledger did not answer: {_first_line(error)}") from error
+
+    def _migrate(self) -> list[str]:
+        self._client.command(
+            Template(
+                "CREATE TABLE IF NOT EXISTS schema_files (name String, applied DateTime DEFAULT now()) "
+                "ENGINE = $merge_tree ORDER BY name"
+            ).substitute(self._engines.names())
+        )
+        applied, done = set(self._applied()), []
+        if unknown := sorted(applied - {name for name, _ in _schema_files()}):
+            raise LedgerOutdated(f"a newer program has applied {unknown[-1]} to the ledger")
+        for name, text in _schema_files():
+            if name in applied:
+                continue
+            # Every statement may be repeated, so a file interrupted half way is simply applied again.
+            for statement in Template(text).substitute(self._engines.names()).split(";\n"):
+                self._client.command(statement)
+            self._client.insert("schema_files", [[name]], column_names=["name"])
+            done.append(name)
+        return done
+
+    def _applied(self) -> list[str]:
+        if not self._client.command("EXISTS TABLE schema_files"):
+            return []
+        return [
+            row[0] for row in self._client.query("SELECT DISTINCT name FROM schema_files ORDER BY name").result_rows
+        ]
+
+
+def _connect(dsn: str) -> Client:
+    return clickhouse_connect.get_client(dsn=dsn)
+
+
+def _schema_files() -> list[tuple[str, str]]:
+    folder = files("tokenboard.ledger") / "schema"
+    entries = [entry for entry in folder.iterdir() if entry.name.endswith(".sql")]
+    return sorted((entry.name.removesuffix(".sql"), entry.read_text("utf-8")) for entry in entries)
+
+
+def _query(name: str, **names: str) -> str:
+    text = (files("tokenboard.ledger") / "queries" / f"{name}.sql").read_text("utf-8")
+    return Template(text).substitute(names) if names else text
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0][:500]

@@ -1,0 +1,4 @@
+SELECT day, sum(changes) AS changes
+FROM day_changes
+GROUP BY day
+ORDER BY day

@@ -1,0 +1,15 @@
+"""The spool: a durable local queue between an answered request and the ledger.
+
+    intake ─▶ append (group commit) ─▶ parcels ─▶ peek ─▶ fix ─▶ [ledger insert] ─▶ ack
+                                              └▶ set aside, with a reason
+
+One SQLite file in WAL mode, written by one committer thread that puts everything waiting into one transaction. What
+`append` has acknowledged survives kill -9; with ``fsync`` also a power cut. A batch's id and content are fixed on disk
+before anything is sent on, so that a retry after a crash sends exactly the same. The spool owns the file; it knows
+nothing of what a parcel holds beyond its bytes and its number of events.
+"""
+
+from tokenboard.spool.errors import SpoolError, SpoolFull, SpoolUnavailable
+from tokenboard.spool.spool import Aside, Batch, Parcel, Receipt, Spool, SpoolState
+
+__all__ = ["Aside", "Batch", "Parcel", "Receipt", "Spool", "SpoolError", "SpoolFull", "SpoolState", "SpoolUnavailable"]

@@ -1,0 +1,172 @@
+"""The committer: one thread, one connection, every waiting write in one transaction.
+
+Callers hand over a write and get a future; the future is resolved only after COMMIT returned. While one group is being
+committed the next one gathers, so the group grows with the load and a lone caller waits for one commit only.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Condition, Thread
+from typing import Any, NamedTuple
+
+from tokenboard.spool.errors import SpoolError, SpoolUnavailable
+
+
+class Write(NamedTuple):
+    """One write: ``run`` inside the transaction, and ``after`` with its result once that transaction is committed.
+
+    ``run`` is called again when another write spoiled its transaction. ``durable`` makes the transaction, and with it
+    everything committed before, survive a power cut whatever the spool's setting.
+    """
+
+    run: Callable[[sqlite3.Connection], Any]
+    after: Callable[[Any], None]
+    durable: bool = False
+
+
+Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]"] | Future[Any]
+
+MAX_GROUP = 2_000
+"""Writes in one transaction at most: bounds how long the first of a group waits for the last."""
+
+
+class Committer:
+    """Runs writes on ``connection`` in groups; owns the connection from the first call of `start` on.
+
+    ``fsync`` makes every transaction durable, not only those that ask for it.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, name: str, *, fsync: bool) -> None:
+        self._connection = connection
+        self._fsync = fsync
+        self._waiting: deque[tuple[Write, Waiter]] = deque()
+        self._changed = Condition()
+        self._stopping = False
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def submit(self, write: Write) -> Future[Any]:
+        """Queue ``write`` for the next transaction; the future holds its result, or the error that undid the group."""
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()  # what is queued will be written: it cannot be cancelled any more
+        self._queue(write, future)
+        return future
+
+    def submit_async(self, write: Write) -> "asyncio.Future[Any]":
+        """Do the same for a caller on a running event loop."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._queue(write, (loop, future))
+        return future
+
+    def stop(self) -> None:
+        """Commit what is waiting, end the thread and close the connection."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._connection.close()
+
+    def _queue(self, write: Write, waiter: Waiter) -> None:
+        with self._changed:
+            if self._stopping:
+                raise SpoolError("the spool is closed")
+            self._waiting.append((write, waiter))
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._stopping:
+                    self._changed.wait()
+                if not self._waiting:
+                    return
+                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
+            self._commit(group)
+
+    def _commit(self, group: list[tuple[Write, Waiter]]) -> None:
+        try:
+            results = self._transact([write for write, _ in group])
+        except sqlite3.OperationalError as error:
+            # The file cannot be written now: the disk is full, gone, or somebody holds the lock.
+            _settle([(waiter, None, _unavailable(error)) for _, waiter in group])
+        except Exception as error:
+            if len(group) > 1:
+                # One write of several was at fault: give each a transaction of its own, so that it harms nobody else.
+                for entry in group:
+                    self._commit([entry])
+                return
+            failure = _unavailable(error) if isinstance(error, sqlite3.Error) else error
+            _settle([(group[0][1], None, failure)])
+        else:
+            for (write, _), result in zip(group, results, strict=True):
+                write.after(result)
+            _settle([(waiter, result, None) for (_, waiter), result in zip(group, results, strict=True)])
+
+    def _transact(self, writes: list[Write]) -> list[Any]:
+        connection = self._connection
+        flush = not self._fsync and any(write.durable for write in writes)
+        if flush:
+            set_durability(connection, fsync=True)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            results = [write.run(connection) for write in writes]
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                # After some errors SQLite has rolled back by itself by the time we ask it to.
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+            if flush:
+                with contextlib.suppress(sqlite3.Error):
+                    set_durability(connection, fsync=False)
+        return results
+
+
+def set_durability(connection: sqlite3.Connection, *, fsync: bool) -> None:
+    """Choose what the connection's commits survive: with ``fsync`` a power cut, otherwise the end of this process."""
+    connection.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
+
+
+def _unavailable(error: sqlite3.Error) -> SpoolUnavailable:
+    unavailable = SpoolUnavailable(f"cannot write the spool: {error}")
+    unavailable.__cause__ = error
+    return unavailable
+
+
+Outcome = tuple[Waiter, Any, BaseException | None]
+
+
+def _settle(outcomes: list[Outcome]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, BaseException | None]]] = {}
+    for waiter, result, failure in outcomes:
+        if isinstance(waiter, Future):
+            if failure is not None:
+                waiter.set_exception(failure)
+            else:
+                waiter.set_result(result)
+        else:
+            by_loop.setdefault(waiter[0], []).append((waiter[1], result, failure))
+    # One wake-up of the loop for the whole group: waking it is the dear part.
+    for loop, futures in by_loop.items():
+        # A loop that is closed has nobody left who waits.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle_on_loop, futures)
+
+
+def _settle_on_loop(outcomes: list[tuple["asyncio.Future[Any]", Any, BaseException | None]]) -> None:
+    for future, result, failure in outcomes:
+        if future.done():
+            continue
+        if failure is not None:
+            future.set_exception(failure)
+        else:
+            future.set_result(result)

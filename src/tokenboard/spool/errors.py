@@ -1,0 +1,19 @@
+"""The spool's errors, one small tree."""
+
+
+class SpoolError(Exception):
+    """Base of the spool's errors; ``hint`` tells the operator how to mend it."""
+
+    hint = "See the log of the server for the cause."
+
+
+class SpoolFull(SpoolError):
+    """The spool has reached its limit and takes no new work until the ledger has caught up."""
+
+    hint = "Bring the ledger back (see /readyz), or raise [spool] max_bytes."
+
+
+class SpoolUnavailable(SpoolError):
+    """The spool's file cannot be written or read."""
+
+    hint = "Check free disk space and the permissions of the spool folder."

@@ -1,0 +1,47 @@
+"""A ledger in memory that fails on demand, and ways to make any step of a delivery fail."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tokenboard.ledger import LedgerUnavailable, Rows
+
+
+@dataclass
+class FakeLedger:
+    """Takes a batch once by its id, as the real one; a batch that comes again must be what it was."""
+
+    batches: dict[str, Rows] = field(default_factory=dict)
+    sent: list[str] = field(default_factory=list)
+    away: bool = False
+
+    def insert(self, batch_id: str, rows: Rows) -> None:
+        self.sent.append(batch_id)
+        if self.away:
+            raise LedgerUnavailable("the ledger did not answer: it is away")
+        known = self.batches.setdefault(batch_id, rows)
+        assert known.table.equals(rows.table)
+        assert known.days == rows.days
+
+    def column(self, name: str) -> list[Any]:
+        """Return one column of all batches, in the order they came."""
+        return [value for rows in self.batches.values() for value in rows.table[name].to_pylist()]
+
+
+class Crash(Exception):
+    """As if the process had ended here."""
+
+
+def crash_before(method: Callable[..., Any]) -> Callable[..., Any]:
+    def crash(*_: object, **__: object) -> Any:
+        raise Crash(method.__name__)
+
+    return crash
+
+
+def crash_after(method: Callable[..., Any]) -> Callable[..., Any]:
+    def crash(*given: Any, **named: Any) -> Any:
+        method(*given, **named)
+        raise Crash(method.__name__)
+
+    return crash

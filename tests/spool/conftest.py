@@ -1,0 +1,58 @@
+"""A spool in a folder of the test's own, and a clock that stands still."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tokenboard.spool import Spool, SpoolState
+
+DAY_MS = 86_400_000
+
+
+@dataclass
+class Clock:
+    now: int = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def open_spool(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Spool]]:
+    """Open the spool, as often as wanted, one after another; the last one is closed at the end."""
+    opened: list[Spool] = []
+
+    def open_one(*, max_bytes: int = 10**9, fsync: bool = False, seen_days: int = 7) -> Spool:
+        for spool in opened:
+            spool.close()
+        opened[:] = [Spool(tmp_path, "test", max_bytes=max_bytes, fsync=fsync, clock_ms=clock, seen_days=seen_days)]
+        return opened[0]
+
+    yield open_one
+    for spool in opened:
+        spool.close()
+
+
+@pytest.fixture
+def spool(open_spool: Callable[..., Spool]) -> Spool:
+    return open_spool()
+
+
+def in_file(folder: Path, max_bytes: int = 10**9) -> SpoolState:
+    """Return the state as the file has it, read by another connection."""
+    with closing(sqlite3.connect(folder / "test.sqlite")) as connection:
+        assert ("ok",) == connection.execute("PRAGMA integrity_check").fetchone()
+        pending, size = connection.execute(
+            "SELECT coalesce(sum(events), 0), coalesce(sum(length(body)), 0) FROM parcels"
+        ).fetchone()
+        (aside,) = connection.execute("SELECT count(*) FROM aside").fetchone()
+    return SpoolState(pending, size, max_bytes, aside)
