@@ -1,0 +1,88 @@
+"""The check in front of every route that needs a key."""
+
+from collections.abc import Iterable
+from hmac import compare_digest
+from threading import Lock
+
+from tokenboard.catalog import Catalog, Key, Scope, digest_of
+from tokenboard.problem import Problem
+
+_MAX_SECRET = 512
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
+
+class Access:
+    """Checks keys against a copy in memory; safe from any thread."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._lock = Lock()
+        self._revision = -1
+        self._keys: dict[bytes, Key] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the keys again if any has changed; cheap when none has.
+
+        Raises:
+            CatalogUnavailable: the keys known so far stay in force.
+
+        """
+        with self._lock:
+            revision = self._catalog.keys_revision()
+            if revision != self._revision:
+                self._keys = {key.digest: key for key in self._catalog.keys()}  # noqa: SIM118 - not a dict
+                self._revision = revision
+
+    def check(self, headers: Iterable[tuple[bytes, bytes]], scope: Scope | None) -> Key:
+        """Return the key that these request headers carry; ``scope`` None accepts any valid key.
+
+        Raises:
+            Problem: 401 when there is no key or it is not valid, 403 when it lacks the scope.
+
+        """
+        for name, value in headers:
+            if name.lower() == b"authorization":
+                return self._check(value, scope)
+        raise Problem(
+            401,
+            "Missing Authentication header: send `Authorization: Bearer <key>`; "
+            "`tokenboard keys create --label NAME` makes a key.",
+            headers=_CHALLENGE,
+        )
+
+    def _check(self, authorization: bytes, scope: Scope | None) -> Key:
+        scheme, _, secret = authorization.strip().partition(b" ")
+        secret = secret.strip()
+        if scheme.lower() != b"bearer" or not secret:
+            raise Problem(401, "The Authorization header must be `Bearer <key>`.", headers=_CHALLENGE)
+        key = self._find(secret) if len(secret) <= _MAX_SECRET else None
+        if key is None:
+            raise Problem(
+                401, "Invalid API key: it is not known here. `tokenboard keys list` shows the keys.", headers=_CHALLENGE
+            )
+        if key.revoked_ms is not None:
+            raise Problem(
+                401,
+                f"Invalid API key: {key.hint} has been revoked. Ask the board's operator for a new one.",
+                headers=_CHALLENGE,
+            )
+        if scope is not None and scope not in key.scopes:
+            have = ", ".join(sorted(key.scopes)) or "none"
+            raise Problem(
+                403,
+                f"This key lacks the scope `{scope}` (it has: {have}). "
+                f"Create one with `tokenboard keys create --label NAME --scopes {scope}`.",
+                metadata={"required_scope": str(scope)},
+            )
+        return key
+
+    def _find(self, secret: bytes) -> Key | None:
+        digest = digest_of(secret)
+        key = self._keys.get(digest)
+        if key is None:
+            self.refresh()
+            key = self._keys.get(digest)
+        # The look-up is by hash, which a caller cannot steer byte by byte; the comparison is constant-time all the
+        # same.
+        return key if key is not None and compare_digest(key.digest, digest) else None

@@ -1,0 +1,26 @@
+"""The data plane: keys, upstream choice, relay, metering.
+
+    request ─▶ attribute (who) ─▶ access (key) ─▶ parse ─▶ choose upstream ─▶ relay ─▶ client
+                                                                   meter (how much) ─┴▶ intake
+
+Pure ASGI, so that nothing stands between a client's chunk and its upstream's; ``upstream/`` is the HTTP client.
+"""
+
+from tokenboard.gateway.echo import ECHO_MODEL, EchoUpstream
+from tokenboard.gateway.gateway import BASES, Gateway
+from tokenboard.gateway.headers import ForwardAttribution
+from tokenboard.gateway.upstream import Timeouts
+from tokenboard.gateway.upstreams import HttpUpstream, Upstream, Upstreams, UpstreamSpec
+
+__all__ = [
+    "BASES",
+    "ECHO_MODEL",
+    "EchoUpstream",
+    "ForwardAttribution",
+    "Gateway",
+    "HttpUpstream",
+    "Timeouts",
+    "Upstream",
+    "UpstreamSpec",
+    "Upstreams",
+]

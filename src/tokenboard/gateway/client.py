@@ -1,0 +1,100 @@
+"""The client's end of one request: whether it is still there, and what has been sent to it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from tokenboard.problem import Problem
+
+WATCH_AFTER_S = 0.02
+"""Seconds after which a client is watched: a task for each request is dear, and most short answers are gone by then."""
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Client:
+    """Sends one ASGI response and notices when the client leaves.
+
+    ``started``: the response head was sent; ``left``: the client has gone. An answer is cut off by returning without
+    having completed it: the server then closes the connection, so that the client cannot take it for whole.
+    """
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._leave: Callable[[], None] | None = None
+        self.started = False
+        self.left = False
+
+    async def read_body(self, headers: Sequence[tuple[bytes, bytes]], limit: int) -> bytes:
+        """Return the request's body, of at most ``limit`` bytes.
+
+        Raises:
+            Problem: 413 when it is larger, 415 when it is compressed, 400 when the client left before its end.
+
+        """
+        for name, value in headers:
+            if name == b"content-length" and value.isdigit() and (len(value) > 18 or int(value) > limit):
+                raise _too_large(limit)
+            if name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
+                raise Problem(415, "Send the body uncompressed: this endpoint does not take a Content-Encoding.")
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.left = True
+                raise Problem(400, "The connection closed before the body was complete.")
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size > limit:
+                raise _too_large(limit)
+            pieces.append(piece)
+            if not message.get("more_body", False):
+                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def watch(self, leave: Callable[[], None]) -> None:
+        """Call ``leave`` once when the client goes, or, if it goes at once, soon; only after its body was read."""
+        self._leave = leave
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start_watching)
+
+    def unwatch(self) -> None:
+        """Watch no more."""
+        self._leave = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    def _start_watching(self) -> None:
+        self._watcher = asyncio.create_task(self._await_leave())
+
+    async def _await_leave(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if self._leave is not None:
+            self.left = True
+            self._leave()
+
+    async def send_head(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Send the response's status and headers."""
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def send_body(self, body: bytes, *, last: bool) -> None:
+        """Send a piece of the response's body."""
+        await self._send({"type": "http.response.body", "body": body, "more_body": not last})
+
+    async def refuse(self, problem: Problem, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Answer with a problem, unless an answer was begun."""
+        if not self.started:
+            self.started = True
+            for message in problem.asgi_messages(headers):
+                await self._send(message)
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, f"The body is larger than {limit:,} bytes, the limit of this gateway ([gateway] max_body).")

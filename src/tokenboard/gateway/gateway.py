@@ -1,0 +1,170 @@
+"""The data plane as an ASGI application: no framework between a request and its upstream."""
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from tokenboard.access import Access
+from tokenboard.attribution import Attribution, AttributionOptions, attribute
+from tokenboard.catalog import CatalogError, Key, Scope
+from tokenboard.gateway.client import Client, Receive, Send
+from tokenboard.gateway.headers import Headers
+from tokenboard.gateway.models import ModelList
+from tokenboard.gateway.relay import RETRY_AFTER_S, Relay
+from tokenboard.gateway.request import parse_request
+from tokenboard.gateway.upstreams import Upstreams
+from tokenboard.intake import Caller, Intake
+from tokenboard.observability import logger
+from tokenboard.problem import Problem
+from tokenboard.spool import SpoolError
+
+Scope_ = dict[str, Any]
+OwnHeaders = list[tuple[bytes, bytes]]
+
+BASES = ("/api/v1", "/v1")
+"""Where the inference endpoints live: the Data API's base and the OpenAI-style alias."""
+
+INFERENCE = {"/chat/completions": "chat"}
+"""Inference endpoints under each base, and the endpoint's name in the ledger."""
+
+_log = logger("gateway")
+
+
+class Gateway:
+    """Answers the inference endpoints and the list of models; `owns` tells which paths these are.
+
+    ``max_body`` is in bytes; ``drain_on_disconnect`` reads an upstream to its end after the client has left, instead of
+    cancelling it (usage: rule 4).
+    """
+
+    def __init__(
+        self,
+        *,
+        access: Access,
+        intake: Intake,
+        upstreams: Upstreams,
+        options: AttributionOptions,
+        clock_ms: Callable[[], int],
+        max_body: int,
+        drain_on_disconnect: bool,
+    ) -> None:
+        self._access = access
+        self._intake = intake
+        self._upstreams = upstreams
+        self._models = ModelList(upstreams)
+        self._options = options
+        self._clock_ms = clock_ms
+        self._max_body = max_body
+        self._drain_on_disconnect = drain_on_disconnect
+        self._inference = {base + path: (path, name) for base in BASES for path, name in INFERENCE.items()}
+        self._lists = frozenset(base + "/models" for base in BASES)
+
+    def owns(self, path: str) -> bool:
+        """Whether a path is the gateway's."""
+        return path in self._inference or path in self._lists
+
+    async def __call__(self, scope: Scope_, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request whose path the gateway owns."""
+        now = self._clock_ms()
+        request_id = f"gen-{now}-{secrets.token_hex(10)}"
+        who = attribute(scope["headers"], self._options)
+        own = [(b"x-generation-id", request_id.encode()), (b"x-tokenboard-app", _app_header(who))]
+        client = Client(receive, send)
+        try:
+            if scope["path"] in self._lists:
+                await self._list_models(scope, client, own, who)
+            else:
+                await self._infer(scope, client, own, who, request_id, now)
+        except Problem as problem:
+            await client.refuse(problem, own)
+        except (CatalogError, SpoolError) as error:
+            facts = {"request_id": request_id, "reason": str(error), "hint": getattr(error, "hint", "")}
+            _log.error("a store is away: an answer is withheld", extra=facts)
+            await client.refuse(_away(), own)
+        except Exception as error:
+            _log.error("a request failed by a fault of ours", extra={"request_id": request_id}, exc_info=error)
+            await client.refuse(_fault(), own)
+
+    async def aclose(self) -> None:
+        """Let go of the upstreams' connections."""
+        await self._upstreams.aclose()
+
+    async def _list_models(self, scope: Scope_, client: Client, own: OwnHeaders, who: Attribution) -> None:
+        _allow(scope["method"], "GET", "HEAD")
+        self._check(scope["headers"], own, who)
+        body = await self._models.body()
+        framing = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await client.send_head(200, [*framing, *own])
+        await client.send_body(b"" if scope["method"] == "HEAD" else body, last=True)
+
+    async def _infer(
+        self, scope: Scope_, client: Client, own: OwnHeaders, who: Attribution, request_id: str, now: int
+    ) -> None:
+        path, endpoint = self._inference[scope["path"]]
+        headers = scope["headers"]
+        _allow(scope["method"], "POST")
+        key, who = self._check(headers, own, who)
+        if self._intake.admit() is not None:
+            raise _full()
+        request = parse_request(await client.read_body(headers, self._max_body))
+        upstream = self._upstreams.choose(request.model)
+        if upstream is None:
+            raise Problem(400, f"{request.model} is not a model served here; GET /api/v1/models lists those that are.")
+        relay = Relay(
+            client,
+            intake=self._intake,
+            caller=Caller(key.account_id, key.id, key.label),
+            attribution=who,
+            request_id=request_id,
+            ts_ms=now,
+            model=request.model,
+            provider=upstream.name,
+            endpoint=endpoint,
+            streamed=request.stream,
+            own=own,
+            drain=self._drain_on_disconnect,
+        )
+        asked = upstream.send(path, request, headers)
+        del request  # its body may be large, and the answer may take minutes
+        await relay.run(asked)
+
+    def _check(self, headers: Headers, own: OwnHeaders, who: Attribution) -> tuple[Key, Attribution]:
+        """Return the request's key, and its attribution once more, now that the key may give an app by a rule."""
+        key = self._access.check(headers, Scope.INFERENCE)
+        if self._options.rules and not who.tracked:
+            who = attribute(headers, self._options, key_label=key.label)
+            own[1] = (b"x-tokenboard-app", _app_header(who))
+        return key, who
+
+
+def _full() -> Problem:
+    return Problem(
+        503,
+        "The board cannot record more usage at the moment and takes no new requests; try again later.",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
+def _away() -> Problem:
+    return Problem(
+        503,
+        "A store behind the board does not answer at the moment, so no answer can be given; try again later.",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
+def _fault() -> Problem:
+    return Problem(500, "Something went wrong here, not with your request; the server's log tells more.")
+
+
+def _app_header(who: Attribution) -> bytes:
+    """Return the value of ``X-Tokenboard-App`` (attribution: Asking how a request would be attributed)."""
+    if who.app is not None:
+        return who.app.url.encode("ascii", "ignore")
+    return f"none; reason={who.reason}".encode("ascii")
+
+
+def _allow(method: str, *allowed: str) -> None:
+    if method not in allowed:
+        verbs = ", ".join(allowed)
+        raise Problem(405, f"This endpoint takes {verbs}, not {method}.", headers={"Allow": verbs})

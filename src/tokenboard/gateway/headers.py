@@ -1,0 +1,110 @@
+"""Which headers cross the gateway, in either direction."""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+ATTRIBUTION = frozenset({b"http-referer", b"x-openrouter-title", b"x-title", b"x-openrouter-categories"})
+"""The headers that say which app a request belongs to (attribution: Headers)."""
+
+MAX_NAME = 256
+"""Longest header name passed on, in bytes; longer ones are left out, as no upstream knows them."""
+
+_HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+# The client's credentials, cookies and address are for us alone; host, length and expectation belong to one connection.
+_NEVER_TO_UPSTREAM = _HOP_BY_HOP | {
+    b"host",
+    b"content-length",
+    b"expect",
+    b"authorization",
+    b"x-api-key",
+    b"api-key",
+    b"x-goog-api-key",
+    b"cookie",
+    b"forwarded",
+    b"via",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-port",
+    b"x-forwarded-proto",
+    b"x-real-ip",
+    b"cf-connecting-ip",
+    b"true-client-ip",
+}
+# What an upstream says of its own host and connection must not be taken for a word of ours.
+_NEVER_TO_CLIENT = _HOP_BY_HOP | {
+    b"date",
+    b"server",
+    b"set-cookie",
+    b"alt-svc",
+    b"strict-transport-security",
+    b"clear-site-data",
+    b"nel",
+    b"report-to",
+    b"x-generation-id",
+    b"x-tokenboard-app",
+}
+# A Connection header may not take these off: without them the body could not be read (RFC 9110, 7.6.1).
+_ABOUT_THE_BODY = frozenset({b"content-type", b"content-encoding", b"content-length"})
+
+
+class ForwardAttribution(StrEnum):
+    """What becomes of a client's attribution headers on the way to an upstream."""
+
+    PASS = "pass"  # noqa: S105 - not a password
+    REPLACE = "replace"
+    DROP = "drop"
+
+
+def withheld_from_upstream(forward: ForwardAttribution, own: Headers) -> frozenset[bytes]:
+    """Return the lower-case names of a client's headers that an upstream does not get.
+
+    Where ``own``, the gateway's headers for that upstream, names one, the client's is left out.
+    """
+    withheld = _NEVER_TO_UPSTREAM | {name.lower() for name, _ in own}
+    return withheld if forward is ForwardAttribution.PASS else withheld | ATTRIBUTION
+
+
+def request_headers(
+    received: Iterable[tuple[bytes, bytes]], withheld: frozenset[bytes], own: Headers
+) -> list[tuple[bytes, bytes]]:
+    """Return the headers to send upstream, names in lower case: the client's, less those withheld, then ``own``."""
+    return [(name, value) for name, value in _passed_on(received, withheld) if len(name) <= MAX_NAME] + list(own)
+
+
+def response_headers(received: Iterable[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
+    """Return those of the upstream's response headers that the client gets, names in lower case.
+
+    A 204 or 304 has no body, whatever length it tells (RFC 9110, 8.6).
+    """
+    headers = _passed_on(received, _NEVER_TO_CLIENT)
+    if status in {204, 304}:
+        return [(name, value) for name, value in headers if name != b"content-length"]
+    return headers
+
+
+def _passed_on(received: Iterable[tuple[bytes, bytes]], withheld: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
+    """Leave out what is withheld, and what a Connection header declares hop-by-hop (RFC 9110, 7.6.1)."""
+    passed: list[tuple[bytes, bytes]] = []
+    named: set[bytes] = set()
+    for name, value in received:
+        lower = name.lower()
+        if lower not in withheld:
+            passed.append((lower, value))
+        elif lower == b"connection":
+            named.update(item.strip().lower() for item in value.split(b","))
+    named -= _ABOUT_THE_BODY
+    return [(name, value) for name, value in passed if name not in named] if named else passed

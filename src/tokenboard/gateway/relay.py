@@ -1,0 +1,254 @@
+"""One request for inference, from the upstream it is put to up to the last byte of the answer.
+
+    send ─▶ head ─▶ chunk ─▶ meter ─┬▶ client, as it arrived
+                                    └▶ at the end: record (durable) ─▶ the last bytes
+
+The piece of the answer that completes it (the last body byte, or a stream's terminal event) leaves only after the usage
+is on disk. One request makes one event, whatever happens on the way.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from functools import partial
+
+from tokenboard.attribution import Attribution
+from tokenboard.event import Source
+from tokenboard.gateway.client import Client
+from tokenboard.gateway.headers import Headers, response_headers
+from tokenboard.gateway.upstream import (
+    ConnectFailed,
+    ConnectTimeout,
+    FirstByteTimeout,
+    IdleTimeout,
+    PoolExhausted,
+    UpstreamError,
+)
+from tokenboard.gateway.upstreams import Answer
+from tokenboard.intake import Caller, Facts, Intake
+from tokenboard.observability import logger
+from tokenboard.problem import Problem
+from tokenboard.usage import Meter, Usage, UsageSource
+
+CLIENT_GONE = 499
+"""The status recorded when the client left before it was sent anything (nginx's number for it)."""
+
+RETRY_AFTER_S = 5
+"""What a caller is told to wait while something is full or away, in seconds."""
+
+_log = logger("gateway")
+_NOTHING = Usage(source=UsageSource.UNKNOWN)
+
+
+class Relay:
+    """Puts one request to its upstream, carries the answer to the client and records the usage, once.
+
+    ``own`` are our response headers. ``drain`` reads the upstream to its end when the client has left, instead of
+    cancelling it (usage: rule 4).
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        intake: Intake,
+        caller: Caller,
+        attribution: Attribution,
+        request_id: str,
+        ts_ms: int,
+        model: str,
+        provider: str,
+        endpoint: str,
+        streamed: bool,
+        own: Headers,
+        drain: bool,
+    ) -> None:
+        self._client = client
+        self._intake = intake
+        self._id = request_id
+        self._provider = provider
+        self._own = own
+        self._drain = drain
+        self._facts = partial(
+            Facts,
+            id=request_id,
+            ts_ms=ts_ms,
+            source=Source.GATEWAY,
+            caller=caller,
+            attribution=attribution,
+            model=model,
+            provider=provider,
+            endpoint=endpoint,
+            streamed=streamed,
+        )
+        self._began = time.monotonic()
+        self._first_s: float | None = None
+        self._ends_line = True  # what the client was sent so far, that is
+        self._recorded = False
+        self._committing = False
+
+    async def run(self, asked: Awaitable[Answer]) -> None:
+        """Await the upstream's answer and carry it to the client, who is watched meanwhile.
+
+        What breaks off after something was sent is ended with an error event if it is a stream between two lines, and
+        cut off otherwise.
+
+        Raises:
+            Problem: the client was sent nothing, and is to be told this instead.
+            SpoolError: the usage could not be recorded; the answer must not be completed.
+
+        """
+        task = asyncio.current_task()
+
+        def leave() -> None:
+            # A commit under way is not disturbed: it takes no longer than an answer does, and its outcome matters.
+            if task is not None and not self._drain and not self._committing:
+                task.cancel()
+
+        self._client.watch(leave)
+        try:
+            await self._carry(await self._answer(asked))
+        except asyncio.CancelledError:
+            if not self._client.left:
+                raise
+        finally:
+            self._client.unwatch()
+
+    async def _answer(self, asked: Awaitable[Answer]) -> Answer:
+        try:
+            return await asked
+        except Problem:
+            raise  # the request itself was at fault: no use of a model
+        except UpstreamError as error:
+            problem = self._problem("an upstream gave no answer", error)
+            await self._record(problem.status, failed=True, usage=_NOTHING)
+            raise problem from error
+        except BaseException as error:
+            stopped = isinstance(error, asyncio.CancelledError)
+            await self._record(self._unanswered() if stopped else 500, failed=True, usage=_NOTHING)
+            raise
+
+    async def _carry(self, answer: Answer) -> None:
+        headers = response_headers(answer.headers, answer.status)
+        kind, coding = _header(headers, b"content-type").lower(), _header(headers, b"content-encoding")
+        meter = Meter(kind, coding, answer.status)
+        try:
+            await self._pass_on(answer, headers, meter, holds=_is_document(kind))
+        except UpstreamError as error:
+            problem = self._problem("an upstream's answer broke off", error)
+            if not self._client.started:
+                await self._record(problem.status, failed=True, usage=_NOTHING)
+                raise problem from error
+            await self._record_rest(answer.status, meter, broken=True)
+            if self._client.left or _header(headers, b"content-length"):
+                return
+            if meter.ended:  # all that matters was sent
+                await self._client.send_body(b"", last=True)
+            elif kind.startswith(b"text/event-stream") and not coding and self._ends_line:
+                await self._client.send_body(b"\ndata: " + problem.body() + b"\n\n", last=True)
+        except BaseException:
+            answer.cancel()
+            await self._record_rest(answer.status, meter, broken=False)
+            raise
+        finally:
+            answer.cancel()
+
+    async def _pass_on(self, answer: Answer, headers: Headers, meter: Meter, *, holds: bool) -> None:
+        """Pass the answer on as it arrives; with ``holds`` one piece late, for then any piece may be the last."""
+        client = self._client
+        held = b""
+        while True:
+            chunk = await answer.read_chunk()
+            last = not chunk or answer.ended_hint
+            if chunk:
+                if self._first_s is None:
+                    self._first_s = time.monotonic()
+                meter.feed(chunk)
+            if (last or meter.ended) and not self._recorded:
+                usage = meter.finish(complete=True)
+                await self._record(answer.status, failed=meter.failed, usage=usage)
+            if client.left:
+                if last or not self._drain:
+                    return
+                continue
+            if holds:
+                chunk, held = (held + chunk, b"") if last else (held, chunk)
+                if not chunk and not last:
+                    continue
+            # The head waits for the first piece: until then a fault can still be answered properly.
+            if not client.started:
+                await client.send_head(answer.status, [*headers, *self._own])
+            await client.send_body(chunk, last=last)
+            if last:
+                return
+            self._ends_line = chunk.endswith((b"\n", b"\r"))
+
+    async def _record_rest(self, status: int, meter: Meter, *, broken: bool) -> None:
+        """Record an answer that was not carried to its end, unless it has been recorded."""
+        if self._recorded:
+            return
+        usage = meter.finish(complete=False)
+        nothing = usage.source is UsageSource.UNKNOWN and meter.blind is None
+        if nothing and not self._client.started:
+            await self._record(self._unanswered(), failed=True, usage=_NOTHING)
+        else:
+            await self._record(status, failed=meter.failed or (broken and nothing), usage=usage)
+
+    async def _record(self, status: int, *, failed: bool, usage: Usage) -> None:
+        if self._recorded:
+            return
+        # Set before waiting: once handed to the spool it will be written, even if this task is cancelled meanwhile.
+        self._recorded = self._committing = True
+        now = time.monotonic()
+        try:
+            await self._intake.record(
+                self._facts(
+                    status=status,
+                    failed=failed,
+                    usage=usage,
+                    latency_ms=round((now - self._began) * 1000),
+                    first_token_ms=None if self._first_s is None else round((self._first_s - self._began) * 1000),
+                )
+            )
+        finally:
+            self._committing = False
+
+    def _unanswered(self) -> int:
+        """Return the status of a request that was stopped before anything was sent: by its client, or by us."""
+        return CLIENT_GONE if self._client.left else 503
+
+    def _problem(self, what: str, error: UpstreamError) -> Problem:
+        facts = {"request_id": self._id, "upstream": self._provider, "reason": str(error), "hint": error.hint}
+        _log.warning(what, extra=facts)
+        return upstream_problem(error, self._provider)
+
+
+def upstream_problem(error: UpstreamError, provider: str) -> Problem:
+    """Return what a client is told of an upstream's fault; where the upstream lives is for the log alone.
+
+    503 when our own connections to it are all taken, 504 for its slowness, 502 for anything else.
+    """
+    if isinstance(error, PoolExhausted):
+        message = f"Too many requests wait for the upstream {provider}; try again later."
+        return Problem(503, message, headers={"Retry-After": str(RETRY_AFTER_S)})
+    if isinstance(error, ConnectTimeout | FirstByteTimeout):
+        status, what = 504, "did not answer in time"
+    elif isinstance(error, IdleTimeout):
+        status, what = 504, "fell silent in the middle of its answer"
+    elif isinstance(error, ConnectFailed):
+        status, what = 502, "cannot be reached"
+    elif error.before_response:
+        status, what = 502, "closed the connection without an answer"
+    else:
+        status, what = 502, "broke off, or spoiled, its answer"
+    return Problem(status, f"The upstream {provider} {what}; try again. The server's log tells its operator more.")
+
+
+def _header(headers: Headers, name: bytes) -> bytes:
+    return next((value for header, value in headers if header == name), b"")
+
+
+def _is_document(content_type: bytes) -> bool:
+    """Tell whether a body is one JSON document, of use to nobody before it is whole."""
+    media_type = content_type.partition(b";")[0].strip()
+    return media_type == b"application/json" or media_type.endswith(b"+json")

@@ -1,0 +1,233 @@
+"""The upstreams: which of them serves a model, and how a request is put to it."""
+
+import asyncio
+import fnmatch
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tokenboard.gateway.headers import ForwardAttribution, Headers, request_headers, withheld_from_upstream
+from tokenboard.gateway.request import InferenceRequest, body_for_upstream
+from tokenboard.gateway.upstream import Limits, Origin, Pool, Timeouts, UpstreamError
+from tokenboard.gateway.upstream.request import render_head
+from tokenboard.observability import logger
+
+MAX_LISTED_MODELS = 5_000
+"""Models taken from one upstream's list at most."""
+
+LIST_WITHIN_S = 10.0
+"""How long an upstream may take to list its models, in seconds."""
+
+_MAX_LIST_BYTES = 16 * 1024 * 1024
+_log = logger("gateway")
+
+
+class Answer(Protocol):
+    """An upstream's answer as it arrives; see `tokenboard.gateway.upstream.Response` for the contract."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """Response headers, as sent."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the message ended properly."""
+
+    @property
+    def ended_hint(self) -> bool:
+        """Whether the chunk just read was the last."""
+
+    async def read_chunk(self) -> bytes:
+        """Return the bytes that have arrived; b"" at the end."""
+
+    def cancel(self) -> None:
+        """Drop an answer that is not complete."""
+
+
+class Upstream(Protocol):
+    """One place that serves models: a server over HTTP, or the built-in echo."""
+
+    @property
+    def name(self) -> str:
+        """The provider's name in the ledger."""
+
+    def serves(self, model: str) -> bool:
+        """Whether this upstream serves the model."""
+
+    async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
+        """Put a request to it; raises UpstreamError, or Problem when the request itself is at fault."""
+
+    async def probe(self) -> str | None:
+        """Return what is wrong with it, None when it answers."""
+
+    async def list_models(self) -> tuple[list[dict[str, Any]], bool]:
+        """Return its models, each an object with an ``id`` as clients name it; False when it could not be asked."""
+
+    async def aclose(self) -> None:
+        """Let go of its connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamSpec:
+    """What the settings say of one upstream.
+
+    ``models`` are globs over the names clients use; with ``strip_prefix`` the part up to the first slash is cut off on
+    the way up. ``api_key`` is a secret: it is sent to this upstream and shown nowhere.
+    """
+
+    name: str
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+    models: tuple[str, ...] = ("*",)
+    strip_prefix: bool = False
+    include_usage: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    forward_attribution: ForwardAttribution = ForwardAttribution.PASS
+    timeouts: Timeouts = field(default_factory=lambda: Timeouts(connect_s=10, first_byte_s=600, idle_s=300))
+    max_connections: int = 1_000
+
+
+class HttpUpstream:
+    """A server that speaks the OpenAI API. ``board`` are the attribution headers of the gateway itself.
+
+    Raises ValueError for a specification that could never be asked anything; the text holds no secret.
+    """
+
+    def __init__(self, spec: UpstreamSpec, board: Headers) -> None:
+        self._spec = spec
+        self._globs = [re.compile(fnmatch.translate(glob)).match for glob in spec.models]
+        self._known: list[dict[str, Any]] = []
+        parts = urlsplit(spec.base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"base_url must be an http or https URL, not {spec.base_url!r}")
+        if parts.query or parts.fragment or parts.username is not None:
+            raise ValueError("base_url must have no user, query or fragment; headers and api_key_env name credentials")
+        self._base = parts.path.rstrip("/")
+        origin = Origin(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+        limits = Limits(max_connections=spec.max_connections, max_idle=spec.max_connections, idle_keepalive_s=30.0)
+        self._pool = Pool(origin, limits=limits, timeouts=spec.timeouts)
+        self._own = _own_headers(spec, board)
+        self._withheld = withheld_from_upstream(spec.forward_attribution, self._own)
+        render_head(origin.authority, b"GET", self._target("/models"), self._own, b"")
+
+    @property
+    def name(self) -> str:
+        """The provider's name in the ledger."""
+        return self._spec.name
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """Connections to the upstream: those open or being made, and those of them that are idle."""
+        return self._pool.slots_taken, self._pool.idle
+
+    def serves(self, model: str) -> bool:
+        """Whether one of the globs matches the model's name."""
+        return any(matches(model) for matches in self._globs)
+
+    async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
+        """Put a request to the upstream; returns once its response head has arrived.
+
+        Raises:
+            UpstreamError: it could not be reached, or its answer is no HTTP.
+
+        """
+        model = request.model.partition("/")[2] or request.model if self._spec.strip_prefix else request.model
+        body = body_for_upstream(request, model, include_usage=self._spec.include_usage)
+        return await self._pool.send(
+            b"POST", self._target(path), request_headers(headers, self._withheld, self._own), body
+        )
+
+    async def probe(self) -> str | None:
+        """Return what is wrong with the upstream, None when it lists its models."""
+        try:
+            await self._listed()
+        except (UpstreamError, ValueError) as error:
+            return str(error)
+        return None
+
+    async def list_models(self) -> tuple[list[dict[str, Any]], bool]:
+        """Return the models that the upstream lists, or listed last, and those that the globs name in full."""
+        reached = True
+        try:
+            self._known = await self._listed()
+        except (UpstreamError, ValueError) as error:
+            _log.warning("an upstream gave no list of models", extra={"upstream": self.name, "reason": str(error)})
+            reached = False
+        prefix = next((glob.partition("/")[0] + "/" for glob in self._spec.models if "/" in glob), "")
+        models = self._known
+        if self._spec.strip_prefix and prefix and not set("*?[") & set(prefix):
+            models = [entry | {"id": prefix + entry["id"]} for entry in models]
+        named = {entry["id"] for entry in models}
+        literal = [glob for glob in self._spec.models if not set("*?[") & set(glob) and glob not in named]
+        return models + [{"id": name} for name in literal], reached
+
+    async def _listed(self) -> list[dict[str, Any]]:
+        try:
+            async with asyncio.timeout(LIST_WITHIN_S):
+                status, body = await self._get("/models")
+        except TimeoutError as error:
+            raise ValueError(f"GET /models took longer than {LIST_WITHIN_S:g} s") from error
+        if status != 200:
+            raise ValueError(f"GET /models answered {status}")
+        try:
+            entries = msgspec.json.decode(body)["data"]
+            models = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+        except (KeyError, TypeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ValueError("GET /models did not answer with a list of models") from error
+        return models[:MAX_LISTED_MODELS]
+
+    async def _get(self, path: str) -> tuple[int, bytes]:
+        answer = await self._pool.send(b"GET", self._target(path), self._own, b"")
+        body = bytearray()
+        try:
+            while chunk := await answer.read_chunk():
+                body += chunk
+                if len(body) > _MAX_LIST_BYTES:
+                    raise ValueError(f"GET {path} answered with more than {_MAX_LIST_BYTES:,} bytes")
+        finally:
+            answer.cancel()
+        return answer.status, bytes(body)
+
+    def _target(self, path: str) -> bytes:
+        return f"{self._base}{path}".encode()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._pool.aclose()
+
+
+def _own_headers(spec: UpstreamSpec, board: Headers) -> list[tuple[bytes, bytes]]:
+    own = [(name.lower().encode(), value.encode()) for name, value in spec.headers.items()]
+    if spec.api_key:
+        own.append((b"authorization", b"Bearer " + spec.api_key.strip().encode()))
+    if spec.forward_attribution is ForwardAttribution.REPLACE:
+        own += board
+    return own
+
+
+class Upstreams:
+    """The upstreams in order; the first that serves a model gets the request, ``default`` what nobody else serves."""
+
+    def __init__(self, upstreams: Sequence[Upstream], default: Upstream | None = None) -> None:
+        self._upstreams = tuple(upstreams)
+        self._default = default
+
+    def choose(self, model: str) -> Upstream | None:
+        """Return the upstream for a model, None when nobody serves it."""
+        return next((upstream for upstream in self._upstreams if upstream.serves(model)), self._default)
+
+    def __iter__(self) -> Iterator[Upstream]:
+        return iter(self._upstreams)
+
+    async def aclose(self) -> None:
+        """Close all."""
+        for upstream in self._upstreams:
+            await upstream.aclose()

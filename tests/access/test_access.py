@@ -1,0 +1,154 @@
+"""Who may do what."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tokenboard.access import Access
+from tokenboard.catalog import Catalog, CatalogUnavailable, Key, Scope
+from tokenboard.problem import Problem
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    catalog = Catalog.open(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    catalog.migrate()
+    yield catalog
+    catalog.close()
+
+
+def bearing(secret: str) -> Headers:
+    return [(b"accept", b"*/*"), (b"authorization", b"Bearer " + secret.encode())]
+
+
+def refusal(access: Access, headers: Headers, scope: Scope | None = None) -> Problem:
+    with pytest.raises(Problem) as caught:
+        access.check(headers, scope)
+    return caught.value
+
+
+def test_a_key_is_let_in_for_its_scopes_only(catalog: Catalog) -> None:
+    made = catalog.create_key("k", [Scope.INFERENCE, Scope.DATA])
+    access = Access(catalog)
+    for scope in (Scope.INFERENCE, Scope.DATA, None):
+        assert made.key == access.check(bearing(made.secret), scope)
+    problem = refusal(access, bearing(made.secret), Scope.ADMIN)
+    assert (403, {"required_scope": "admin"}) == (problem.status, problem.metadata)
+    assert "lacks the scope `admin` (it has: data, inference)" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ([], "Missing Authentication header"),
+        ([(b"x-api-key", b"x")], "Missing Authentication header"),
+        ([(b"authorization", b"")], "must be `Bearer <key>`"),
+        ([(b"authorization", b"Bearer")], "must be `Bearer <key>`"),
+        ([(b"authorization", b"Token x")], "must be `Bearer <key>`"),
+        ([(b"authorization", b"Bearer \xff\xfe")], "Invalid API key"),
+        ([(b"authorization", b"Bearer " + b"x" * 100_000)], "Invalid API key"),
+    ],
+)
+def test_without_a_key_there_is_a_challenge(catalog: Catalog, headers: Headers, words: str) -> None:
+    problem = refusal(Access(catalog), headers)
+    assert (401, {"WWW-Authenticate": "Bearer"}) == (problem.status, problem.headers)
+    assert words in problem.message
+
+
+def test_names_and_scheme_are_matched_without_regard_to_case(catalog: Catalog) -> None:
+    made = catalog.create_key("k", ["data"])
+    headers = [(b"AuthoRization", b"  bEARER   " + made.secret.encode() + b"  ")]
+    assert made.key == Access(catalog).check(headers, Scope.DATA)
+
+
+def test_of_several_headers_the_first_counts(catalog: Catalog) -> None:
+    made = catalog.create_key("k", ["data"])
+    assert 401 == refusal(Access(catalog), [(b"authorization", b"Bearer x"), *bearing(made.secret)]).status
+
+
+def test_a_key_made_later_is_known_at_once(catalog: Catalog) -> None:
+    access = Access(catalog)
+    made = catalog.create_key("k", ["data"])
+    assert made.key == access.check(bearing(made.secret), Scope.DATA)
+
+
+def test_a_revoked_key_is_refused_from_the_next_refresh_on(catalog: Catalog) -> None:
+    made = catalog.create_key("k", ["data"])
+    access = Access(catalog)
+    catalog.revoke_key(made.key.id)
+    access.refresh()
+    problem = refusal(access, bearing(made.secret))
+    assert (401, True) == (problem.status, f"{made.key.hint} has been revoked" in problem.message)
+
+
+def test_a_rotated_key_is_refused_and_the_new_one_let_in(catalog: Catalog) -> None:
+    made = catalog.create_key("k", ["data"])
+    access = Access(catalog)
+    new = catalog.rotate_key(made.key.id)
+    assert new.key == access.check(bearing(new.secret), Scope.DATA)
+    assert 401 == refusal(access, bearing(made.secret)).status
+
+
+def test_no_refusal_tells_a_secret(catalog: Catalog) -> None:
+    made = catalog.create_key("k", ["data"])
+    access = Access(catalog)
+    assert made.secret not in refusal(access, bearing(made.secret), Scope.ADMIN).message
+    catalog.revoke_key(made.key.id)
+    access.refresh()
+    for secret in (made.secret, "tb-guessed"):
+        assert secret not in refusal(access, bearing(secret)).message
+
+
+def test_the_keys_are_read_only_when_they_have_changed(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    access = Access(catalog)
+    read = []
+    keys = catalog.keys
+
+    def counted() -> tuple[Key, ...]:
+        read.append(1)
+        return keys()
+
+    monkeypatch.setattr(catalog, "keys", counted)
+    for _ in range(5):
+        refusal(access, bearing("tb-unknown"))
+    assert [] == read
+    catalog.create_key("k", ["data"])
+    access.refresh()
+    access.refresh()
+    assert [1] == read
+
+
+def test_known_keys_stay_in_force_while_the_catalog_is_away(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = catalog.create_key("k", ["data"])
+    access = Access(catalog)
+
+    def away() -> int:
+        raise CatalogUnavailable("it is locked")
+
+    monkeypatch.setattr(catalog, "keys_revision", away)
+    with pytest.raises(CatalogUnavailable):
+        access.refresh()
+    assert made.key == access.check(bearing(made.secret), Scope.DATA)
+    with pytest.raises(CatalogUnavailable):
+        access.check(bearing("tb-unknown"), Scope.DATA)
+
+
+def test_it_may_be_asked_from_any_thread(catalog: Catalog) -> None:
+    access = Access(catalog)
+    refused: list[int] = []
+
+    def ask() -> None:
+        refused.extend(refusal(access, bearing("tb-unknown")).status for _ in range(50))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    made = [catalog.create_key(f"k{number}", ["data"]) for number in range(10)]
+    for thread in threads:
+        thread.join()
+    assert [401] * 200 == refused
+    assert [new.key for new in made] == [access.check(bearing(new.secret), Scope.DATA) for new in made]

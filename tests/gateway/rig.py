@@ -1,0 +1,336 @@
+"""A real gateway in this event loop: uvicorn's protocol in front, real stores behind, a scripted upstream at its back.
+
+At the end of each block nothing may be left over: no task, no connection to the upstream that is not idle.
+"""
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from tests.gateway.upstream_server import Peer, until, upstream
+from tokenboard.access import Access
+from tokenboard.attribution import AttributionOptions
+from tokenboard.catalog import Catalog
+from tokenboard.event import UsageEvent, decode_parcel
+from tokenboard.gateway import EchoUpstream, Gateway, HttpUpstream, Timeouts, Upstreams, UpstreamSpec
+from tokenboard.intake import Intake
+from tokenboard.observability import Counters
+from tokenboard.spool import Spool
+
+NOW_MS = 1_778_544_000_000
+PATIENT = Timeouts(connect_s=10.0, first_byte_s=10.0, idle_s=10.0)
+HASTY = Timeouts(connect_s=0.2, first_byte_s=0.2, idle_s=0.2)
+BOARD = ((b"http-referer", b"https://board.example"), (b"x-title", b"tokenboard"))
+APP = {"HTTP-Referer": "https://cline.bot", "X-Title": "Cline"}
+CHAT = {"model": "up/small", "messages": [{"role": "user", "content": "Say it"}]}
+USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+ANSWER = json.dumps({"id": "c1", "choices": [{"message": {"content": "one two"}}], "usage": USAGE}).encode()
+DONE = b"data: [DONE]\n\n"
+
+Handler = Callable[[Peer], Awaitable[None]]
+
+
+def event(content: str) -> bytes:
+    """Return a stream's event with this piece of text."""
+    return b"data: " + json.dumps({"id": "c1", "choices": [{"delta": {"content": content}}]}).encode() + b"\n\n"
+
+
+FIRST, SECOND = event("one "), event("two")
+USED = b"data: " + json.dumps({"id": "c1", "choices": [], "usage": USAGE}).encode() + b"\n\n"
+
+
+def http(
+    body: bytes,
+    kind: str = "application/json",
+    status: int = 200,
+    headers: Sequence[str] = (),
+    length: int | None = None,
+) -> bytes:
+    """Return an upstream's answer with a Content-Length."""
+    lines = [f"HTTP/1.1 {status} X", f"Content-Type: {kind}", *headers]
+    lines.append(f"Content-Length: {len(body) if length is None else length}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def answering(data: bytes) -> Handler:
+    """Answer every request with these bytes, and keep the connection."""
+
+    async def handle(peer: Peer) -> None:
+        while True:
+            await peer.answer(data)
+
+    return handle
+
+
+@dataclass
+class Reply:
+    """One answer as the client got it. ``whole``: it ended by its framing, not by the connection's end."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    whole: bool = True
+
+    def header(self, name: str) -> str | None:
+        return next((value for other, value in self.headers if other == name), None)
+
+    def error(self) -> dict[str, Any]:
+        """Return the error, after a look at its shape."""
+        (error,) = json.loads(self.body).values()
+        assert self.status == error["code"]
+        assert isinstance(error["message"], str)
+        return dict(error)
+
+
+class Caller:
+    """The client's end of one connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def say(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def head(self) -> Reply:
+        head = (await self.reader.readuntil(b"\r\n\r\n"))[:-4].decode("latin-1").split("\r\n")
+        headers = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in head[1:])]
+        return Reply(int(head[0].split(" ")[1]), headers, b"")
+
+    async def chunk(self) -> bytes:
+        """Return one chunk of a chunked body, b"" at the end."""
+        size = int(await self.reader.readline(), 16)
+        return (await self.reader.readexactly(size + 2))[:-2]
+
+    async def reply(self, method: str = "POST") -> Reply:
+        reply = await self.head()
+        if method == "HEAD" or reply.status in {204, 304}:
+            return reply
+        try:
+            if reply.header("transfer-encoding") == "chunked":
+                while piece := await self.chunk():
+                    reply.body += piece
+            else:
+                length = int(reply.header("content-length") or 0)
+                reply.body = await self.reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ValueError) as error:
+            reply.body += getattr(error, "partial", b"")
+            reply.whole = False
+        return reply
+
+    def leave(self) -> None:
+        self.writer.transport.abort()
+
+
+@dataclass
+class Rig:
+    """A running gateway and what stands around it."""
+
+    port: int
+    secret: str
+    gateway: Gateway
+    upstreams: list[HttpUpstream]
+    spool: Spool
+    spool_file: Path
+    counters: Counters
+    callers: list[Caller] = field(default_factory=list)
+
+    def request(
+        self,
+        body: dict[str, Any] | bytes | None = None,
+        *,
+        method: str = "POST",
+        path: str = "/api/v1/chat/completions",
+        headers: dict[str, str] | list[tuple[bytes, bytes]] | None = None,
+        key: str | None = "",
+    ) -> bytes:
+        """Return a request's bytes; ``key`` empty is the rig's own key, None none at all."""
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        given = headers if isinstance(headers, list) else [(n.encode(), v.encode()) for n, v in (headers or {}).items()]
+        lines = [f"{method} {path} HTTP/1.1".encode(), b"Host: gateway"]
+        lines += [name + b": " + value for name, value in given]
+        if key is not None:
+            lines.append(b"Authorization: Bearer " + (key or self.secret).encode())
+        if not any(name.lower() in {b"content-length", b"transfer-encoding"} for name, _ in given):
+            lines.append(b"Content-Length: %d" % len(data))
+        return b"\r\n".join(lines) + b"\r\n\r\n" + data
+
+    async def call(self, data: bytes) -> Caller:
+        """Send these bytes over a connection of its own."""
+        caller = Caller(*await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 26))
+        self.callers.append(caller)
+        await caller.say(data)
+        return caller
+
+    async def ask(self, body: dict[str, Any] | bytes | None = None, **request: Any) -> Reply:
+        """Send a request and return the whole answer."""
+        caller = await self.call(self.request(body, **request))
+        return await caller.reply(request.get("method", "POST"))
+
+    def events(self) -> list[UsageEvent]:
+        """Return what is on disk, after a look at what must hold of every event."""
+        found = [event for parcel in self.spool.peek(10_000, 1 << 30) for event in decode_parcel(parcel.body)]
+        assert len({event.id for event in found}) == len(found)
+        for each in found:
+            assert not each.failed or (None, None) == (each.prompt_tokens, each.completion_tokens)
+        return found
+
+    def reread(self) -> list[UsageEvent]:
+        """Return what is on disk once the gateway has ended."""
+        self.spool = Spool(self.spool_file.parent, "rig", max_bytes=1, fsync=False, clock_ms=lambda: NOW_MS)
+        try:
+            return self.events()
+        finally:
+            self.spool.close()
+
+    async def event(self) -> UsageEvent:
+        """Return the one event there is, once it is there."""
+        await until(lambda: self.spool.state().pending > 0)
+        (only,) = self.events()
+        return only
+
+    @contextlib.contextmanager
+    def blocked_spool(self) -> Any:
+        """Keep the spool from committing, as another writer of its file would."""
+        other = sqlite3.connect(self.spool_file, isolation_level=None)
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+        finally:
+            other.close()
+
+    def break_spool(self) -> None:
+        """Make every further commit fail."""
+        other = sqlite3.connect(self.spool_file, isolation_level=None)
+        other.execute("ALTER TABLE parcels RENAME TO gone")
+        other.close()
+
+    def settled(self) -> bool:
+        """Whether no connection to an upstream is taken by a request."""
+        return all(taken == idle for taken, idle in (upstream.connections for upstream in self.upstreams))
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What all rigs of a session share: a catalog that is only read, and keys."""
+
+    catalog: Catalog
+    secrets: dict[str, str] = field(repr=False)
+
+
+@contextlib.asynccontextmanager
+async def gateway(
+    stores: Stores,
+    folder: Path,
+    specs: Sequence[UpstreamSpec] = (),
+    *,
+    default: str | None = None,
+    drain: bool = False,
+    max_body: int = 64 * 1024 * 1024,
+    max_spool: int = 1 << 30,
+    options: AttributionOptions | None = None,
+) -> AsyncIterator[Rig]:
+    """Run a gateway with these upstreams behind the echo."""
+    loop = asyncio.get_running_loop()
+    spool = Spool(folder, "rig", max_bytes=max_spool, fsync=False, clock_ms=lambda: NOW_MS)
+    counters = Counters()
+    upstreams = [HttpUpstream(spec, BOARD) for spec in specs]
+    fallback = next((upstream for upstream in upstreams if upstream.name == default), None)
+    app = Gateway(
+        access=Access(stores.catalog),
+        intake=Intake(spool, counters, floor=date(2025, 1, 1), clock_ms=lambda: NOW_MS),
+        upstreams=Upstreams([EchoUpstream(), *upstreams], fallback),
+        options=options or AttributionOptions(),
+        clock_ms=lambda: NOW_MS,
+        max_body=max_body,
+        drain_on_disconnect=drain,
+    )
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+    )
+    config.load()
+    state = ServerState()
+    server = await loop.create_server(
+        lambda: HttpToolsProtocol(config=config, server_state=state, app_state={}, _loop=loop), "127.0.0.1", 0
+    )
+    port = server.sockets[0].getsockname()[1]
+    rig = Rig(port, stores.secrets["inference"], app, upstreams, spool, folder / "rig.sqlite", counters)
+    try:
+        yield rig
+        await until(lambda: not state.tasks)
+        await until(rig.settled)
+    finally:
+        for caller in rig.callers:
+            caller.leave()
+        await until(lambda: not state.connections)
+        server.close()
+        await app.aclose()
+        spool.close()
+    assert [(0, 0)] * len(upstreams) == [upstream.connections for upstream in upstreams]
+
+
+@contextlib.asynccontextmanager
+async def relaying(
+    stores: Stores,
+    folder: Path,
+    handler: Handler,
+    *,
+    timeouts: Timeouts = PATIENT,
+    spec: dict[str, Any] | None = None,
+    **more: Any,
+) -> AsyncIterator[Rig]:
+    """Run a gateway in front of an upstream whose every connection is handed to ``handler``."""
+    async with upstream(handler) as there:
+        given: dict[str, Any] = {"name": "up", "models": ("up/*",), "strip_prefix": True, "timeouts": timeouts} | (
+            spec or {}
+        )
+        async with gateway(stores, folder, [UpstreamSpec(base_url=f"{there.origin}/v1", **given)], **more) as rig:
+            yield rig
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a test on uvloop; nothing may reach the loop's exception handler, and no task may be left."""
+    unhandled: list[dict[str, Any]] = []
+
+    async def guarded() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+        async with asyncio.timeout(30):
+            await main()
+            await until(lambda: len(asyncio.all_tasks()) == 1)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(guarded())
+    assert [] == unhandled
+
+
+def gzipped(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=31)
+    return packer.compress(data) + packer.flush()
