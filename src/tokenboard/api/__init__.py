@@ -1,0 +1,12 @@
+"""The control plane over HTTP: Data API, attribution check, ingest, health.
+
+    request ─▶ access (key, scope) ─▶ parse the question ─▶ rankings · catalog · intake ─▶ JSON, or a Problem
+
+Built on FastAPI; the inference endpoints are the gateway's, beside it. Every error, whoever raises it, leaves in the
+one shape of `tokenboard.problem`.
+"""
+
+from tokenboard.api.application import create_api
+from tokenboard.api.services import DataSettings, Services
+
+__all__ = ["DataSettings", "Services", "create_api"]

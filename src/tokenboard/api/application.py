@@ -1,0 +1,100 @@
+"""The FastAPI application: routes, and one shape for every error."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from tokenboard import __version__
+from tokenboard.api import attribution, datasets, health, usage
+from tokenboard.api.services import Services
+from tokenboard.catalog import CatalogUnavailable
+from tokenboard.observability import logger
+from tokenboard.problem import Problem
+from tokenboard.rankings import NotFilledError, QuestionError
+from tokenboard.spool import SpoolUnavailable
+
+BASE = "/api/v1"
+"""Base path of the Data API."""
+
+_log = logger("api")
+_RETRY = {"Retry-After": "2"}
+_NOTES = {
+    404: "There is nothing at {path}. The Data API lives under /api/v1, the inference endpoints under /api/v1 and /v1.",
+    405: "{path} does not take {method}. It takes: {allow}.",
+}
+
+
+def create_api(services: Services) -> FastAPI:
+    """Return the application that answers everything but the inference endpoints."""
+    api = FastAPI(title="tokenboard", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    for routes in (datasets, attribution, usage):
+        api.include_router(routes.router(services), prefix=BASE)
+    api.include_router(health.router(services))
+
+    # Looked up by class, most specific first; what no other handler knows is a fault of ours and is answered as such.
+    api.add_exception_handler(Problem, _handler(_pass_on))
+    api.add_exception_handler(QuestionError, _handler(_bad_question))
+    api.add_exception_handler(RequestValidationError, _handler(_invalid))
+    api.add_exception_handler(HTTPException, _handler(_http))
+    api.add_exception_handler(NotFilledError, _handler(_not_filled))
+    for away in (CatalogUnavailable, SpoolUnavailable):
+        api.add_exception_handler(away, _handler(_unavailable))
+    api.add_exception_handler(Exception, _handler(_fault))
+    return api
+
+
+def _handler(
+    explain: Callable[[Request, Exception], Problem],
+) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def handle(request: Request, error: Exception) -> Response:
+        problem = explain(request, error)
+        return Response(problem.body(), problem.status, problem.headers, "application/json")
+
+    return handle
+
+
+def _pass_on(request: Request, error: Exception) -> Problem:  # noqa: ARG001
+    assert isinstance(error, Problem)  # noqa: S101 - registered for it alone
+    return error
+
+
+def _bad_question(request: Request, error: Exception) -> Problem:  # noqa: ARG001
+    assert isinstance(error, QuestionError)  # noqa: S101
+    return Problem(400, error.message, metadata={"parameter": error.parameter})
+
+
+def _invalid(request: Request, error: Exception) -> Problem:  # noqa: ARG001
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return Problem(400, f"{where}: {first['msg']}.", metadata={"parameter": where})
+
+
+def _http(request: Request, error: Exception) -> Problem:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    headers = dict(error.headers or {})
+    note = _NOTES.get(error.status_code)
+    if note is None:
+        return Problem(error.status_code, str(error.detail), headers=headers)
+    path = request.url.path[:200]
+    return Problem(
+        error.status_code,
+        note.format(path=path, method=request.method[:20], allow=headers.get("Allow", "other methods")),
+        headers=headers,
+    )
+
+
+def _not_filled(request: Request, error: Exception) -> Problem:  # noqa: ARG001
+    return Problem(503, f"{error}.", headers=_RETRY)
+
+
+def _unavailable(request: Request, error: Exception) -> Problem:  # noqa: ARG001
+    _log.error("a store is away", extra={"reason": str(error), "hint": getattr(error, "hint", "")})
+    return Problem(503, "A store behind the board does not answer at the moment; try again later.", headers=_RETRY)
+
+
+def _fault(request: Request, error: Exception) -> Problem:
+    _log.error("a request failed by a fault of ours", extra={"path": request.url.path[:200]}, exc_info=error)
+    return Problem(500, "Something went wrong here, not with your request; the server's log tells more.")

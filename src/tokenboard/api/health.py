@@ -1,0 +1,84 @@
+"""Whether the program lives, whether it is ready, and the nudge by which a command tells it of a change."""
+
+from hmac import compare_digest
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from tokenboard import __version__
+from tokenboard.api.services import Services
+from tokenboard.catalog import CatalogError
+from tokenboard.problem import Problem
+
+_encoder = msgspec.json.Encoder()
+
+
+def router(services: Services) -> APIRouter:
+    """Return the routes outside the API's base."""
+    routes = APIRouter()
+
+    @routes.get("/healthz")
+    async def healthz() -> Response:
+        return _json({"status": "alive", "version": __version__})
+
+    @routes.get("/readyz")
+    def readyz() -> Response:
+        checks = _checks(services)
+        ready = all(check == "ok" for check in checks.values())
+        spool = services.spool.state()
+        body: dict[str, Any] = {
+            "status": "ready" if ready else "not ready",
+            "spool": {
+                "pending": spool.pending,
+                "bytes": spool.bytes,
+                "max_bytes": spool.max_bytes,
+                "set_aside": spool.aside,
+            },
+            "checks": checks,
+        }
+        return _json(body, 200 if ready else 503)
+
+    @routes.post("/internal/nudge", include_in_schema=False)
+    def nudge(request: Request) -> Response:
+        given = request.headers.get("x-tokenboard-nudge", "").encode("latin-1", "replace")
+        if not compare_digest(given, services.nudge_token.encode()):
+            raise Problem(404, "There is nothing at /internal/nudge.")
+        services.nudge()
+        return _json({"status": "ok"})
+
+    @routes.get("/", include_in_schema=False)
+    async def root() -> Response:
+        return _json(
+            {
+                "data": {
+                    "name": "tokenboard",
+                    "version": __version__,
+                    "rankings": "/api/v1/datasets/app-rankings",
+                    "attribution": "/api/v1/attribution",
+                    "health": "/readyz",
+                }
+            }
+        )
+
+    return routes
+
+
+def _checks(services: Services) -> dict[str, str]:
+    checks = {"catalog": "ok", "ledger": "ok", "spool": "ok", "rankings": "ok"}
+    try:
+        services.catalog.ping()
+    except CatalogError as error:
+        checks["catalog"] = type(error).__name__
+    drain = services.drain_state()
+    if drain.error is not None:
+        checks["ledger"] = f"delivery fails since {drain.failing_since_ms} (epoch ms); see the server's log"
+    if not drain.ready:
+        checks["rankings"] = "being read from the ledger"
+    if services.spool.state().full:
+        checks["spool"] = "full: no new requests are taken"
+    return checks
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(_encoder.encode(value), status_code=status, media_type="application/json")

@@ -1,0 +1,247 @@
+"""The body of ``POST /usage``: events metered elsewhere, parsed into facts, or every bad one named.
+
+body ─▶ NDJSON lines or array items ─▶ one report each ─▶ Facts | Refused
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from tokenboard.attribution import Attribution, AttributionOptions, attribute
+from tokenboard.event import Source
+from tokenboard.intake import MAX_MODEL, MAX_PROVIDER, Caller, Facts, Refusal, Refused
+from tokenboard.problem import Problem
+from tokenboard.usage import MAX_USD, Usage, UsageSource, usd
+
+MAX_EVENTS = 10_000
+"""Events in one request at most (data-api: POST /usage)."""
+
+MAX_ID = 128
+"""Longest id, in characters."""
+
+_MAX_REFERER = 8_192
+_MAX_COMMAS = 1_000_000
+_MS_FROM = 10**11  # Unix seconds reach this in the year 5138, milliseconds passed it in 1973
+_LAST_NUMBER = 10**14
+_RFC3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ](?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_LINE = re.compile(rb"\S[^\n]*")
+
+
+class Report(msgspec.Struct):
+    """One event as it is sent; members that are not named here are not read, and null is as good as absent."""
+
+    id: str
+    ts: str | int | float
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    referer: str | None = None
+    title: str | None = None
+    categories: str | None = None
+    provider: str | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost: str | int | float | None = None
+    status: int | None = None
+    latency_ms: int | float | None = None
+
+
+class _Named(msgspec.Struct):
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The facts of the good events with their positions in the body, and every bad event, in order."""
+
+    facts: list[Facts]
+    positions: list[int]
+    refused: list[Refused]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad(Exception):
+    field: str
+    reason: Refusal
+    message: str
+
+
+_report = msgspec.json.Decoder(Report)
+_reports = msgspec.json.Decoder(list[Report])
+_items = msgspec.json.Decoder(list[msgspec.Raw])
+_named = msgspec.json.Decoder(_Named)
+_at_field = re.compile(r" - at `\$\.([a-z_]+)`")
+_missing = re.compile(r"missing required field `([a-z_]+)`")
+_DECODING = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def parse_reports(body: bytes, *, caller: Caller, options: AttributionOptions) -> Parsed:
+    """Parse all events of a body, as NDJSON or a JSON array.
+
+    Raises:
+        Problem: 400 when the body as a whole is neither NDJSON nor a JSON array, 413 past `MAX_EVENTS`.
+
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf").strip()
+    if not body:
+        raise Problem(400, "The body is empty: send one JSON event per line (NDJSON), or a JSON array of events.")
+    reports = _array(body) if body.startswith(b"[") else _lines(body)
+    facts: list[Facts] = []
+    positions: list[int] = []
+    refused: list[Refused] = []
+    maker = _FactsMaker(caller, options)
+    for index, given in enumerate(reports):
+        try:
+            facts.append(maker.make(given if isinstance(given, Report) else _read(given)))
+            positions.append(index)
+        except _Bad as bad:
+            refused.append(Refused(index, _id_of(given), bad.field, bad.reason, bad.message))
+    return Parsed(facts, positions, refused)
+
+
+def _lines(body: bytes) -> Sequence[Report | bytes]:
+    """Return a report per line, or the lines as they are when some line is no report."""
+    lines: list[bytes] = []
+    for line in _LINE.finditer(body):
+        lines.append(line[0])
+        if len(lines) > MAX_EVENTS:
+            raise _too_many()
+    try:
+        reports = _report.decode_lines(body)
+    except _DECODING:
+        return lines
+    # One report over several lines, or several in one line, are read by the decoder, but they are no NDJSON.
+    return reports if len(reports) == len(lines) else lines
+
+
+def _array(body: bytes) -> Sequence[Report | bytes]:
+    """Return a report per item, or the items as they are when some item is no report."""
+    items: Sequence[Report | bytes]
+    try:
+        items = _reports.decode(body)
+    except _DECODING as error:
+        # An item costs far more memory than the two bytes it may have.
+        if body.count(b",") > _MAX_COMMAS:
+            raise Problem(400, f"The body has too many values to name all bad events; one is: {error}.") from error
+        try:
+            items = _items.decode(body)
+        except _DECODING as damage:
+            raise Problem(400, f"The body is not a valid JSON array: {damage}.") from damage
+    if len(items) > MAX_EVENTS:
+        raise _too_many()
+    return items
+
+
+def _too_many() -> Problem:
+    return Problem(413, f"The body holds more than {MAX_EVENTS:,} events: send several smaller ones.")
+
+
+def _read(item: bytes) -> Report:
+    try:
+        return _report.decode(item)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        if missing := _missing.search(text):
+            raise _Bad(missing[1], Refusal.MISSING, f"{missing[1]} is required") from error
+        if at := _at_field.search(text):
+            raise _Bad(at[1], Refusal.WRONG_TYPE, f"{at[1]}: {_at_field.sub('', text)}") from error
+        raise _Bad("", Refusal.NOT_AN_OBJECT, "an event must be a JSON object") from error
+    except _DECODING as error:
+        raise _Bad("", Refusal.INVALID_JSON, f"not valid JSON: {error}") from error
+
+
+def _id_of(item: Report | bytes) -> str | None:
+    try:
+        return (item if isinstance(item, Report) else _named.decode(item)).id[:MAX_ID]
+    except _DECODING:
+        return None
+
+
+class _FactsMaker:
+    """Makes the facts of one caller's reports; the apps of one body are few, so each is attributed once."""
+
+    def __init__(self, caller: Caller, options: AttributionOptions) -> None:
+        self._caller = caller
+        self._options = options
+        self._attributions: dict[tuple[str | None, str | None, str | None], Attribution] = {}
+
+    def make(self, report: Report) -> Facts:
+        """Return the facts; raises _Bad for the first member that is out of bounds."""
+        _bound("id", report.id, MAX_ID)
+        _bound("model", report.model, MAX_MODEL)
+        if report.provider:
+            _bound("provider", report.provider, MAX_PROVIDER)
+        status = 200 if report.status is None else report.status
+        if not 100 <= status <= 599:
+            raise _Bad("status", Refusal.OUT_OF_RANGE, "status must be an HTTP status, 100 to 599")
+        cost = None if report.cost is None else usd(report.cost)
+        if cost is None and report.cost is not None:
+            message = f"cost must be USD, 0 to {MAX_USD:,}, as a number or a decimal string"
+            raise _Bad("cost", Refusal.OUT_OF_RANGE, message)
+        latency = report.latency_ms
+        if latency is not None and not 0 <= latency < 2**32:
+            raise _Bad("latency_ms", Refusal.OUT_OF_RANGE, "latency_ms must be 0 or more milliseconds")
+        return Facts(
+            id=report.id,
+            ts_ms=_time(report.ts),
+            source=Source.USAGE_API,
+            caller=self._caller,
+            attribution=self._attribute(report.referer, report.title, report.categories),
+            model=report.model,
+            provider=report.provider or "",
+            endpoint="",
+            streamed=False,
+            status=status,
+            failed=not 200 <= status <= 299,
+            usage=Usage(
+                prompt_tokens=report.prompt_tokens,
+                completion_tokens=report.completion_tokens,
+                cached_tokens=report.cached_tokens,
+                reasoning_tokens=report.reasoning_tokens,
+                cost=cost,
+                source=UsageSource.REPORTED,
+            ),
+            latency_ms=None if latency is None else round(latency),
+        )
+
+    def _attribute(self, referer: str | None, title: str | None, categories: str | None) -> Attribution:
+        given = (referer, title, categories)
+        known = self._attributions.get(given)
+        if known is None:
+            names = (b"http-referer", b"x-openrouter-title", b"x-openrouter-categories")
+            headers = _headers(zip(names, given, strict=True))
+            known = self._attributions[given] = attribute(headers, self._options, key_label=self._caller.label)
+        return known
+
+
+def _headers(given: Iterable[tuple[bytes, str | None]]) -> list[tuple[bytes, bytes]]:
+    return [(name, value[:_MAX_REFERER].encode()) for name, value in given if value is not None]
+
+
+def _bound(field: str, text: str, limit: int) -> None:
+    if not text or text.isspace():
+        raise _Bad(field, Refusal.EMPTY, f"{field} must not be empty")
+    if len(text) > limit:
+        raise _Bad(field, Refusal.TOO_LONG, f"{field} must be at most {limit} characters")
+
+
+def _time(given: str | float) -> int:
+    """Return UTC epoch milliseconds, rounded down, of an RFC 3339 time with an offset, or of Unix seconds or ms."""
+    if isinstance(given, int | float):
+        if not 0 <= given < _LAST_NUMBER:
+            raise _Bad("ts", Refusal.BAD_TIME, "ts as a number must be Unix seconds or milliseconds")
+        # By way of microseconds, as 1778543999.123 is a little less than that in binary.
+        return int(given) if given >= _MS_FROM else round(given * 1_000_000) // 1000
+    if _RFC3339.fullmatch(given) is None:
+        raise _Bad("ts", Refusal.BAD_TIME, "ts must be RFC 3339 with an offset, such as 2026-05-11T23:59:59.123Z")
+    try:
+        return (datetime.fromisoformat(given.upper()) - _EPOCH) // _MILLISECOND
+    except (ValueError, OverflowError) as error:
+        raise _Bad("ts", Refusal.BAD_TIME, "ts is not a real time") from error

@@ -1,0 +1,38 @@
+"""What the routes work with; made by the composition root, handed to `create_api`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from tokenboard.access import Access
+from tokenboard.attribution import AttributionOptions
+from tokenboard.catalog import Catalog
+from tokenboard.drain import DrainState
+from tokenboard.intake import Intake
+from tokenboard.rankings import Rankings
+from tokenboard.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    """``floor`` is the dataset's first UTC day; ``cors_origin`` the value of Access-Control-Allow-Origin, or None."""
+
+    floor: date
+    cors_origin: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts below the API. ``clock_ms`` tells UTC epoch milliseconds; ``nudge`` reads keys and apps anew."""
+
+    access: Access
+    catalog: Catalog
+    spool: Spool
+    intake: Intake
+    rankings: Rankings
+    drain_state: Callable[[], DrainState]
+    options: AttributionOptions
+    data: DataSettings
+    clock_ms: Callable[[], int]
+    nudge: Callable[[], None]
+    nudge_token: str

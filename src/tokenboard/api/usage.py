@@ -1,0 +1,88 @@
+"""``POST /usage``: the way in for usage metered elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from operator import attrgetter
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from tokenboard.api.packed import MAX_BYTES, unpack
+from tokenboard.api.reports import parse_reports
+from tokenboard.api.services import Services
+from tokenboard.catalog import Key, Scope
+from tokenboard.intake import Caller, Dropped, Refused
+from tokenboard.problem import Problem
+
+MAX_NAMED = 20
+"""Bad events named in one answer at most."""
+
+_encoder = msgspec.json.Encoder()
+
+
+def router(services: Services) -> APIRouter:
+    """Return the one route."""
+    routes = APIRouter()
+
+    @routes.post("/usage")
+    async def report_usage(request: Request) -> Response:
+        key = services.access.check(request.headers.raw, Scope.INGEST)
+        body = await _read(request)
+        encoding = request.headers.get("content-encoding", "").strip().lower()
+        return await run_in_threadpool(_take, services, key, body, encoding)
+
+    return routes
+
+
+async def _read(request: Request) -> bytes:
+    """Return the body as sent; at most `MAX_BYTES`, which bounds what it can unpack from."""
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > MAX_BYTES:
+        raise _too_large()
+    pieces = bytearray()
+    async for piece in request.stream():
+        pieces += piece
+        if len(pieces) > MAX_BYTES:
+            raise _too_large()
+    return bytes(pieces)
+
+
+def _take(services: Services, key: Key, body: bytes, encoding: str) -> Response:
+    caller = Caller(key.account_id, key.id, key.label)
+    parsed = parse_reports(unpack(body, encoding), caller=caller, options=services.options)
+    refused = parsed.refused
+    for problem in services.intake.examine(parsed.facts):
+        refused.append(replace(problem, index=parsed.positions[problem.index]))
+    if refused:
+        services.intake.refuse(refused)
+        raise _bad_events(sorted(refused, key=attrgetter("index")))
+    outcome = services.intake.record_new(parsed.facts)
+    if isinstance(outcome, Dropped):
+        raise Problem(
+            503,
+            "The board's spool is full and takes no more usage; send the same body again later.",
+            headers={"Retry-After": "5"},
+        )
+    answer = {"data": {"accepted": outcome.accepted, "duplicates": outcome.duplicates}}
+    return Response(_encoder.encode(answer), status_code=202, media_type="application/json")
+
+
+def _bad_events(refused: Sequence[Refused]) -> Problem:
+    first = refused[0]
+    events = len({bad.index for bad in refused})
+    count = "1 event is" if events == 1 else f"{events} events are"
+    named = [
+        {"index": bad.index, "id": bad.id, "field": bad.field, "reason": bad.reason, "message": bad.message}
+        for bad in refused[:MAX_NAMED]
+    ]
+    return Problem(
+        400,
+        f"{count} bad and nothing was stored; the first is event {first.index}: {first.message}. "
+        "Mend what is named and send the whole body again.",
+        metadata={"bad_events": events, "events": named},
+    )
+
+
+def _too_large() -> Problem:
+    return Problem(413, f"The body is larger than {MAX_BYTES:,} bytes: send several smaller ones.")

@@ -1,0 +1,224 @@
+"""A board: every part, wired together once."""
+
+import asyncio
+import os
+import secrets
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tokenboard.access import Access
+from tokenboard.api import DataSettings, Services, create_api
+from tokenboard.app.asgi import Application
+from tokenboard.attribution import AttributionOptions, AttributionRule
+from tokenboard.catalog import Catalog
+from tokenboard.config import ConfigError, Settings
+from tokenboard.config.settings import Upstream as UpstreamSettings
+from tokenboard.drain import Drain
+from tokenboard.gateway import (
+    EchoUpstream,
+    ForwardAttribution,
+    Gateway,
+    HttpUpstream,
+    Timeouts,
+    Upstream,
+    Upstreams,
+    UpstreamSpec,
+)
+from tokenboard.intake import Intake
+from tokenboard.ledger import Ledger
+from tokenboard.observability import Counters
+from tokenboard.rankings import Rankings
+from tokenboard.spool import Spool
+
+PROBE_WITHIN_S = 10.0
+"""How long an upstream may take to list its models when it is checked, in seconds."""
+
+
+def wall_clock_ms() -> int:
+    """Return UTC epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def open_catalog(settings: Settings, data: Path) -> Catalog:
+    """Return the catalog of a board, migrated to this program's schema."""
+    catalog = Catalog.open(
+        settings.catalog_url(data),
+        new_app_limit=settings.attribution.new_app_limit,
+        title_policy=settings.attribution.title_policy,
+        clock=wall_clock_ms,
+    )
+    catalog.migrate()
+    return catalog
+
+
+def open_ledger(settings: Settings, data: Path) -> Ledger:
+    """Return the ledger of a board, migrated to this program's schema."""
+    ledger = Ledger(settings.ledger_dsn(data))
+    ledger.migrate()
+    return ledger
+
+
+def open_spool(settings: Settings, data: Path) -> Spool:
+    """Return the spool of a board's own process."""
+    spool = settings.spool
+    return Spool(
+        settings.spool_folder(data),
+        "board",
+        max_bytes=spool.max_bytes,
+        fsync=spool.fsync,
+        clock_ms=wall_clock_ms,
+        seen_days=spool.seen_days,
+    )
+
+
+class Board:
+    """Everything that one process needs to serve, on one data folder it owns.
+
+    ``start`` begins to deliver what the spool holds; ``asgi`` answers HTTP; ``stop`` delivers what is left and closes
+    every store. ``ledger`` may be given by a test that wants it to fail.
+    """
+
+    def __init__(self, settings: Settings, data: Path, *, base_url: str, ledger: Ledger | None = None) -> None:
+        options = attribution_options(settings)
+        upstreams = _upstreams(settings, base_url)
+        floor = settings.attribution.floor
+        self.settings = settings
+        self.nudge_token = secrets.token_urlsafe(24)
+        self.counters = Counters()
+        self.catalog = open_catalog(settings, data)
+        self.ledger = ledger or open_ledger(settings, data)
+        self.spool = open_spool(settings, data)
+        self.rankings = Rankings(self.ledger, self.catalog, floor=floor, clock=lambda: datetime.now(UTC))
+        self.drain = Drain(
+            self.spool,
+            self.catalog,
+            self.ledger,
+            delivered=self.rankings.refresh,
+            counters=self.counters,
+            clock_ms=wall_clock_ms,
+        )
+        self.access = Access(self.catalog)
+        intake = Intake(self.spool, self.counters, floor=floor, clock_ms=wall_clock_ms)
+        self.gateway = Gateway(
+            access=self.access,
+            intake=intake,
+            upstreams=upstreams,
+            options=options,
+            clock_ms=wall_clock_ms,
+            max_body=settings.gateway.max_body,
+            drain_on_disconnect=settings.gateway.on_disconnect == "drain",
+        )
+        api = create_api(
+            Services(
+                access=self.access,
+                catalog=self.catalog,
+                spool=self.spool,
+                intake=intake,
+                rankings=self.rankings,
+                drain_state=self.drain.state,
+                options=options,
+                data=DataSettings(floor=floor, cors_origin=settings.data_api.cors or None),
+                clock_ms=wall_clock_ms,
+                nudge=self.access.refresh,
+                nudge_token=self.nudge_token,
+            )
+        )
+        self.asgi = Application(self.gateway, api)
+
+    def start(self) -> None:
+        """Start the drain: it completes what a crash interrupted, fills the rankings and goes on from there."""
+        self.drain.start()
+
+    async def stop(self) -> bool:
+        """Deliver what is left and close everything; False when events stay in the spool for the next start."""
+        await self.gateway.aclose()
+        delivered = self.drain.stop()
+        self.spool.close()
+        self.ledger.close()
+        self.catalog.close()
+        return delivered
+
+
+def attribution_options(settings: Settings) -> AttributionOptions:
+    """Return the rules of attribution that the settings ask for.
+
+    Raises:
+        ConfigError: a rule could never give an app.
+
+    """
+    given = settings.attribution
+    try:
+        rules = tuple(
+            AttributionRule(
+                url=rule.url, key_label=rule.key_label, user_agent_prefix=rule.user_agent_prefix, title=rule.title
+            )
+            for rule in given.rule
+        )
+    except ValueError as error:
+        raise ConfigError(f"[[attribution.rule]]: {error}") from error
+    return AttributionOptions(browser_referer=given.browser_referer, rules=rules)
+
+
+def _upstreams(settings: Settings, base_url: str) -> Upstreams:
+    """Return the upstreams in order: the echo first, as its name is its own."""
+    names = [upstream.name for upstream in settings.upstream]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ConfigError(f"[[upstream]]: two are named {twice!r}; give each a name of its own")
+    default = settings.gateway.default_upstream
+    if default and default not in names:
+        raise ConfigError(f"[gateway] default_upstream: no [[upstream]] is named {default!r}; there are: {names}")
+    board = ((b"http-referer", base_url.encode("ascii", "ignore")), (b"x-title", b"tokenboard"))
+    opened: list[Upstream] = [EchoUpstream()] if settings.gateway.echo else []
+    fallback: Upstream | None = None
+    for given in settings.upstream:
+        try:
+            upstream = HttpUpstream(_spec(given, settings), board)
+        except ValueError as error:
+            raise ConfigError(f"[[upstream]] {given.name}: {error}") from error
+        opened.append(upstream)
+        fallback = upstream if given.name == default else fallback
+    return Upstreams(opened, fallback)
+
+
+async def probe_upstreams(settings: Settings) -> list[tuple[str, str | None]]:
+    """Ask every configured upstream for its list of models; return each one's name and its fault, or None."""
+    upstreams = _upstreams(settings, "http://localhost")
+    try:
+        return await asyncio.gather(*(_probe(upstream) for upstream in upstreams))
+    finally:
+        await upstreams.aclose()
+
+
+async def _probe(upstream: Upstream) -> tuple[str, str | None]:
+    try:
+        async with asyncio.timeout(PROBE_WITHIN_S):
+            return upstream.name, await upstream.probe()
+    except TimeoutError:
+        return upstream.name, f"it gave no list of models within {PROBE_WITHIN_S:.0f} s"
+
+
+def _spec(given: UpstreamSettings, settings: Settings) -> UpstreamSpec:
+    # A key read from a file into the environment often ends with a line break.
+    api_key = os.environ.get(given.api_key_env, "").strip() if given.api_key_env else None
+    if given.api_key_env and not api_key:
+        raise ConfigError(f"[[upstream]] {given.name}: the environment variable {given.api_key_env} is not set")
+    if api_key and not (api_key.isascii() and api_key.isprintable()):
+        raise ConfigError(f"[[upstream]] {given.name}: the value of {given.api_key_env} is no key: not printable ASCII")
+    gateway = settings.gateway
+    return UpstreamSpec(
+        name=given.name,
+        base_url=given.base_url,
+        api_key=api_key,
+        models=given.models,
+        strip_prefix=given.strip_prefix,
+        include_usage=given.include_usage,
+        headers=given.headers,
+        forward_attribution=ForwardAttribution(given.forward_attribution),
+        timeouts=Timeouts(
+            connect_s=gateway.connect_timeout_s,
+            first_byte_s=gateway.first_byte_timeout_s,
+            idle_s=gateway.idle_timeout_s,
+        ),
+        max_connections=gateway.max_connections,
+    )

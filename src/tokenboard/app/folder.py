@@ -1,0 +1,184 @@
+"""The data folder: who owns it, and where its server can be reached.
+
+DIR/server.lock   held (flock) by the one process that serves from the folder
+DIR/server.json   written by it: process id, URL, the token that proves a nudge comes from this machine
+"""
+
+import fcntl
+import http.client
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+_ANSWER_TIMEOUT_S = 5
+_MAX_ANSWER = 1_000_000
+_OWN_WITHIN_S = 1.0
+_OWN_RETRY_S = 0.02
+_NOT_IN_PATHS = "?#"
+"""Characters that end a path in the URLs of catalog and ledger: such a folder's stores would lie elsewhere."""
+
+
+class FolderError(Exception):
+    """The data folder cannot be used as asked; ``hint`` tells the operator how to go on."""
+
+    hint = "Name a folder of your own with --data."
+
+
+class FolderUnusable(FolderError):
+    """The folder cannot be made, read or written."""
+
+    hint = "Name another folder with --data, or check its permissions and its disk."
+
+
+class FolderMissing(FolderError):
+    """There is no data folder, and the command makes none."""
+
+    hint = "Name the board's folder with --data; `tokenboard serve` and `tokenboard keys create` make a new one."
+
+
+class FolderInUse(FolderError):
+    """Another process owns the data folder."""
+
+    hint = "Stop that process first, or name another folder with --data."
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """Where the server that owns a data folder can be reached, and the settings file it was started with."""
+
+    pid: int
+    url: str
+    nudge_token: str
+    config: str | None
+
+    def nudge(self) -> bool:
+        """Tell the server to read keys and apps anew, now; False when it did not answer."""
+        status, _ = self._ask("POST", "/internal/nudge", {"x-tokenboard-nudge": self.nudge_token})
+        return status == 200
+
+    def readiness(self) -> dict[str, Any] | None:
+        """Return what ``/readyz`` says, ready or not; None when the server did not answer."""
+        _, body = self._ask("GET", "/readyz", {})
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+        return answer if isinstance(answer, dict) else None
+
+    def _ask(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Return status and body; (0, b"") without an answer. The way leads over no proxy: it is our own machine."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            request = urllib.request.Request(f"{self.url}{path}", method=method, headers=headers)  # noqa: S310 - our own server's URL, from our own file
+            with opener.open(request, timeout=_ANSWER_TIMEOUT_S) as response:
+                return response.status, response.read(_MAX_ANSWER)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read(_MAX_ANSWER)
+        except (OSError, ValueError, http.client.HTTPException):
+            return 0, b""
+
+
+class DataFolder:
+    """One folder that holds everything a board stores."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().resolve()
+        self._lock: IO[str] | None = None
+
+    def create(self) -> None:
+        """Make the folder, readable by its owner only, if it is not there.
+
+        Raises:
+            FolderUnusable: it cannot be made, it is no folder, or its path cannot be written in a store's URL.
+
+        """
+        if any(char in str(self.path) for char in _NOT_IN_PATHS):
+            raise FolderUnusable(f"the path of the data folder {self.path} must not hold ? or #")
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise FolderUnusable(f"cannot make the data folder {self.path}: {error.strerror}") from error
+
+    def exists(self) -> bool:
+        """Whether the folder is there."""
+        return self.path.is_dir()
+
+    def require(self) -> None:
+        """Make sure that the folder is there, without making it.
+
+        Raises:
+            FolderMissing: it is not.
+
+        """
+        if not self.exists():
+            raise FolderMissing(f"there is no data folder {self.path}")
+
+    def own(self) -> None:
+        """Take the folder for this process, until `release` or its end.
+
+        Raises:
+            FolderInUse: another process has it.
+            FolderUnusable: it cannot be written.
+
+        """
+        self.create()
+        file = self.path / "server.lock"
+        try:
+            lock = file.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise FolderUnusable(f"cannot write {file}: {error.strerror}") from error
+        # Commands that look whether a server runs hold the lock for an instant; an owner holds it until its end.
+        deadline = time.monotonic() + _OWN_WITHIN_S
+        while not _lock_now(lock, fcntl.LOCK_EX):
+            if time.monotonic() >= deadline:
+                lock.close()
+                running = self.running()
+                if running is None:
+                    raise FolderInUse(f"another tokenboard process is using {self.path}")
+                raise FolderInUse(f"a server already runs on {self.path} (process {running.pid}, {running.url})")
+            time.sleep(_OWN_RETRY_S)
+        # What a killed server left behind must not be taken for ours.
+        (self.path / "server.json").unlink(missing_ok=True)
+        self._lock = lock
+
+    def announce(self, server: RunningServer) -> None:
+        """Write where this process can be reached."""
+        file = self.path / "server.json"
+        temporary = file.with_suffix(".new")
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(asdict(server), stream)
+        temporary.replace(file)
+
+    def running(self) -> RunningServer | None:
+        """Return the server that owns this folder now, None when there is none or it is still starting."""
+        try:
+            with (self.path / "server.lock").open("r", encoding="utf-8") as lock:
+                # Shared, so that two commands that look at once do not take each other for a server.
+                if _lock_now(lock, fcntl.LOCK_SH):
+                    return None
+            return RunningServer(**json.loads((self.path / "server.json").read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def release(self) -> None:
+        """Give the folder back."""
+        if self._lock is not None:
+            (self.path / "server.json").unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+
+def _lock_now(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

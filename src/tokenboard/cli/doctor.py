@@ -1,0 +1,157 @@
+"""``tokenboard doctor``: settings, stores, upstreams, disk and clock, each checked, each fault with a way out.
+
+It looks and changes nothing: what is not there yet is reported as such, and made by `tokenboard serve`.
+"""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tokenboard.app import FolderError
+from tokenboard.app.board import attribution_options, open_spool, probe_upstreams
+from tokenboard.app.folder import RunningServer
+from tokenboard.catalog import CatalogError
+from tokenboard.cli.session import Session
+from tokenboard.cli.terminal import say, show_table
+from tokenboard.config import ConfigError, Settings, effective_settings
+from tokenboard.ledger import Ledger, LedgerError
+from tokenboard.spool import SpoolError
+
+_LITTLE_DISK = 1024**3
+_FIRST_SENSIBLE_YEAR = 2025
+_FAILED = "FAILED: "
+_NOT_YET = "not there yet; `tokenboard serve` makes it"
+
+
+def check_everything(
+    context: typer.Context,
+    settings_only: Annotated[bool, typer.Option("--settings", help="Only print the effective settings.")] = False,
+) -> None:
+    """Print the effective settings, secrets masked, then check stores, upstreams, disk and clock. Changes nothing."""
+    session: Session = context.obj
+    settings = session.settings()
+    show_table(["setting", "value"], effective_settings(settings))
+    if settings_only:
+        return
+    say("")
+    findings = list(_checks(session, settings))
+    show_table(["check", "finding"], findings)
+    if failed := [name for name, finding in findings if finding.startswith(_FAILED)]:
+        typer.echo(f"error: {len(failed)} of {len(findings)} checks failed: {', '.join(failed)}", err=True)
+        typer.echo("hint: each finding above says how to mend it.", err=True)
+        raise typer.Exit(1)
+
+
+def _checks(session: Session, settings: Settings) -> Iterator[tuple[str, str]]:
+    yield "settings", f"ok: {session.config_file() or 'defaults and environment'}"
+    yield "clock", "ok" if time.gmtime().tm_year >= _FIRST_SENSIBLE_YEAR else f"{_FAILED}the clock is years behind"
+    yield "rules", _try(lambda: f"ok: {len(attribution_options(settings).rules)} rules")
+    yield "data folder", _folder(session.folder.path)
+    yield "disk", _disk(session.folder.path)
+    yield "catalog", _try(lambda: _catalog(session, settings))
+    running = session.folder.running()
+    if running is not None:
+        yield "server", _server(running)
+    else:
+        yield "ledger", _try(lambda: _ledger(session, settings))
+        yield "spool", _try(lambda: _spool(session, settings))
+    try:
+        for name, fault in asyncio.run(probe_upstreams(settings)):
+            yield f"upstream {name}", f"{_FAILED}{fault}" if fault else "ok"
+    except ConfigError as error:
+        yield "upstreams", f"{_FAILED}{error}"
+
+
+def _try(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except (CatalogError, ConfigError, FolderError, LedgerError, SpoolError) as error:
+        return f"{_FAILED}{error}. {error.hint}"
+
+
+def _folder(data: Path) -> str:
+    nearest = _nearest_existing(data)
+    if not nearest.is_dir():
+        return f"{_FAILED}{nearest} is no folder. Name another with --data."
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return f"{_FAILED}{nearest} cannot be written by this user. Mend its permissions, or name another with --data."
+    return f"ok: {data}" if nearest == data else f"ok: {data} is {_NOT_YET}"
+
+
+def _disk(data: Path) -> str:
+    nearest = _nearest_existing(data)
+    free = shutil.disk_usage(nearest).free
+    return f"{'ok: ' if free > _LITTLE_DISK else _FAILED}{free / 1024**3:.1f} GiB free in {nearest}"
+
+
+def _nearest_existing(path: Path) -> Path:
+    return next(each for each in (path, *path.parents) if each.exists())
+
+
+def _catalog(session: Session, settings: Settings) -> str:
+    with session.existing_catalog(settings) as catalog:
+        if catalog is None:
+            return f"ok: {_NOT_YET}, and brings an older one up to date"
+        total = catalog.apps(limit=1).total
+        keys = [key for key in catalog.keys() if key.revoked_ms is None]  # noqa: SIM118 - not a dict
+        return f"ok: {total} apps, {len(keys)} keys in force"
+
+
+def _server(running: RunningServer) -> str:
+    """Ask the server, which owns ledger and spool, how they are."""
+    who = f"process {running.pid}, {running.url}"
+    answer = running.readiness()
+    if answer is None:
+        return f"{_FAILED}{who}, does not answer. See its log."
+    checks, spool = answer.get("checks"), answer.get("spool")
+    if not isinstance(checks, dict) or not isinstance(spool, dict):
+        return f"{_FAILED}{who}, answers as no tokenboard does. See whether another program took its port."
+    faults = [f"{name}: {check}" for name, check in checks.items() if check != "ok"]
+    if faults:
+        return f"{_FAILED}{who}: {'; '.join(faults)}"
+    return f"ok: {who}; {spool.get('pending')} events wait{_aside(int(spool.get('set_aside') or 0))}"
+
+
+def _ledger(session: Session, settings: Settings) -> str:
+    dsn = settings.ledger_dsn(session.folder.path)
+    scheme, _, folder = dsn.partition("://")
+    if scheme == "chdb" and not Path(folder).is_dir():
+        return f"ok: {_NOT_YET}"
+    session.folder.own()
+    try:
+        ledger = Ledger(dsn)
+        try:
+            ledger.check()
+            return f"ok: {len(ledger.day_changes())} days with usage"
+        finally:
+            ledger.close()
+    finally:
+        session.folder.release()
+
+
+def _spool(session: Session, settings: Settings) -> str:
+    if not any(settings.spool_folder(session.folder.path).glob("*.sqlite")):
+        return f"ok: {_NOT_YET}"
+    session.folder.own()
+    try:
+        spool = open_spool(settings, session.folder.path)
+        try:
+            state = spool.state()
+        finally:
+            spool.close()
+        room = f"{state.bytes:,} of {state.max_bytes:,} bytes"
+        if state.full:
+            return f"{_FAILED}full, {room}. Start the server to deliver it, or raise [spool] max_bytes."
+        return f"ok: {state.pending} events wait, {room}{_aside(state.aside)}"
+    finally:
+        session.folder.release()
+
+
+def _aside(number: int) -> str:
+    return f"; {number} records set aside, see `tokenboard spool list`" if number else ""

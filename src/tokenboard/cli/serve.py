@@ -1,0 +1,49 @@
+"""``tokenboard serve``: everything in one process."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tokenboard.app import Board, serve
+from tokenboard.catalog import Scope
+from tokenboard.cli.session import Session
+from tokenboard.cli.snippets import welcome
+from tokenboard.cli.terminal import OutputError, deliver
+from tokenboard.observability import configure_logging, logger
+
+_log = logger("serve")
+_FIRST_KEY = (Scope.INFERENCE, Scope.DATA, Scope.INGEST)
+
+
+def serve_board(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; else [server] host.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; else [server] port; 0: a free one.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings file.")] = None,
+) -> None:
+    """Serve the gateway, the Data API and the drain until SIGTERM; then finish, deliver and exit 0."""
+    session: Session = context.obj
+    file = session.config_file(config)
+    settings = session.settings(config)
+    chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update={"server": settings.server.model_copy(update=chosen)})
+    style = settings.server.log
+    if style == "auto":
+        style = "plain" if sys.stderr.isatty() else "json"
+    configure_logging(style, settings.server.log_level)
+
+    def ready(board: Board, url: str) -> None:
+        # Only a board without any key makes one by itself: secrets are shown once, so none can be shown again.
+        first = None
+        if not board.catalog.keys():
+            first = board.catalog.create_key("first key", _FIRST_KEY, actor="serve").secret
+            board.access.refresh()
+        try:
+            deliver(welcome(url, first, session.folder.path))
+        except OutputError as error:
+            _log.warning("the first words could not be printed", extra={"reason": str(error), "hint": error.hint})
+
+    if not serve(settings, session.folder, config=file, ready=ready):
+        typer.echo("some events wait in the spool; they are delivered at the next start", err=True)

@@ -1,0 +1,101 @@
+"""What every command starts from: the data folder, the settings, the catalog."""
+
+import contextlib
+import getpass
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from tokenboard.app import DataFolder
+from tokenboard.app.board import open_catalog
+from tokenboard.catalog import Catalog
+from tokenboard.config import ConfigError, Settings, load_settings
+
+SETTINGS_FILE = "tokenboard.toml"
+"""Name of the settings file that is found without being named."""
+
+
+class Session:
+    """One run of one command."""
+
+    def __init__(self, data: Path, config: Path | None) -> None:
+        self.folder = DataFolder(data)
+        self._config = config
+
+    def config_file(self, chosen: Path | None = None) -> Path | None:
+        """Return the settings file: the one named, that of the server running here, or the nearest tokenboard.toml.
+
+        Raises:
+            ConfigError: the file named does not exist.
+
+        """
+        named = chosen or self._config
+        if named is None:
+            running = self.folder.running()
+            if running is not None:
+                return Path(running.config) if running.config else None
+            found = (place for place in (self.folder.path / SETTINGS_FILE, Path(SETTINGS_FILE)) if place.is_file())
+            return next(found, None)
+        if not named.is_file():
+            raise ConfigError(f"there is no settings file {named}")
+        return named
+
+    def settings(self, chosen: Path | None = None) -> Settings:
+        """Return the settings in force."""
+        return load_settings(self.config_file(chosen))
+
+    @contextlib.contextmanager
+    def catalog(self, *, make: bool = False) -> Iterator[Catalog]:
+        """Open the catalog, migrated if need be; ``make`` makes the data folder too.
+
+        Raises:
+            FolderMissing: the catalog would lie in a data folder that is not there.
+
+        """
+        settings = self.settings()
+        if make:
+            self.folder.create()
+        elif not settings.catalog.url:
+            self.folder.require()
+        catalog = open_catalog(settings, self.folder.path)
+        try:
+            yield catalog
+        finally:
+            catalog.close()
+
+    @contextlib.contextmanager
+    def existing_catalog(self, settings: Settings) -> Iterator[Catalog | None]:
+        """Open the catalog as it is, made and migrated by nobody; None when there is none of this program's schema."""
+        url = settings.catalog_url(self.folder.path)
+        if (file := sqlite_file(url)) is not None and not file.is_file():
+            yield None
+            return
+        catalog = Catalog.open(url)
+        try:
+            yield catalog if catalog.schema().up_to_date else None
+        finally:
+            catalog.close()
+
+    @contextlib.contextmanager
+    def changing(self, *, make: bool = False) -> Iterator[Catalog]:
+        """Open the catalog as `catalog` does; once the block has changed it, the running server hears of it."""
+        with self.catalog(make=make) as catalog:
+            yield catalog
+        running = self.folder.running()
+        if running is not None and not running.nudge():
+            typer.echo(f"note: {running.url} does not answer; it finds the change by itself within a second", err=True)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a catalog's URL, None when it is no SQLite file's."""
+    driver, separator, rest = url.partition(":///")
+    return Path(rest.partition("?")[0]) if separator and driver.startswith("sqlite") else None
+
+
+def actor() -> str:
+    """Return who runs the command, as the audit log names them."""
+    try:
+        return f"cli:{getpass.getuser()}"[:100]
+    except (ImportError, KeyError, OSError):
+        return "cli"

@@ -1,0 +1,163 @@
+"""Every setting, its default and its meaning; ``docs/settings.md`` is checked against this file."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from tokenboard.config.values import CorsOrigin, EmbeddedOrServerDsn, HeaderFields, VariableName, WebUrl
+
+GIB = 1024**3
+MIB = 1024**2
+
+
+class Section(BaseModel):
+    """A section refuses names it does not know, and is not changed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_what_only_looks_like_it(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false where a number is meant, and a number where a date is: pydantic would take them."""
+        wanted = cls.model_fields[str(info.field_name)].annotation
+        if wanted in (int, float) and isinstance(value, bool):
+            raise ValueError("must be a number, not true or false")
+        if wanted is bool and isinstance(value, (int, float)) and not isinstance(value, bool):
+            raise ValueError("must be true or false, not a number")
+        if wanted is date and isinstance(value, (int, float)):
+            raise ValueError("must be a date such as 2025-01-31, not a number")
+        return value
+
+
+class Server(Section):
+    """Where the program listens and how it speaks to its operator."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8787, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    base_url: WebUrl = Field("", description="Public URL of the board; empty: made of host and port.")
+    shutdown_grace_s: float = Field(30.0, ge=0, description="Seconds that open answers may take to finish at SIGTERM.")
+    log: Literal["auto", "json", "plain"] = Field("auto", description="Form of the log; auto: plain at a terminal.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+
+class Catalog(Section):
+    """Apps, keys, audit log."""
+
+    url: str = Field("", description="Database URL, `sqlite:///FILE`; empty: `catalog.sqlite` in the data folder.")
+
+
+class Ledger(Section):
+    """All usage."""
+
+    dsn: EmbeddedOrServerDsn = Field(
+        "", description="`chdb:///FOLDER` (embedded, absolute folder); empty: `ledger` in the data folder."
+    )
+
+
+class Spool(Section):
+    """The durable queue in front of the ledger."""
+
+    folder: str = Field("", description="Folder of the queue; empty: `spool` in the data folder.")
+    max_bytes: int = Field(GIB, ge=1_000, description="Bytes waiting at which new requests are refused with 503.")
+    fsync: bool = Field(True, description="Whether an answered request survives a power cut, not only kill -9.")
+    seen_days: int = Field(7, ge=1, le=90, description="Days for which an id sent to POST /usage is remembered.")
+
+
+class Gateway(Section):
+    """The data plane."""
+
+    max_body: int = Field(64 * MIB, ge=1_000, description="Largest request body, in bytes.")
+    on_disconnect: Literal["cancel", "drain"] = Field(
+        "cancel", description="When a client leaves mid-stream: cancel the upstream, or drain it to its end."
+    )
+    echo: bool = Field(True, description="Whether the built-in model `tokenboard/echo` is offered.")
+    default_upstream: str = Field("", description="Name of the upstream that gets models which no glob matches.")
+    connect_timeout_s: float = Field(10.0, gt=0, description="Seconds to wait for a connection to an upstream.")
+    first_byte_timeout_s: float = Field(600.0, gt=0, description="Seconds to wait for an upstream's first byte.")
+    idle_timeout_s: float = Field(300.0, gt=0, description="Seconds an upstream may be silent in mid-answer.")
+    max_connections: int = Field(1000, ge=1, description="Connections to one upstream at most.")
+
+
+class Upstream(Section):
+    """One server that speaks the OpenAI API."""
+
+    name: str = Field(min_length=1, max_length=100, description="Provider name, as kept with each use.")
+    base_url: WebUrl = Field(
+        description="URL up to, and without, `/chat/completions`; such as https://api.example.com/v1."
+    )
+    api_key_env: VariableName = Field("", description="Name of the environment variable that holds the upstream's key.")
+    models: tuple[str, ...] = Field(("*",), description="Globs over the model names clients use.")
+    strip_prefix: bool = Field(False, description="Whether `prefix/` of a model's name is cut off on the way up.")
+    include_usage: bool = Field(True, description="Whether streams ask it for usage (`stream_options.include_usage`).")
+    headers: HeaderFields = Field({}, description="Further request headers for this upstream; their values are secret.")
+    forward_attribution: Literal["pass", "replace", "drop"] = Field(
+        "pass", description="The client's attribution headers: passed on, replaced by the board's own, or dropped."
+    )
+
+    @model_validator(mode="after")
+    def _one_authorization(self) -> Self:
+        if self.api_key_env and any(name.lower() == "authorization" for name in self.headers):
+            raise ValueError("has both api_key_env and a header Authorization; leave one out")
+        return self
+
+
+class Rule(Section):
+    """An app for clients that cannot set headers; used only when the headers give nothing."""
+
+    url: str = Field(description="The app's URL.")
+    key_label: str | None = Field(None, description="Label of the key the client uses.")
+    user_agent_prefix: str | None = Field(None, description="Beginning of the client's User-Agent.")
+    title: str | None = Field(None, description="The app's name.")
+
+
+class Attribution(Section):
+    """Which app a request belongs to."""
+
+    floor: date = Field(date(2025, 1, 1), description="First UTC day of the dataset.")
+    new_app_limit: int = Field(100, ge=0, description="New apps a day that one key may create; 0: any number.")
+    title_policy: Literal["latest", "first"] = Field(
+        "latest", description="Which title names an app: the latest by event time, or the first."
+    )
+    browser_referer: bool = Field(
+        False, description="Whether the browser's own Referer counts, by origin, as a last resort."
+    )
+    rule: tuple[Rule, ...] = Field((), description="Rules for clients that cannot set headers.")
+
+
+class DataApi(Section):
+    """The Data API."""
+
+    cors: CorsOrigin = Field(
+        "", description="Access-Control-Allow-Origin of the datasets, `*` or one; empty: not sent."
+    )
+
+
+class Settings(Section):
+    """All settings. Files and folders left empty lie in the data folder, and relative ones are relative to it."""
+
+    server: Server = Server()
+    catalog: Catalog = Catalog()
+    ledger: Ledger = Ledger()
+    spool: Spool = Spool()
+    gateway: Gateway = Gateway()
+    upstream: tuple[Upstream, ...] = ()
+    attribution: Attribution = Attribution()
+    data_api: DataApi = DataApi()
+
+    def catalog_url(self, data: Path) -> str:
+        """Return the catalog's URL: its default in ``data``, a relative SQLite file made absolute."""
+        if not self.catalog.url:
+            return f"sqlite:///{data / 'catalog.sqlite'}"
+        driver, separator, file = self.catalog.url.partition(":///")
+        relative = separator and driver.startswith("sqlite") and not file.startswith(("/", ":", "file:", "?"))
+        return f"{driver}:///{data / file}" if relative and file else self.catalog.url
+
+    def ledger_dsn(self, data: Path) -> str:
+        """Return the ledger's DSN, with its default in ``data``."""
+        return self.ledger.dsn or f"chdb://{data / 'ledger'}"
+
+    def spool_folder(self, data: Path) -> Path:
+        """Return the spool's folder: its default in ``data``, a relative one made absolute."""
+        return data / (Path(self.spool.folder).expanduser() if self.spool.folder else "spool")

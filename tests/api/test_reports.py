@@ -1,0 +1,526 @@
+import json
+import time
+import tracemalloc
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tokenboard.api.packed import MAX_BYTES
+from tokenboard.api.reports import MAX_EVENTS, Parsed, parse_reports
+from tokenboard.attribution import AttributionOptions, AttributionRule
+from tokenboard.intake import Caller, Facts, Refusal
+from tokenboard.problem import Problem
+from tokenboard.usage import UsageSource
+
+CALLER = Caller(account_id=3, key_id=8, label="laptop")
+PLAIN: dict[str, Any] = {
+    "id": "e-1",
+    "ts": "2026-05-11T23:59:59.123Z",
+    "model": "openai/gpt-4o",
+    "prompt_tokens": 12,
+    "completion_tokens": 9,
+}
+FULL: dict[str, Any] = PLAIN | {
+    "referer": "https://cline.bot",
+    "title": "Cline",
+    "categories": "cli-agent,ide-extension",
+    "provider": "openai",
+    "cached_tokens": 1,
+    "reasoning_tokens": 2,
+    "cost": "0.00021",
+    "status": 200,
+    "latency_ms": 812,
+}
+TS_MS = 1_778_543_999_123
+
+
+def parse(body: bytes, options: AttributionOptions | None = None) -> Parsed:
+    return parse_reports(body, caller=CALLER, options=options or AttributionOptions())
+
+
+def lines(*events: Any) -> bytes:
+    return b"\n".join(json.dumps(event).encode() for event in events)
+
+
+def one(**given: Any) -> Facts:
+    parsed = parse(lines(PLAIN | given))
+    assert [] == parsed.refused
+    (facts,) = parsed.facts
+    return facts
+
+
+def raw(field: str, literal: str) -> bytes:
+    """Return an event in which this field is written just so."""
+    rest = {name: value for name, value in PLAIN.items() if name != field}
+    return (json.dumps(rest)[:-1] + f', "{field}": {literal}}}').encode()
+
+
+def refusal(body: bytes) -> tuple[str, Refusal]:
+    parsed = parse(body)
+    assert [] == parsed.facts
+    (bad,) = parsed.refused
+    assert bad.message
+    assert len(bad.message) < 300
+    return bad.field, bad.reason
+
+
+def status(body: bytes) -> int:
+    with pytest.raises(Problem) as caught:
+        parse(body)
+    assert len(caught.value.message) < 400
+    return caught.value.status
+
+
+def outcome(body: bytes) -> int | None:
+    """Parse a body; return the status of the problem with it as a whole, None when there is none."""
+    try:
+        parse(body)
+    except Problem as problem:
+        return problem.status
+    return None
+
+
+# --- one event ------------------------------------------------------------------------------------------------------
+
+
+def test_an_event_becomes_facts_with_every_member_in_its_place() -> None:
+    (facts,) = parse(lines(FULL)).facts
+    assert ("e-1", TS_MS, CALLER, "openai/gpt-4o", "openai") == (
+        facts.id,
+        facts.ts_ms,
+        facts.caller,
+        facts.model,
+        facts.provider,
+    )
+    app = facts.attribution.app
+    assert app is not None
+    assert ("https://cline.bot", "Cline", ("cli-agent", "ide-extension")) == (
+        app.url,
+        facts.attribution.title,
+        facts.attribution.categories,
+    )
+    usage = facts.usage
+    assert (12, 9, 1, 2) == (
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cached_tokens,
+        usage.reasoning_tokens,
+    )
+    assert (Decimal("0.00021"), UsageSource.REPORTED) == (usage.cost, usage.source)
+    assert (200, False, 812) == (facts.status, facts.failed, facts.latency_ms)
+
+
+def test_what_is_not_given_is_unknown_and_null_is_not_given() -> None:
+    nulls = {name: None for name in FULL if name not in PLAIN}
+    for facts in (one(), one(**nulls)):
+        usage = facts.usage
+        assert (None, None, None, None) == (
+            usage.cached_tokens,
+            usage.reasoning_tokens,
+            usage.cost,
+            facts.latency_ms,
+        )
+        assert (200, False, "", "missing_referer") == (
+            facts.status,
+            facts.failed,
+            facts.provider,
+            str(facts.attribution.reason),
+        )
+
+
+@pytest.mark.parametrize("field", list(PLAIN))
+def test_a_required_member_must_be_there(field: str) -> None:
+    assert (field, Refusal.MISSING) == refusal(lines({name: PLAIN[name] for name in PLAIN if name != field}))
+    assert (field, Refusal.WRONG_TYPE) == refusal(raw(field, "null"))
+
+
+@pytest.mark.parametrize("value", ['"12"', "12.0", "12.5", "1e3", "true", "[]", "{}"])
+@pytest.mark.parametrize("field", ["prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"])
+def test_a_token_count_is_a_json_integer(field: str, value: str) -> None:
+    assert (field, Refusal.WRONG_TYPE) == refusal(raw(field, value))
+
+
+@pytest.mark.parametrize("value", ["-1", "0", "1000000000000", "1000000000001", "9" * 30])
+def test_the_range_of_a_token_count_is_not_the_parsers_to_judge(value: str) -> None:
+    (facts,) = parse(raw("prompt_tokens", value)).facts
+    assert int(value) == facts.usage.prompt_tokens
+
+
+@pytest.mark.parametrize("field", ["id", "model", "referer", "title", "categories", "provider"])
+@pytest.mark.parametrize("value", ["1", "true", "[]", '{"a": 1}', "1.5"])
+def test_a_text_is_a_json_string(field: str, value: str) -> None:
+    assert (field, Refusal.WRONG_TYPE) == refusal(raw(field, value))
+
+
+@pytest.mark.parametrize(("field", "limit"), [("id", 128), ("model", 200), ("provider", 100)])
+def test_a_name_has_a_longest_length_in_characters(field: str, limit: int) -> None:
+    assert "é" * limit == getattr(one(**{field: "é" * limit}), field)
+    assert (field, Refusal.TOO_LONG) == refusal(lines(PLAIN | {field: "x" * (limit + 1)}))
+
+
+@pytest.mark.parametrize("field", ["id", "model", "provider"])
+@pytest.mark.parametrize("value", [" ", "\t\n", "\u2003"])
+def test_a_name_of_white_space_is_empty(field: str, value: str) -> None:
+    assert (field, Refusal.EMPTY) == refusal(lines(PLAIN | {field: value}))
+
+
+@pytest.mark.parametrize("field", ["id", "model"])
+def test_an_id_and_a_model_have_a_character_at_least(field: str) -> None:
+    assert (field, Refusal.EMPTY) == refusal(lines(PLAIN | {field: ""}))
+
+
+@pytest.mark.parametrize(
+    ("value", "failed"), [(100, True), (199, True), (200, False), (299, False), (300, True), (599, True)]
+)
+def test_an_answer_without_a_2xx_status_is_a_failed_use(value: int, failed: bool) -> None:
+    facts = one(status=value)
+    assert (value, failed) == (facts.status, facts.failed)
+
+
+@pytest.mark.parametrize("value", [99, 600, 0, -200, 10**30])
+def test_a_status_is_an_http_status(value: int) -> None:
+    assert ("status", Refusal.OUT_OF_RANGE) == refusal(lines(PLAIN | {"status": value}))
+
+
+@pytest.mark.parametrize(
+    ("literal", "expected"),
+    [
+        ('"0.00021"', "0.00021"),
+        ("0.00021", "0.00021"),
+        ("0.1", "0.1"),
+        ("0", "0"),
+        ("-0.0", "0"),
+        ('"-0"', "0"),
+        ("7", "7"),
+        ('"1e-6"', "0.000001"),
+        ("1E+2", "100"),
+        ('"1000000000"', "1000000000"),
+        ('"123456789.123456789012"', "123456789.123456789012"),
+    ],
+)
+def test_a_cost_is_taken_exactly(literal: str, expected: str) -> None:
+    (facts,) = parse(raw("cost", literal)).facts
+    assert Decimal(expected) == facts.usage.cost
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        '""',
+        '"x"',
+        '"NaN"',
+        '"Infinity"',
+        "-0.01",
+        '"-1"',
+        "1e10",
+        '"1000000001"',
+        '"1_0"',
+        '"0x1"',
+        '"1,5"',
+        f'"{"1" * 70}"',
+    ],
+)
+def test_a_cost_that_is_no_amount_is_refused(literal: str) -> None:
+    assert ("cost", Refusal.OUT_OF_RANGE) == refusal(raw("cost", literal))
+
+
+@pytest.mark.parametrize("literal", ["true", "[]", "{}", "1e999"])
+def test_a_cost_is_a_number_or_a_string(literal: str) -> None:
+    assert ("cost", Refusal.WRONG_TYPE) == refusal(raw("cost", literal))
+
+
+@pytest.mark.parametrize(("literal", "expected"), [("0", 0), ("812", 812), ("811.6", 812), ("4294967295", 4294967295)])
+def test_a_latency_is_rounded_to_milliseconds(literal: str, expected: int) -> None:
+    (facts,) = parse(raw("latency_ms", literal)).facts
+    assert expected == facts.latency_ms
+
+
+@pytest.mark.parametrize("literal", ["-1", "-0.5", "4294967296", "1e300", "9" * 40])
+def test_a_latency_is_bounded(literal: str) -> None:
+    assert ("latency_ms", Refusal.OUT_OF_RANGE) == refusal(raw("latency_ms", literal))
+
+
+def test_members_that_are_not_named_are_not_read() -> None:
+    assert one() == one(prompt="a prompt", messages=[{"role": "user", "content": "hello"}], extra={"deep": [1, [2]]})
+
+
+def test_of_a_member_given_twice_the_last_counts() -> None:
+    (facts,) = parse(lines(PLAIN)[:-1] + b', "model": "b", "prompt_tokens": 5}').facts
+    assert ("b", 5) == (facts.model, facts.usage.prompt_tokens)
+
+
+# --- time -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ts", "expected"),
+    [
+        ("2026-05-11T23:59:59.123Z", TS_MS),
+        ("2026-05-11t23:59:59.123z", TS_MS),
+        ("2026-05-11 23:59:59.123Z", TS_MS),
+        ("2026-05-11T23:59:59.123+00:00", TS_MS),
+        ("2026-05-11T23:59:59.123-00:00", TS_MS),
+        ("2026-05-12T05:29:59.123+05:30", TS_MS),
+        ("2026-05-11T16:59:59.123-07:00", TS_MS),
+        ("2026-05-12T23:58:59.123+23:59", TS_MS),
+        ("2026-05-11T23:59:59Z", TS_MS - 123),
+        ("2026-05-11T23:59:59.1Z", TS_MS - 23),
+        ("2026-05-11T23:59:59.12Z", TS_MS - 3),
+        ("2026-05-11T23:59:59.123999Z", TS_MS),
+        ("2026-05-11T23:59:59.999999999999Z", TS_MS + 876),  # the next day has not come
+        ("1970-01-01T00:00:00Z", 0),
+        ("1969-12-31T23:59:59.999Z", -1),
+        ("1969-12-31T23:59:59.9999Z", -1),
+        ("0001-01-01T00:00:00Z", -62_135_596_800_000),
+        ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
+        ("2024-02-29T00:00:00Z", 1_709_164_800_000),
+        (1_778_543_999, TS_MS - 123),
+        (1_778_543_999.123, TS_MS),
+        (1_778_543_999.9996, TS_MS + 876),  # nor here
+        (1_778_543_999_123, TS_MS),
+        (1_778_543_999_123.9, TS_MS),
+        (0, 0),
+        (0.0, 0),
+        (10**11 - 1, (10**11 - 1) * 1000),
+        (10**11, 10**11),
+        (10**14 - 1, 10**14 - 1),
+    ],
+)
+def test_a_time_is_rfc_3339_with_an_offset_or_unix_seconds_or_milliseconds(ts: Any, expected: int) -> None:
+    assert expected == one(ts=ts).ts_ms
+
+
+@pytest.mark.parametrize(
+    "ts",
+    [
+        "",
+        "now",
+        "2026-05-11",
+        "2026-05-11T23:59:59",
+        "2026-05-11T23:59Z",
+        "2026-05-11T235959Z",
+        "20260511T235959Z",
+        "2026-W20-1T00:00:00Z",
+        "2026-05-11T23:59:59,5Z",
+        "2026-05-11T23:59:59.Z",
+        "2026-05-11T23:59:59+0000",
+        "2026-05-11T23:59:59+00",
+        "2026-05-11T23:59:59+24:00",
+        "2026-05-11T24:00:00Z",
+        "2026-02-30T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "2026-05-11T23:60:00Z",
+        "2016-12-31T23:59:60Z",  # no leap second has been since the dataset began
+        "0000-01-01T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "+2026-05-11T23:59:59Z",
+        " 2026-05-11T23:59:59Z",
+        "2026-05-11T23:59:59Z\n",
+        "٢٠٢٦-05-11T23:59:59Z",
+        "1778543999",
+        -1,
+        -0.001,
+        10**14,
+        10**300,
+        1e300,
+    ],
+)
+def test_another_time_is_refused(ts: Any) -> None:
+    assert ("ts", Refusal.BAD_TIME) == refusal(lines(PLAIN | {"ts": ts}))
+
+
+@pytest.mark.parametrize("literal", ["true", "[]", "{}", "1e999"])
+def test_a_time_is_a_string_or_a_number(literal: str) -> None:
+    assert ("ts", Refusal.WRONG_TYPE) == refusal(raw("ts", literal))
+
+
+@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.integers(-23 * 60 - 59, 23 * 60 + 59))  # noqa: DTZ001
+def test_a_time_is_the_same_moment_whatever_its_offset(local: datetime, offset: int) -> None:
+    shown = f"{'-' if offset < 0 else '+'}{abs(offset) // 60:02}:{abs(offset) % 60:02}"
+    days = local.toordinal() - datetime(1970, 1, 1).toordinal()  # noqa: DTZ001
+    of_day = (local.hour * 60 + local.minute - offset) * 60_000 + local.second * 1000 + local.microsecond // 1000
+    assert days * 86_400_000 + of_day == one(ts=local.isoformat() + shown).ts_ms
+
+
+# --- attribution ----------------------------------------------------------------------------------------------------
+
+
+def test_events_are_attributed_by_the_rules_for_headers_each_by_its_own() -> None:
+    events = [
+        PLAIN | {"referer": "HTTPS://WWW.Cline.bot:443/?a=1#b", "title": " Cline "},
+        PLAIN | {"referer": "http://localhost:3000", "title": "Mine"},
+        PLAIN | {"referer": "http://localhost:3000"},
+        PLAIN | {"referer": "ünï\ud83d\ude00 \n\x00"},
+        PLAIN | {"referer": ""},
+        PLAIN | {"title": "Cline"},
+    ]
+    facts = parse(lines(*events)).facts
+    assert facts[0].attribution.app == one(referer="https://www.cline.bot").attribution.app
+    assert "mine" == getattr(facts[1].attribution.app, "title_key", None)
+    assert [True, True, False, False, False, False] == [use.attribution.tracked for use in facts]
+    assert "localhost_without_title" == str(facts[2].attribution.reason)
+
+
+def test_a_rule_for_the_keys_label_gives_the_app_when_there_is_no_referer() -> None:
+    options = AttributionOptions(rules=(AttributionRule(url="https://rule.example", key_label="laptop"),))
+    facts = parse(lines(PLAIN, FULL), options).facts
+    assert ["https://rule.example", "https://cline.bot"] == [getattr(use.attribution.app, "url", "") for use in facts]
+
+
+# --- bodies ---------------------------------------------------------------------------------------------------------
+
+
+def ids(body: bytes) -> list[str]:
+    parsed = parse(body)
+    assert [] == parsed.refused
+    assert list(range(len(parsed.facts))) == parsed.positions
+    return [use.id for use in parsed.facts]
+
+
+A, B = lines(PLAIN | {"id": "a"}), lines(PLAIN | {"id": "b"})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        A + b"\n" + B,
+        A + b"\n" + B + b"\n",
+        A + b"\r\n" + B + b"\r\n",
+        b"\n\n" + A + b"\n \n\t\r\n" + B + b"\n\n\n",
+        b"\xef\xbb\xbf" + A + b"\n" + B,
+        b"  " + A + b"  \n  " + B + b"  ",
+        b"[" + A + b"," + B + b"]",
+        b"\xef\xbb\xbf \r\n[\n" + A + b"\n,\n" + B + b"\n]\n",
+    ],
+)
+def test_events_come_one_to_a_line_or_in_a_json_array(body: bytes) -> None:
+    assert ["a", "b"] == ids(body)
+
+
+def test_an_empty_array_is_a_body_of_no_events() -> None:
+    assert Parsed([], [], []) == parse(b"[]")
+    assert Parsed([], [], []) == parse(b" [ ] ")
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n\t ", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
+def test_an_empty_body_is_refused(body: bytes) -> None:
+    assert 400 == status(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[", b"[" + A, b"[" + A + b",]", b"[" + A + b"] x", b"[" + A + b"]\n" + B, b"[" * 100_000]
+)
+def test_a_damaged_array_is_refused_as_a_whole(body: bytes) -> None:
+    assert 400 == status(body)
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (b"{", Refusal.INVALID_JSON),
+        (b"not json", Refusal.INVALID_JSON),
+        (A[:-1], Refusal.INVALID_JSON),
+        (A + b" x", Refusal.INVALID_JSON),
+        (A + B, Refusal.INVALID_JSON),
+        (A + b",", Refusal.INVALID_JSON),
+        (raw("id", "NaN"), Refusal.INVALID_JSON),
+        (raw("cost", "Infinity"), Refusal.INVALID_JSON),
+        (raw("id", '"\\ud800"'), Refusal.INVALID_JSON),
+        (raw("id", '"\\udc00x"'), Refusal.INVALID_JSON),
+        (raw("id", '"x').replace(b'"x}', b'"\xff"}'), Refusal.INVALID_JSON),
+        (raw("extra", "[" * 50_000 + "]" * 50_000), Refusal.INVALID_JSON),
+        (b"null", Refusal.NOT_AN_OBJECT),
+        (b"12", Refusal.NOT_AN_OBJECT),
+        (b'"text"', Refusal.NOT_AN_OBJECT),
+        (b"[1]", Refusal.NOT_AN_OBJECT),
+    ],
+)
+def test_a_line_that_is_no_event_is_named_and_the_others_are_read(item: bytes, reason: Refusal) -> None:
+    parsed = parse(A + b"\n" + item + b"\n\n" + B)
+    assert ["a", "b"] == [use.id for use in parsed.facts]
+    assert [0, 2] == parsed.positions
+    assert [(1, "", reason)] == [(bad.index, bad.field, bad.reason) for bad in parsed.refused]
+
+
+@pytest.mark.parametrize("item", [b"null", b"12", b"[1]", b'"x"'])
+def test_an_item_that_is_no_event_is_named_and_the_others_are_read(item: bytes) -> None:
+    parsed = parse(b"[" + A + b"," + item + b"," + B + b"]")
+    assert [0, 2] == parsed.positions
+    assert [(1, Refusal.NOT_AN_OBJECT)] == [(bad.index, bad.reason) for bad in parsed.refused]
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_every_bad_event_is_named_by_position_and_id(array: bool) -> None:
+    events = [PLAIN | {"id": str(number), "model": "" if number % 2 else "m"} for number in range(50)]
+    events[7] = {"id": "7"}
+    events[9] = PLAIN | {"id": 9}
+    events[11] = PLAIN | {"id": "x" * 1000}
+    parsed = parse(json.dumps(events).encode() if array else lines(*events))
+    assert list(range(0, 50, 2)) == parsed.positions
+    assert list(range(1, 50, 2)) == [bad.index for bad in parsed.refused]
+    named = {bad.index: bad.id for bad in parsed.refused}
+    assert ("1", "7", None, "x" * 128) == (named[1], named[7], named[9], named[11])
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_there_are_at_most_ten_thousand_events(array: bool) -> None:
+    events = [PLAIN | {"id": str(number)} for number in range(MAX_EVENTS + 1)]
+
+    def pack(some: list[Any]) -> bytes:
+        return json.dumps(some).encode() if array else lines(*some)
+
+    assert MAX_EVENTS == len(ids(pack(events[:-1])))
+    assert 413 == status(pack(events))
+    events[5] = {}
+    assert 413 == status(pack(events))
+
+
+HOSTILE = {
+    "lines of nothing": b"{}\n" * (MAX_BYTES // 3),
+    "numbers in an array": b"[" + b"1," * (MAX_BYTES // 2 - 2) + b"1]",
+    "objects in an array": b"[" + b"{}," * (MAX_BYTES // 3 - 2) + b"{}]",
+    "arrays in an event": raw("x", "[" + "[]," * (MAX_BYTES // 3 - 200) + "[]]"),
+    "an event in an array with much in its id": b"[" + raw("id", "[" + "[]," * (MAX_BYTES // 3 - 200) + "[]]") + b"]",
+    "blank lines": b"{}" + b"\n" * (MAX_BYTES - 4) + b"{}",
+    "a line of blanks": b"{}" + b" " * (MAX_BYTES - 5) + b"\n{}",
+    "a long text": raw("title", '"' + "x" * (MAX_BYTES - 200) + '"'),
+    "a long number": raw("prompt_tokens", "9" * (MAX_BYTES - 200)),
+    "a long fraction": raw("cost", '"0.' + "1" * (MAX_BYTES - 200) + '"'),
+    "many events in a line": b"{}" * (MAX_BYTES // 2),
+    "nesting": b"[" * MAX_BYTES,
+    "nesting in a line": raw("x", "[" * (MAX_BYTES - 200)),
+    "brackets and braces": b'[{"a":' * (MAX_BYTES // 6),
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_body_of_16_mib_takes_little_time_and_memory(body: bytes) -> None:
+    assert len(body) <= MAX_BYTES
+    started = time.process_time()
+    tracemalloc.start()
+    try:
+        assert outcome(body) in {None, 400, 413}
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 200 * 1024 * 1024
+    assert time.process_time() - started < 3
+
+
+def test_a_complaint_quotes_nothing_long_from_the_body() -> None:
+    for body in (
+        raw("ts", '"' + "x" * 1000 + '"'),
+        raw("cost", '"' + "x" * 1000 + '"'),
+        b"x" * 1000,
+        raw("x" * 500, "1,"),
+    ):
+        refusal(body)
+
+
+@given(st.lists(st.binary(max_size=30), max_size=6).map(b"\n".join))
+def test_any_bytes_are_a_problem_or_bad_events_and_never_an_error(body: bytes) -> None:
+    assert outcome(body) in {None, 400}

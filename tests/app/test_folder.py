@@ -1,0 +1,225 @@
+"""The data folder: one owner, found by others, nothing left behind that misleads."""
+
+import json
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.board import wait_for
+from tokenboard.app import folder as module
+from tokenboard.app.folder import DataFolder, FolderInUse, FolderMissing, FolderUnusable, RunningServer
+
+SERVER = RunningServer(pid=7, url="http://127.0.0.1:1", nudge_token="token", config=None)
+
+LEFT_BEHIND = json.dumps({"pid": 1, "url": "http://x", "nudge_token": "", "config": None})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[DataFolder]:
+    opened = DataFolder(tmp_path / "data")
+    yield opened
+    opened.release()
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_OWN_WITHIN_S", 0.05)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_new_folder_and_the_servers_file_are_their_owners_alone(folder: DataFolder) -> None:
+    folder.own()
+    folder.announce(SERVER)
+
+    assert (0o700, 0o600) == (mode(folder.path), mode(folder.path / "server.json"))
+
+
+def test_looking_at_a_folder_that_is_not_there_makes_nothing(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+
+    assert folder.running() is None
+    with pytest.raises(FolderMissing, match=r"there is no data folder .*data$"):
+        folder.require()
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_server_is_found_from_its_announcement_until_it_ends(folder: DataFolder) -> None:
+    other = DataFolder(folder.path)
+    folder.own()
+    before = other.running()
+    folder.announce(SERVER)
+    meanwhile = other.running()
+    folder.release()
+
+    assert (None, SERVER, None) == (before, meanwhile, other.running())
+    assert not (folder.path / "server.json").exists()
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_folder_has_one_owner_and_the_second_is_told_who(folder: DataFolder) -> None:
+    folder.own()
+    folder.announce(SERVER)
+
+    with pytest.raises(FolderInUse, match=r"a server already runs on .* \(process 7, http://127.0.0.1:1\)"):
+        DataFolder(folder.path).own()
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_an_owner_that_is_no_server_is_not_called_one(folder: DataFolder) -> None:
+    folder.own()
+
+    with pytest.raises(FolderInUse, match="another tokenboard process is using"):
+        DataFolder(folder.path).own()
+
+
+def test_what_a_killed_server_left_is_not_taken_for_a_server(folder: DataFolder) -> None:
+    folder.create()
+    (folder.path / "server.lock").touch()
+    (folder.path / "server.json").write_text(
+        json.dumps({"pid": 1, "url": "http://x", "nudge_token": "", "config": None})
+    )
+    other = DataFolder(folder.path)
+
+    stopped = other.running()
+    folder.own()
+
+    assert (None, None) == (stopped, other.running())
+
+
+def test_commands_that_look_for_a_server_at_once_do_not_take_each_other_for_one(folder: DataFolder) -> None:
+    folder.create()
+    (folder.path / "server.lock").touch()
+    (folder.path / "server.json").write_text(LEFT_BEHIND)
+
+    with looking(folder.path) as seen:
+        wait_for(lambda: len(seen) > 1_000)
+
+    assert {None} == set(seen)
+
+
+def test_commands_that_look_for_a_server_keep_none_from_starting(folder: DataFolder) -> None:
+    with looking(folder.path) as seen:
+        for _ in range(20):
+            folder.own()
+            folder.release()
+
+    assert {None} == set(seen)
+
+
+@contextmanager
+def looking(path: Path) -> Iterator[list[RunningServer | None]]:
+    """Let three threads look for a server all the time; yield what they have seen so far."""
+    ended = threading.Event()
+    seen: list[RunningServer | None] = []
+
+    def look() -> None:
+        while not ended.is_set():
+            seen.append(DataFolder(path).running())
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    for looker in lookers:
+        looker.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        for looker in lookers:
+            looker.join()
+
+
+def test_an_announcement_that_is_damaged_is_no_server(folder: DataFolder) -> None:
+    folder.own()
+    for text in ("", "[]", '{"pid": 1}', "nonsense"):
+        (folder.path / "server.json").write_text(text)
+
+        assert DataFolder(folder.path).running() is None
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b"])
+def test_a_path_that_store_urls_would_cut_off_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(FolderUnusable, match=r"must not hold \? or #"):
+        DataFolder(tmp_path / name).own()
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+
+    with pytest.raises(FolderUnusable, match=r"cannot make the data folder .*: File exists"):
+        DataFolder(tmp_path / "data").create()
+
+
+def test_a_folder_whose_lock_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "server.lock").mkdir()
+
+    with pytest.raises(FolderUnusable, match=r"cannot write .*server.lock: Is a directory"):
+        DataFolder(tmp_path).own()
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
+    """Run a server that answers everything so; yield its URL and what was asked, with the nudge's token."""
+    asked: list[tuple[str, str | None]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((f"{self.command} {self.path}", self.headers["x-tokenboard-nudge"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_nudge_carries_the_token_and_goes_over_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    with answering(200, b"{}") as (url, asked):
+        told = RunningServer(1, url, "token", None).nudge()
+
+    assert (True, [("POST /internal/nudge", "token")]) == (told, asked)
+
+
+def test_a_nudge_that_is_refused_or_not_answered_is_known_to_have_failed() -> None:
+    with answering(404, b"{}") as (url, _):
+        refused = RunningServer(1, url, "token", None).nudge()
+
+    assert (False, False) == (refused, RunningServer(1, "http://127.0.0.1:9", "token", None).nudge())
+
+
+def test_a_server_is_asked_whether_it_is_ready_and_its_no_is_read_too() -> None:
+    with answering(503, b'{"status": "not ready"}') as (url, asked):
+        answer = RunningServer(1, url, "token", None).readiness()
+
+    assert ({"status": "not ready"}, [("GET /readyz", None)]) == (answer, asked)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"[" * 100_000])
+def test_an_answer_that_is_no_readiness_is_none(body: bytes) -> None:
+    with answering(200, body) as (url, _):
+        assert RunningServer(1, url, "token", None).readiness() is None

@@ -1,0 +1,96 @@
+"""Settings that only the whole can judge: names of upstreams, keys in the environment, rules."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.upstream import OpenAiUpstream
+from tokenboard.app import board
+from tokenboard.app.board import attribution_options, probe_upstreams
+from tokenboard.config import ConfigError, Settings
+from tokenboard.config.settings import Attribution, Gateway, Rule, Upstream
+
+ELSEWHERE = "http://127.0.0.1:9/v1"
+
+
+def test_two_upstreams_of_one_name_are_refused() -> None:
+    settings = Settings(upstream=(Upstream(name="a", base_url=ELSEWHERE), Upstream(name="a", base_url=ELSEWHERE)))
+
+    assert "[[upstream]]: two are named 'a'; give each a name of its own" == fault(settings)
+
+
+def test_a_default_upstream_that_is_none_is_refused_with_those_there_are() -> None:
+    settings = Settings(gateway=Gateway(default_upstream="b"), upstream=(Upstream(name="a", base_url=ELSEWHERE),))
+
+    assert "[gateway] default_upstream: no [[upstream]] is named 'b'; there are: ['a']" == fault(settings)
+
+
+@pytest.mark.parametrize("value", [None, "", " \n"])
+def test_a_key_that_is_not_in_the_environment_is_told_by_its_variable(
+    value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UPSTREAM_KEY", raising=False)
+    if value is not None:
+        monkeypatch.setenv("UPSTREAM_KEY", value)
+
+    assert "[[upstream]] a: the environment variable UPSTREAM_KEY is not set" == fault(keyed())
+
+
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPSTREAM_KEY", "sekrit\nX-Evil: 1")
+
+    assert "[[upstream]] a: the value of UPSTREAM_KEY is no key: not printable ASCII" == fault(keyed())
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (Rule(url="https://a.example"), "needs exactly one of key_label and user_agent_prefix"),
+        (Rule(url="nonsense", key_label="k"), "the url 'nonsense' of an attribution rule names no app"),
+        (Rule(url="https://a.example", key_label="k", title="  "), "is empty or a placeholder"),
+    ],
+)
+def test_a_rule_that_could_never_give_an_app_is_refused(rule: Rule, said: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        attribution_options(Settings(attribution=Attribution(rule=(rule,))))
+
+    assert said in str(raised.value)
+
+
+def keyed() -> Settings:
+    return Settings(upstream=(Upstream(name="a", base_url=ELSEWHERE, api_key_env="UPSTREAM_KEY"),))
+
+
+def fault(settings: Settings) -> str:
+    with pytest.raises(ConfigError) as raised:
+        asyncio.run(probe_upstreams(settings))
+    return str(raised.value)
+
+
+def test_an_upstreams_key_is_sent_without_the_line_break_it_was_read_with(
+    upstream: OpenAiUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPSTREAM_KEY", "sk-1\n")
+    settings = Settings(upstream=(Upstream(name="a", base_url=upstream.url, api_key_env="UPSTREAM_KEY"),))
+
+    assert [("tokenboard", None), ("a", None)] == asyncio.run(probe_upstreams(settings))
+
+
+def test_an_upstream_that_does_not_answer_is_not_waited_for(
+    silent_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "PROBE_WITHIN_S", 0.1)
+    settings = Settings(upstream=(Upstream(name="a", base_url=silent_server),))
+
+    found = dict(asyncio.run(probe_upstreams(settings)))
+
+    assert "it gave no list of models within 0 s" == found["a"]
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """Return the URL of a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
