@@ -1,0 +1,65 @@
+"""What several test packages share: one board for those that only ask and feed it, run once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.board import BoardProcess, running_board
+from tests.upstream import OpenAiUpstream, Script, openai_upstream
+
+CONFIG = """
+[gateway]
+max_body = 100000
+
+[spool]
+fsync = false
+
+[attribution]
+new_app_limit = 0
+
+[[upstream]]
+name = "scripted"
+base_url = "{url}"
+api_key_env = "SCRIPTED_KEY"
+models = ["scripted/*"]
+strip_prefix = true
+"""
+
+
+@pytest.fixture(scope="session")
+def scripted() -> Iterator[OpenAiUpstream]:
+    with openai_upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def upstream(scripted: OpenAiUpstream) -> OpenAiUpstream:
+    """Return the session's upstream, its script fresh and nothing asked yet."""
+    scripted.script = Script()
+    scripted.asked.clear()
+    return scripted
+
+
+@pytest.fixture(scope="session")
+def board(tmp_path_factory: pytest.TempPathFactory, scripted: OpenAiUpstream) -> Iterator[BoardProcess]:
+    """Run one board for the session, with the scripted upstream behind it."""
+    folder: Path = tmp_path_factory.mktemp("board")
+    config = folder / "settings.toml"
+    config.write_text(CONFIG.format(url=scripted.url))
+    with running_board(folder / "data", config=config, environment={"SCRIPTED_KEY": "sk-upstream-secret"}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def key(board: BoardProcess) -> str:
+    """Return a key with every scope."""
+    return board.make_key()
+
+
+@pytest.fixture
+def client(board: BoardProcess, key: str) -> Iterator[httpx.Client]:
+    """Return an HTTP client that sends the key."""
+    with httpx.Client(base_url=board.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as opened:
+        yield opened
