@@ -34,12 +34,12 @@ class Source(StrEnum):
     USAGE_API = "usage_api"
 
 
-class UsageEvent(msgspec.Struct, frozen=True, array_like=True):
+class UsageEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One request's usage. Times are UTC epoch milliseconds, counts are tokens, cost is USD; None is unknown, not zero.
 
     ``app_key`` is the app's identity key (``AppIdentity.key``) or None, and then ``reason`` says why. Fields are
     encoded by position: new ones are appended with a default, none is ever removed or reordered within a schema
-    version.
+    version. An event is part of no cycle, so the garbage collector need not follow it.
     """
 
     id: str

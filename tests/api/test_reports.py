@@ -1,7 +1,6 @@
 import json
 import time
 import tracemalloc
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,80 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.api.bodies import CALLER, FULL, PLAIN, TS_MS, lines, one, outcome, parse, raw, refusal, status
 from tokenboard.api.packed import MAX_BYTES
-from tokenboard.api.reports import MAX_EVENTS, Parsed, parse_reports
+from tokenboard.api.reports import MAX_EVENTS, Parsed
 from tokenboard.attribution import AttributionOptions, AttributionRule
-from tokenboard.intake import Caller, Facts, Refusal
-from tokenboard.problem import Problem
+from tokenboard.intake import Refusal
 from tokenboard.usage import UsageSource
-
-CALLER = Caller(account_id=3, key_id=8, label="laptop")
-PLAIN: dict[str, Any] = {
-    "id": "e-1",
-    "ts": "2026-05-11T23:59:59.123Z",
-    "model": "openai/gpt-4o",
-    "prompt_tokens": 12,
-    "completion_tokens": 9,
-}
-FULL: dict[str, Any] = PLAIN | {
-    "referer": "https://cline.bot",
-    "title": "Cline",
-    "categories": "cli-agent,ide-extension",
-    "provider": "openai",
-    "cached_tokens": 1,
-    "reasoning_tokens": 2,
-    "cost": "0.00021",
-    "status": 200,
-    "latency_ms": 812,
-}
-TS_MS = 1_778_543_999_123
-
-
-def parse(body: bytes, options: AttributionOptions | None = None) -> Parsed:
-    return parse_reports(body, caller=CALLER, options=options or AttributionOptions())
-
-
-def lines(*events: Any) -> bytes:
-    return b"\n".join(json.dumps(event).encode() for event in events)
-
-
-def one(**given: Any) -> Facts:
-    parsed = parse(lines(PLAIN | given))
-    assert [] == parsed.refused
-    (facts,) = parsed.facts
-    return facts
-
-
-def raw(field: str, literal: str) -> bytes:
-    """Return an event in which this field is written just so."""
-    rest = {name: value for name, value in PLAIN.items() if name != field}
-    return (json.dumps(rest)[:-1] + f', "{field}": {literal}}}').encode()
-
-
-def refusal(body: bytes) -> tuple[str, Refusal]:
-    parsed = parse(body)
-    assert [] == parsed.facts
-    (bad,) = parsed.refused
-    assert bad.message
-    assert len(bad.message) < 300
-    return bad.field, bad.reason
-
-
-def status(body: bytes) -> int:
-    with pytest.raises(Problem) as caught:
-        parse(body)
-    assert len(caught.value.message) < 400
-    return caught.value.status
-
-
-def outcome(body: bytes) -> int | None:
-    """Parse a body; return the status of the problem with it as a whole, None when there is none."""
-    try:
-        parse(body)
-    except Problem as problem:
-        return problem.status
-    return None
-
 
 # --- one event ------------------------------------------------------------------------------------------------------
 
@@ -251,99 +182,6 @@ def test_members_that_are_not_named_are_not_read() -> None:
 def test_of_a_member_given_twice_the_last_counts() -> None:
     (facts,) = parse(lines(PLAIN)[:-1] + b', "model": "b", "prompt_tokens": 5}').facts
     assert ("b", 5) == (facts.model, facts.usage.prompt_tokens)
-
-
-# --- time -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("ts", "expected"),
-    [
-        ("2026-05-11T23:59:59.123Z", TS_MS),
-        ("2026-05-11t23:59:59.123z", TS_MS),
-        ("2026-05-11 23:59:59.123Z", TS_MS),
-        ("2026-05-11T23:59:59.123+00:00", TS_MS),
-        ("2026-05-11T23:59:59.123-00:00", TS_MS),
-        ("2026-05-12T05:29:59.123+05:30", TS_MS),
-        ("2026-05-11T16:59:59.123-07:00", TS_MS),
-        ("2026-05-12T23:58:59.123+23:59", TS_MS),
-        ("2026-05-11T23:59:59Z", TS_MS - 123),
-        ("2026-05-11T23:59:59.1Z", TS_MS - 23),
-        ("2026-05-11T23:59:59.12Z", TS_MS - 3),
-        ("2026-05-11T23:59:59.123999Z", TS_MS),
-        ("2026-05-11T23:59:59.999999999999Z", TS_MS + 876),  # the next day has not come
-        ("1970-01-01T00:00:00Z", 0),
-        ("1969-12-31T23:59:59.999Z", -1),
-        ("1969-12-31T23:59:59.9999Z", -1),
-        ("0001-01-01T00:00:00Z", -62_135_596_800_000),
-        ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
-        ("2024-02-29T00:00:00Z", 1_709_164_800_000),
-        (1_778_543_999, TS_MS - 123),
-        (1_778_543_999.123, TS_MS),
-        (1_778_543_999.9996, TS_MS + 876),  # nor here
-        (1_778_543_999_123, TS_MS),
-        (1_778_543_999_123.9, TS_MS),
-        (0, 0),
-        (0.0, 0),
-        (10**11 - 1, (10**11 - 1) * 1000),
-        (10**11, 10**11),
-        (10**14 - 1, 10**14 - 1),
-    ],
-)
-def test_a_time_is_rfc_3339_with_an_offset_or_unix_seconds_or_milliseconds(ts: Any, expected: int) -> None:
-    assert expected == one(ts=ts).ts_ms
-
-
-@pytest.mark.parametrize(
-    "ts",
-    [
-        "",
-        "now",
-        "2026-05-11",
-        "2026-05-11T23:59:59",
-        "2026-05-11T23:59Z",
-        "2026-05-11T235959Z",
-        "20260511T235959Z",
-        "2026-W20-1T00:00:00Z",
-        "2026-05-11T23:59:59,5Z",
-        "2026-05-11T23:59:59.Z",
-        "2026-05-11T23:59:59+0000",
-        "2026-05-11T23:59:59+00",
-        "2026-05-11T23:59:59+24:00",
-        "2026-05-11T24:00:00Z",
-        "2026-02-30T00:00:00Z",
-        "2026-13-01T00:00:00Z",
-        "2026-05-11T23:60:00Z",
-        "2016-12-31T23:59:60Z",  # no leap second has been since the dataset began
-        "0000-01-01T00:00:00Z",
-        "10000-01-01T00:00:00Z",
-        "+2026-05-11T23:59:59Z",
-        " 2026-05-11T23:59:59Z",
-        "2026-05-11T23:59:59Z\n",
-        "٢٠٢٦-05-11T23:59:59Z",
-        "1778543999",
-        -1,
-        -0.001,
-        10**14,
-        10**300,
-        1e300,
-    ],
-)
-def test_another_time_is_refused(ts: Any) -> None:
-    assert ("ts", Refusal.BAD_TIME) == refusal(lines(PLAIN | {"ts": ts}))
-
-
-@pytest.mark.parametrize("literal", ["true", "[]", "{}", "1e999"])
-def test_a_time_is_a_string_or_a_number(literal: str) -> None:
-    assert ("ts", Refusal.WRONG_TYPE) == refusal(raw("ts", literal))
-
-
-@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.integers(-23 * 60 - 59, 23 * 60 + 59))  # noqa: DTZ001
-def test_a_time_is_the_same_moment_whatever_its_offset(local: datetime, offset: int) -> None:
-    shown = f"{'-' if offset < 0 else '+'}{abs(offset) // 60:02}:{abs(offset) % 60:02}"
-    days = local.toordinal() - datetime(1970, 1, 1).toordinal()  # noqa: DTZ001
-    of_day = (local.hour * 60 + local.minute - offset) * 60_000 + local.second * 1000 + local.microsecond // 1000
-    assert days * 86_400_000 + of_day == one(ts=local.isoformat() + shown).ts_ms
 
 
 # --- attribution ----------------------------------------------------------------------------------------------------

@@ -49,7 +49,6 @@ class Rig:
             delivered=lambda: self.delivered(),  # noqa: PLW0108 - a test may replace it
             counters=self.counters,
             clock_ms=lambda: NOON,
-            interval_s=0.001,
         )
         return self.drain
 

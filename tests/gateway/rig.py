@@ -7,19 +7,20 @@ import asyncio
 import contextlib
 import json
 import sqlite3
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 import uvicorn
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from tests.gateway.upstream_server import Peer, until, upstream
+from tests.gateway.stage import Handler
+from tests.gateway.upstream_server import until, upstream
 from tokenboard.access import Access
 from tokenboard.attribution import AttributionOptions
 from tokenboard.catalog import Catalog
@@ -34,52 +35,13 @@ PATIENT = Timeouts(connect_s=10.0, first_byte_s=10.0, idle_s=10.0)
 HASTY = Timeouts(connect_s=0.2, first_byte_s=0.2, idle_s=0.2)
 BOARD = ((b"http-referer", b"https://board.example"), (b"x-title", b"tokenboard"))
 APP = {"HTTP-Referer": "https://cline.bot", "X-Title": "Cline"}
-CHAT = {"model": "up/small", "messages": [{"role": "user", "content": "Say it"}]}
-USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
-ANSWER = json.dumps({"id": "c1", "choices": [{"message": {"content": "one two"}}], "usage": USAGE}).encode()
-DONE = b"data: [DONE]\n\n"
-
-Handler = Callable[[Peer], Awaitable[None]]
 
 
-def event(content: str) -> bytes:
-    """Return a stream's event with this piece of text."""
-    return b"data: " + json.dumps({"id": "c1", "choices": [{"delta": {"content": content}}]}).encode() + b"\n\n"
+def outcome(recorded: UsageEvent) -> tuple[Any, ...]:
+    return (recorded.status, recorded.failed, recorded.usage_source, recorded.prompt_tokens, recorded.completion_tokens)
 
 
-FIRST, SECOND = event("one "), event("two")
-USED = b"data: " + json.dumps({"id": "c1", "choices": [], "usage": USAGE}).encode() + b"\n\n"
-
-
-def http(
-    body: bytes,
-    kind: str = "application/json",
-    status: int = 200,
-    headers: Sequence[str] = (),
-    length: int | None = None,
-) -> bytes:
-    """Return an upstream's answer with a Content-Length."""
-    lines = [f"HTTP/1.1 {status} X", f"Content-Type: {kind}", *headers]
-    lines.append(f"Content-Length: {len(body) if length is None else length}")
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
-
-
-STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-def answering(data: bytes) -> Handler:
-    """Answer every request with these bytes, and keep the connection."""
-
-    async def handle(peer: Peer) -> None:
-        while True:
-            await peer.answer(data)
-
-    return handle
+REPORTED = (200, False, "reported", 7, 3)
 
 
 @dataclass
@@ -141,6 +103,12 @@ class Caller:
 
     def leave(self) -> None:
         self.writer.transport.abort()
+
+
+async def nothing_comes(caller: Caller) -> None:
+    """Look for a while whether the client is sent anything more."""
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(caller.reader.readexactly(1), 0.15)
 
 
 @dataclass
@@ -329,8 +297,3 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(guarded())
     assert [] == unhandled
-
-
-def gzipped(data: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=31)
-    return packer.compress(data) + packer.flush()

@@ -10,23 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.rig import (
-    ANSWER,
-    CHAT,
-    DONE,
-    FIRST,
-    JSON_HEAD,
-    SECOND,
-    STREAM_HEAD,
-    USED,
-    Reply,
-    Rig,
-    Stores,
-    chunk,
-    http,
-    relaying,
-    run,
-)
+from tests.gateway.rig import Reply, Rig, Stores, relaying, run
+from tests.gateway.stage import ANSWER, CHAT, DONE, FIRST, JSON_HEAD, SECOND, STREAM_HEAD, USED, chunk, http
 from tests.gateway.upstream_server import Peer
 from tokenboard.gateway import Timeouts
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.rig import BOARD, PATIENT, Stores, chunk, gateway, http, run
+from tests.gateway.rig import BOARD, PATIENT, Stores, gateway, run
+from tests.gateway.stage import chunk, http
 from tests.gateway.upstream_server import Peer, upstream
 from tokenboard.gateway import EchoUpstream, HttpUpstream, UpstreamSpec, models, upstreams
 

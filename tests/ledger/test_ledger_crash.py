@@ -16,5 +16,5 @@ def test_kill_9_in_the_middle_of_inserts_loses_and_doubles_nothing_once_the_batc
     )
     outcome = json.loads(done.stdout)
     assert [] == outcome["wrong"]
-    assert outcome["batches"] > 3
-    assert outcome["interrupted"] > KILLS / 2
+    assert outcome["batches"] >= 3
+    assert outcome["interrupted"] >= KILLS / 2

@@ -34,7 +34,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _LINE = re.compile(rb"\S[^\n]*")
 
 
-class Report(msgspec.Struct):
+class Report(msgspec.Struct, gc=False):
     """One event as it is sent; members that are not named here are not read, and null is as good as absent."""
 
     id: str

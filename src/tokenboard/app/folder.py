@@ -8,6 +8,8 @@ import fcntl
 import http.client
 import json
 import os
+import shutil
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -90,6 +92,7 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().resolve()
         self._lock: IO[str] | None = None
+        self._scratch_before: str | None = None
 
     def create(self) -> None:
         """Make the folder, readable by its owner only, if it is not there.
@@ -120,7 +123,7 @@ class DataFolder:
             raise FolderMissing(f"there is no data folder {self.path}")
 
     def own(self) -> None:
-        """Take the folder for this process, until `release` or its end.
+        """Take the folder for this process, until `release` or its end; temporary files lie within it meanwhile.
 
         Raises:
             FolderInUse: another process has it.
@@ -146,6 +149,8 @@ class DataFolder:
         # What a killed server left behind must not be taken for ours.
         (self.path / "server.json").unlink(missing_ok=True)
         self._lock = lock
+        self._scratch_before = tempfile.tempdir
+        tempfile.tempdir = str(self._make_scratch())
 
     def announce(self, server: RunningServer) -> None:
         """Write where this process can be reached."""
@@ -172,8 +177,20 @@ class DataFolder:
         """Give the folder back."""
         if self._lock is not None:
             (self.path / "server.json").unlink(missing_ok=True)
+            tempfile.tempdir = self._scratch_before
+            shutil.rmtree(self.path / "tmp", ignore_errors=True)
             self._lock.close()
             self._lock = None
+
+    def _make_scratch(self) -> Path:
+        """Return an empty folder for temporary files: the ledger's client puts each insert into one."""
+        scratch = self.path / "tmp"
+        try:
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise FolderUnusable(f"cannot make {scratch}: {error.strerror}") from error
+        return scratch
 
 
 def _lock_now(file: IO[str], kind: int) -> bool:

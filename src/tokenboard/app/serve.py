@@ -86,6 +86,7 @@ async def _serve(board: Board, listener: socket.socket, ready: Callable[[], obje
             lifespan="off",
             interface="asgi3",
             access_log=False,
+            proxy_headers=False,
             log_config=None,
             server_header=False,
             timeout_keep_alive=75,

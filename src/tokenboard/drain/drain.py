@@ -1,5 +1,6 @@
 """The thread that empties the spool."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
@@ -13,12 +14,19 @@ from tokenboard.spool import Spool, SpoolError
 MAX_BATCH = 10_000
 """Events in one batch at most. One insert costs about the same for 1 and for 1,000 rows, so more is better."""
 
+REST = 5.0
+"""How long to rest after a delivery, in times of what it took: a ledger in the same process gets a sixth of a core."""
+
+MAX_REST_S = 0.8
+"""Longest such rest, in seconds: what was accepted is to be in the rankings within two."""
+
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 """Encoded bytes in one batch at most, unless a single parcel is larger: bounds the drain's memory."""
 
 _log = logger("drain")
 _REASON = 500  # characters of an error's text, which drivers follow with statements and their values
 _NAMED = (SpoolError, CatalogError, LedgerError, PlanError)
+_GATHER_S = 0.05
 _FIRST_BACKOFF_S = 0.25
 _LAST_BACKOFF_S = 15.0
 
@@ -48,7 +56,6 @@ class Drain:
         delivered: Callable[[], object],
         counters: Counters,
         clock_ms: Callable[[], int],
-        interval_s: float = 0.25,
     ) -> None:
         self._spool = spool
         self._catalog = catalog
@@ -56,7 +63,6 @@ class Drain:
         self._delivered = delivered
         self._counters = counters
         self._clock_ms = clock_ms
-        self._interval_s = interval_s
         self._stop = Event()
         self._thread = Thread(target=self._run, name="drain", daemon=True)
         self._lock = Lock()
@@ -114,6 +120,7 @@ class Drain:
             try:
                 if not self._ready:
                     self._begin()
+                began = time.monotonic()
                 # Cleared before looking: what arrives while we look sets it again.
                 self._spool.arrived.clear()
                 while self.deliver():
@@ -131,9 +138,10 @@ class Drain:
                 continue
             if self._stop.is_set():
                 return
-            self._spool.arrived.wait()
             # Let a batch gather: an insert costs the same for one row and for a thousand.
-            self._stop.wait(self._interval_s)
+            self._stop.wait(min((time.monotonic() - began) * REST, MAX_REST_S))
+            self._spool.arrived.wait()
+            self._stop.wait(_GATHER_S)
 
     def _begin(self) -> None:
         # A batch interrupted by a crash may be in some tables and not in others: finish it before anything is read.

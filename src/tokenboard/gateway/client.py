@@ -25,7 +25,6 @@ class Client:
         self._send = send
         self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._leave: Callable[[], None] | None = None
         self.started = False
         self.left = False
 
@@ -58,26 +57,23 @@ class Client:
 
     def watch(self, leave: Callable[[], None]) -> None:
         """Call ``leave`` once when the client goes, or, if it goes at once, soon; only after its body was read."""
-        self._leave = leave
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start_watching)
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start_watching, leave)
 
     def unwatch(self) -> None:
         """Watch no more."""
-        self._leave = None
         if self._timer is not None:
             self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
 
-    def _start_watching(self) -> None:
-        self._watcher = asyncio.create_task(self._await_leave())
+    def _start_watching(self, leave: Callable[[], None]) -> None:
+        self._watcher = asyncio.create_task(self._await_leave(leave))
 
-    async def _await_leave(self) -> None:
+    async def _await_leave(self, leave: Callable[[], None]) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        if self._leave is not None:
-            self.left = True
-            self._leave()
+        self.left = True
+        leave()
 
     async def send_head(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Send the response's status and headers."""

@@ -15,7 +15,7 @@ class Caller(msgspec.Struct, frozen=True):
     label: str
 
 
-class Facts(msgspec.Struct, frozen=True):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """One use of a model: who, what, how much, how it went.
 
     ``ts_ms`` is the event's own time (UTC epoch milliseconds); its UTC day is the day it counts for. ``status`` is the

@@ -14,6 +14,7 @@ _COST_UNIT = Decimal("1e-12")
 _COST = pa.decimal128(38, 12)
 _TIME = pa.timestamp("ms", "UTC")
 _EPOCH = date(1970, 1, 1)
+_DAY_MS = 86_400_000
 _MISFITS = (ValueError, OverflowError, TypeError, InvalidOperation, pa.ArrowException)
 _UINT32_MAX = 2**32 - 1
 _REASON = 200  # characters of a library's complaint
@@ -49,8 +50,8 @@ def arrange_rows(events: Sequence[UsageEvent], app_ids: Sequence[int], reasons: 
         kept = [position for position in range(len(events)) if position not in refused]
         events = [events[position] for position in kept]
         table = usage_columns(events, [app_ids[at] for at in kept], [reasons[at] for at in kept])
-    days = sorted({_EPOCH + timedelta(days=event.ts_ms // 86_400_000) for event in events})
-    return Rows(table, tuple(days), refused)
+    days = sorted({event.ts_ms // _DAY_MS for event in events})
+    return Rows(table, tuple(_EPOCH + timedelta(days=day) for day in days), refused)
 
 
 def usage_columns(events: Sequence[UsageEvent], app_ids: Sequence[int], reasons: Sequence[str | None]) -> pa.Table:
