@@ -18,6 +18,7 @@ from tokenboard.config import Settings
 from tokenboard.observability import logger
 
 _POLL_S = 0.5
+_SETTLE_WITHIN_S = 30.0
 _log = logger("serve")
 
 
@@ -103,6 +104,8 @@ async def _serve(board: Board, listener: socket.socket, ready: Callable[[], obje
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop)
     board.start()
+    # Callers wait in the listener's queue until the rankings are there; a ledger that is away delays them no longer.
+    await asyncio.to_thread(board.drain.settled.wait, _SETTLE_WITHIN_S)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     polling = asyncio.create_task(_follow_keys(board))
     listening = asyncio.create_task(server.listening.wait())

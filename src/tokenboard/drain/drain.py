@@ -63,6 +63,8 @@ class Drain:
         self._delivered = delivered
         self._counters = counters
         self._clock_ms = clock_ms
+        self.settled = Event()
+        """Set once the start is done, or has failed once: from then on `state` tells how things stand."""
         self._stop = Event()
         self._thread = Thread(target=self._run, name="drain", daemon=True)
         self._lock = Lock()
@@ -150,6 +152,7 @@ class Drain:
         self._delivered()
         with self._lock:
             self._ready = True
+        self.settled.set()
 
     def _failed(self, error: Exception) -> None:
         with self._lock:
@@ -157,6 +160,7 @@ class Drain:
             self._failing_since_ms = self._failing_since_ms or self._clock_ms()
             self._error = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:_REASON]}"
         self._counters.add("delivery_failures")
+        self.settled.set()
         if first:
             _log.error(
                 "delivery to the ledger fails; events stay in the spool and will be delivered later",
