@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import uvicorn
 import uvloop
 
 from tokenboard.app.board import Board
@@ -16,9 +16,15 @@ from tokenboard.app.folder import DataFolder, RunningServer
 from tokenboard.catalog import CatalogError
 from tokenboard.config import Settings
 from tokenboard.observability import logger
+from tokenboard.problem import Problem
+from tokenboard.server import HttpServer, Limits
 
 _POLL_S = 0.5
 _SETTLE_WITHIN_S = 30.0
+_OTHER_FILES = 256
+"""Open files beside sockets: databases, logs, the ledger's parts."""
+
+_AFTER_THE_GATEWAY_S = 5.0
 _log = logger("serve")
 
 
@@ -58,47 +64,17 @@ def serve(settings: Settings, folder: DataFolder, *, config: Path | None, ready:
         folder.release()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, with the signals left to us: it would raise them again at the end and spoil the exit code.
-
-    ``listening`` is set once requests are taken.
-    """
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def _serve(board: Board, listener: socket.socket, ready: Callable[[], object]) -> bool:
     settings = board.settings.server
-    server = _Server(
-        uvicorn.Config(
-            board.asgi,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            access_log=False,
-            proxy_headers=False,
-            log_config=None,
-            server_header=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=round(settings.shutdown_grace_s),
-        )
-    )
+    _allow_open_files(settings.max_connections + board.settings.gateway.max_connections)
+    server = HttpServer(board.asgi, limits=_limits(board.settings), render=_render)
+    stopped = asyncio.Event()
 
     def stop() -> None:
         # A second signal does not wait for open answers any more.
-        server.force_exit = server.should_exit
-        server.should_exit = True
+        if stopped.is_set():
+            server.hurry()
+        stopped.set()
 
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -106,19 +82,50 @@ async def _serve(board: Board, listener: socket.socket, ready: Callable[[], obje
     board.start()
     # Callers wait in the listener's queue until the rankings are there; a ledger that is away delays them no longer.
     await asyncio.to_thread(board.drain.settled.wait, _SETTLE_WITHIN_S)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
     polling = asyncio.create_task(_follow_keys(board))
-    listening = asyncio.create_task(server.listening.wait())
     try:
-        await asyncio.wait({listening, serving}, return_when=asyncio.FIRST_COMPLETED)
-        if server.listening.is_set():
-            ready()
-        await serving
+        await server.start(listener)
+        ready()
+        await stopped.wait()
+        await server.stop(settings.shutdown_grace_s)
     finally:
         polling.cancel()
-        listening.cancel()
         delivered = await board.stop()
     return delivered
+
+
+def _limits(settings: Settings) -> Limits:
+    given = settings.server
+    return Limits(
+        max_connections=given.max_connections,
+        max_header_bytes=given.max_header_bytes,
+        max_headers=given.max_headers,
+        header_timeout_s=given.header_timeout_s,
+        body_timeout_s=given.body_timeout_s,
+        keep_alive_s=given.keep_alive_s,
+        # The gateway's own look at a client that takes nothing comes first: it records the usage as it should.
+        write_timeout_s=settings.gateway.send_timeout_s + _AFTER_THE_GATEWAY_S,
+    )
+
+
+def _render(status: int, message: str) -> tuple[bytes, bytes]:
+    """Give what the HTTP server itself answers the shape of every other error."""
+    return b"application/json", Problem(status, message).body()
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Raise this process's limit of open files, as far as it may, for that many sockets."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted += _OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft = allowed
+    if soft < wanted:
+        facts = {"open_files": soft, "wanted": wanted, "hint": "Raise it (ulimit -n), or lower max_connections."}
+        _log.warning("the limit of open files is below that of connections", extra=facts)
 
 
 async def _follow_keys(board: Board) -> None:

@@ -1,0 +1,119 @@
+"""The head of a request that llhttp has accepted in its strict mode: the rest of what makes it safe to act upon.
+
+llhttp itself refuses, in that mode: bare LF and CR, NUL and other controls, folded lines, white space before a colon,
+names that are no token, two Content-Lengths, Content-Length beside Transfer-Encoding (in trailers too), lengths and
+chunk sizes that are no plain number or too large, unknown methods, and bytes other than visible ASCII in a target.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple
+from urllib.parse import unquote
+
+from tokenboard.server.limits import Limits
+from tokenboard.server.refusal import Refusal
+
+Headers = list[tuple[bytes, bytes]]
+
+METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE"})
+"""RFC 9110 section 9.3 without CONNECT, and RFC 5789: llhttp's own list goes on to RTSP and ICE."""
+
+_HOST: Final = 1
+_LENGTH: Final = 2
+_CODING: Final = 3
+_EXPECT: Final = 4
+_KINDS: Final = {b"host": _HOST, b"content-length": _LENGTH, b"transfer-encoding": _CODING, b"expect": _EXPECT}
+_AUTHORITY: Final = re.compile(rb"(?:[A-Za-z0-9.\-_~%!$&'()*+,;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_TARGET: Final = re.compile(rb"(?:https?://([^/?#]*))?(/[^?#]*|\*)?(?:\?([^#]*))?", re.IGNORECASE)
+_CACHED_TARGET: Final = 256
+
+
+class Target(NamedTuple):
+    """The parts of a request target: percent-decoded path, the path and query as sent, and an absolute form's host."""
+
+    path: str
+    raw_path: bytes
+    query: bytes
+    authority: bytes | None
+
+
+class Head(NamedTuple):
+    """What a head says: its target, and the framing of the body; ``length`` is None when it is chunked."""
+
+    target: Target
+    length: int | None
+    expects_continue: bool
+
+
+def judge_head(method: bytes, version: str, target: bytes, headers: Headers, limits: Limits) -> Head:
+    """Judge a head; names are in lower case, values without white space around them.
+
+    The host of an absolute target takes the place of the Host header (RFC 9112 section 3.2.2).
+
+    Raises:
+        Refusal: 400, 417, 431, 501 or 505.
+
+    """
+    if version not in {"1.1", "1.0"}:
+        raise Refusal(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
+    if method not in METHODS:
+        raise Refusal(501, "This server does not know the request's method.")
+    size = len(target)
+    hosts = 0
+    length: int | None = 0
+    expects = False
+    for name, value in headers:
+        size += len(name) + len(value) + 4
+        kind = _KINDS.get(name)
+        if kind is None:
+            continue
+        if kind == _HOST:
+            hosts += 1
+            if not _is_authority(value):
+                raise Refusal(400, "The Host header is not a host, with a port if any.")
+        elif kind == _LENGTH:
+            length = int(value)  # a plain number of 64 bits: llhttp has seen to that
+        elif kind == _CODING:
+            if version == "1.0":
+                raise Refusal(400, "HTTP/1.0 knows no Transfer-Encoding: send a Content-Length.")
+            if value.lower() != b"chunked":
+                raise Refusal(501, "The only Transfer-Encoding understood here is one `chunked`.")
+            length = None
+        elif version == "1.1":
+            if value.lower() != b"100-continue":
+                raise Refusal(417, "The only expectation met here is `100-continue`.")
+            expects = True
+    if size > limits.max_header_bytes:
+        raise too_much(limits)
+    if hosts > 1 or (not hosts and version == "1.1"):
+        raise Refusal(400, "Send one Host header.")
+    parts = _parse_target(target) if len(target) <= _CACHED_TARGET else _parse_target.__wrapped__(target)
+    if parts.raw_path == b"*" and method != b"OPTIONS":
+        raise Refusal(400, "The target `*` is for OPTIONS alone.")
+    if parts.authority is not None:
+        headers[:] = [(b"host", parts.authority), *((name, value) for name, value in headers if name != b"host")]
+    return Head(parts, length, expects and length != 0)
+
+
+def too_much(limits: Limits) -> Refusal:
+    """Return the refusal of a head that is over a limit."""
+    return Refusal(
+        431, f"A request may have {limits.max_headers} headers, and {limits.max_header_bytes:,} bytes of them."
+    )
+
+
+@lru_cache(maxsize=512)
+def _is_authority(value: bytes) -> bool:
+    return len(value) <= 512 and _AUTHORITY.fullmatch(value) is not None
+
+
+@lru_cache(maxsize=512)
+def _parse_target(target: bytes) -> Target:
+    found = _TARGET.fullmatch(target)
+    if found is None or (found[1] is None and not found[2]):
+        raise Refusal(400, "The request's target must be a path, or an http URL, without a fragment.")
+    authority, raw_path, query = found[1], found[2] or b"/", found[3] or b""
+    if authority is not None and (not authority or not _is_authority(authority) or raw_path == b"*"):
+        raise Refusal(400, "The URL in the request line names no host, or more than a host and a port.")
+    path = raw_path.decode("ascii")
+    return Target(unquote(path) if "%" in path else path, raw_path, query, authority)

@@ -1,0 +1,122 @@
+"""The head of a response: checked, framed, and turned into bytes."""
+
+import re
+from collections.abc import Iterable
+from enum import IntEnum
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")  # RFC 9110 section 5.6.2
+_CONTROLS: Final = bytes(code for code in range(32) if code != 0x09) + b"\x7f"
+
+_PLAIN: Final = 0
+_LENGTH: Final = 1
+_CODING: Final = 2
+_CONNECTION: Final = 3
+_DATE: Final = 4
+_KINDS: Final = {b"content-length": _LENGTH, b"transfer-encoding": _CODING, b"connection": _CONNECTION, b"date": _DATE}
+
+
+class Framing(IntEnum):
+    """How a client knows where the body ends (RFC 9112 section 6.3)."""
+
+    NONE = 0
+    LENGTH = 1
+    CHUNKED = 2
+    CLOSE = 3
+
+
+class ResponseHead(NamedTuple):
+    """A head's bytes with its empty line, the body's framing and length (0 unless told), and whether it is the last."""
+
+    block: bytes
+    framing: Framing
+    length: int
+    closes: bool
+
+
+class BadResponse(RuntimeError):
+    """The application's answer cannot be sent as HTTP; the text holds no value of it."""
+
+
+def render_head(
+    status: int,
+    headers: Iterable[tuple[bytes, bytes]],
+    *,
+    whole: int | None,
+    to_head: bool,
+    version_1_0: bool,
+    closes: bool,
+    date: bytes,
+) -> ResponseHead:
+    """Render a final response's head.
+
+    ``whole`` is the body's length when all of it is there, ``to_head`` whether HEAD was asked, ``closes`` whether the
+    connection ends after it; an application's ``Connection: close`` has that effect as well. The framing is chosen
+    here: an application's Transfer-Encoding is left out, and so is anything else it says of the connection.
+
+    Raises:
+        BadResponse: a status outside 200 to 999, a name that is no token, a value with a control character, a
+            Content-Length that is no number or given twice.
+
+    """
+    bodiless = status in {204, 304}
+    length: int | None = None
+    dated = False
+    lines = [_status_line(status)]
+    for name, value in headers:
+        kind = _kind_of(name)
+        if kind:
+            if kind == _LENGTH:
+                if length is not None or not value.isdigit() or len(value) > 18:
+                    raise BadResponse("the Content-Length of an answer is no number, or given twice")
+                length = int(value)
+                if status == 204:
+                    continue
+            elif kind == _DATE:
+                dated = True
+            else:
+                closes = closes or (kind == _CONNECTION and value.strip().lower() == b"close")
+                continue
+        lines.append(name + b": " + value)
+    framing = Framing.LENGTH
+    if bodiless or to_head:
+        framing = Framing.NONE
+    elif length is None and whole is not None:
+        length = whole
+        lines.append(b"content-length: %d" % whole)
+    elif length is None and version_1_0:
+        framing, closes = Framing.CLOSE, True
+    elif length is None:
+        framing = Framing.CHUNKED
+        lines.append(b"transfer-encoding: chunked")
+    if not dated:
+        lines.append(date)
+    if closes:
+        lines.append(b"connection: close")
+    elif version_1_0:
+        lines.append(b"connection: keep-alive")
+    block = b"\r\n".join(lines)
+    # One pass over all lines: the only controls left may be the CR and LF of the joints.
+    if len(block) - len(block.translate(None, _CONTROLS)) != 2 * (len(lines) - 1):
+        raise BadResponse("a header value of an answer holds a control character")
+    return ResponseHead(block + b"\r\n\r\n", framing, length or 0, closes)
+
+
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> bytes:
+    if not 200 <= status <= 999:
+        raise BadResponse("the status of an answer is not between 200 and 999")
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}".encode("ascii")
+
+
+@lru_cache(maxsize=1024)
+def _kind_of(name: bytes) -> int:
+    if _TOKEN.fullmatch(name) is None:
+        raise BadResponse("a header name of an answer is no token of at most 256 characters")
+    return _KINDS.get(name.lower(), _PLAIN)
