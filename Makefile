@@ -52,8 +52,8 @@ format: install-dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install-dev ## Measure; prints the tables of docs/performance.md (ONLY="rules rankings record")
+bench: install-dev ## Measure; prints the tables of docs/performance.md (ONLY="rules rankings record gateway gateway-memory")
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 clean: ## Remove .venv and caches, never data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -10,18 +10,29 @@ from importlib.metadata import version
 from types import MappingProxyType
 
 from benchmarks import rankings, record, rules
+from benchmarks.gateway import memory, rounds
 from benchmarks.table import Table
 
 SUBJECTS: Mapping[str, Callable[[], Iterator[Table]]] = MappingProxyType(
-    {"rules": rules.tables, "rankings": rankings.tables, "record": record.tables}
+    {
+        "rules": rules.tables,
+        "rankings": rankings.tables,
+        "record": record.tables,
+        "gateway": rounds.tables,
+        "gateway-memory": memory.tables,
+    }
 )
+LONG = frozenset({"gateway-memory"})
+"""Subjects measured only when they are named."""
 
 
 def main() -> None:
     """Measure what the command line names; progress goes to standard error."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("subject", nargs="*", type=_subject, help=f"{', '.join(SUBJECTS)}; all if none is given")
-    subjects: list[str] = parser.parse_args().subject or list(SUBJECTS)
+    parser.add_argument(
+        "subject", nargs="*", type=_subject, help=f"{', '.join(SUBJECTS)}; without any, all but {', '.join(LONG)}"
+    )
+    subjects: list[str] = parser.parse_args().subject or [subject for subject in SUBJECTS if subject not in LONG]
     print(_machine(), "\n")
     for subject in subjects:
         begun = time.monotonic()

@@ -47,17 +47,22 @@ def duel_table(
 
 def microseconds(seconds: float) -> str:
     """Tell a time per unit in microseconds."""
-    return f"{_figure(seconds * 1e6)} µs"
+    return f"{figure(seconds * 1e6)} µs"
 
 
 def milliseconds(seconds: float) -> str:
     """Tell a time per unit in milliseconds."""
-    return f"{_figure(seconds * 1e3)} ms"
+    return f"{figure(seconds * 1e3)} ms"
 
 
 def per_second(seconds: float) -> str:
     """Tell a time per unit as units a second."""
     return f"{1 / seconds:,.0f} /s"
+
+
+def figure(value: float) -> str:
+    """Write a number with two digits at least."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def quantile(sorted_values: Sequence[float], share: float) -> float:
@@ -75,18 +80,13 @@ def _fight(duel: Duel, unit: Callable[[float], str], rounds: int) -> tuple[str, 
         ours.append(_time(duel.ours))
         theirs.append(_time(duel.reference))
     ratio = median(their / our for our, their in zip(ours, theirs, strict=True))
-    return duel.case, unit(median(ours) / duel.units), unit(median(theirs) / duel.units), f"{_figure(ratio)} ×"
+    return duel.case, unit(median(ours) / duel.units), unit(median(theirs) / duel.units), f"{figure(ratio)} ×"
 
 
 def _time(work: Work) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun
-
-
-def _figure(value: float) -> str:
-    """Write a number with two digits at least."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -128,15 +128,24 @@ def running_board(
             board.stop()
 
 
-def wait_for(condition: Callable[[], Any], timeout_s: float = 10.0, explain: Callable[[], str] = str) -> Any:
-    """Return the condition's value as soon as it is true; fail, with an explanation, when it never is."""
+def wait_for(
+    condition: Callable[[], Any],
+    timeout_s: float = 10.0,
+    explain: Callable[[], str] = str,
+    *,
+    every_s: float = 0.005,
+) -> Any:
+    """Return the condition's value as soon as it is true; fail, with an explanation, when it never is.
+
+    What asks a server is asked less often than every 5 ms: it would keep from its work the server it waits for.
+    """
     deadline = time.monotonic() + timeout_s
     while True:
         value = condition()
         if value:
             return value
         assert time.monotonic() < deadline, f"waited {timeout_s} s in vain: {explain()}"
-        time.sleep(0.005)
+        time.sleep(every_s)
 
 
 def today() -> date:

@@ -25,6 +25,14 @@ base_url = "{url}"
 api_key_env = "SCRIPTED_KEY"
 models = ["scripted/*"]
 strip_prefix = true
+
+[[upstream]]
+name = "claude"
+base_url = "{url}"
+api_key_env = "SCRIPTED_KEY"
+dialect = "anthropic"
+models = ["claude/*"]
+strip_prefix = true
 """
 
 
@@ -48,7 +56,8 @@ def board(tmp_path_factory: pytest.TempPathFactory, scripted: OpenAiUpstream) ->
     folder: Path = tmp_path_factory.mktemp("board")
     config = folder / "settings.toml"
     config.write_text(CONFIG.format(url=scripted.url))
-    with running_board(folder / "data", config=config, environment={"SCRIPTED_KEY": "sk-upstream-secret"}) as running:
+    environment = {"SCRIPTED_KEY": "sk-upstream-secret"}
+    with running_board(folder / "data", config=config, environment=environment, module="tests.brisk") as running:
         yield running
 
 

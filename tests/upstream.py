@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,10 +20,14 @@ class Asked:
 
 @dataclass
 class Script:
-    """What the upstream answers. ``pause`` holds a stream back before its last events until it is set."""
+    """What the upstream answers: ``body``, to a stream ``events``, or else a chat completion made of the rest.
+
+    ``pause`` holds a stream back before its last events until it is set; ``break_after`` so many, it breaks off.
+    """
 
     status: int = 200
     body: bytes | None = None
+    events: Sequence[bytes] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     text: str = "one two three"
     prompt_tokens: int = 7
@@ -34,7 +38,7 @@ class Script:
 
 
 class OpenAiUpstream:
-    """Answers ``POST /v1/chat/completions`` and ``GET /v1/models``."""
+    """Answers ``POST`` to any path, and ``GET /v1/models``."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}/v1"
@@ -85,7 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
         upstream.asked.append(Asked(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
         script = upstream.script
         try:
-            if script.body is not None:
+            if script.events is not None and body.get("stream"):
+                self._relay(script, script.events)
+            elif script.body is not None:
                 self._bytes(script.status, script.body)
             elif body.get("stream"):
                 self._stream(upstream, body)
@@ -107,14 +113,28 @@ class _Handler(BaseHTTPRequestHandler):
         }
         return answer | ({"usage": upstream.usage()} if upstream.script.with_usage else {})
 
-    def _stream(self, upstream: OpenAiUpstream, body: dict[str, Any]) -> None:
-        script = upstream.script
+    def _relay(self, script: Script, events: Sequence[bytes]) -> None:
+        self._begin_stream(script)
+        for position, event in enumerate(events):
+            if script.break_after == position:
+                self.close_connection = True
+                return
+            if script.pause is not None and position == len(events) - 1:
+                script.pause.wait(20)
+            self._chunk(event)
+        self._chunk(b"")
+
+    def _begin_stream(self, script: Script) -> None:
         self.send_response(script.status)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         for name, value in script.headers.items():
             self.send_header(name, value)
         self.end_headers()
+
+    def _stream(self, upstream: OpenAiUpstream, body: dict[str, Any]) -> None:
+        script = upstream.script
+        self._begin_stream(script)
         head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": body.get("model")}
         for position, word in enumerate(script.text.split(" ")):
             if script.break_after is not None and position >= script.break_after:

@@ -45,7 +45,10 @@ def test_a_key_is_let_in_for_its_scopes_only(catalog: Catalog) -> None:
     ("headers", "words"),
     [
         ([], "Missing Authentication header"),
-        ([(b"x-api-key", b"x")], "Missing Authentication header"),
+        ([(b"x-api-key", b"x")], "Invalid API key"),
+        ([(b"x-api-key", b" ")], "Missing Authentication header"),
+        ([(b"x-api-key", b""), (b"authorization", b"Basic eA==")], "must be `Bearer <key>`"),
+        ([(b"authorization", b"Basic eA=="), (b"x-api-key", b"x")], "Invalid API key"),
         ([(b"authorization", b"")], "must be `Bearer <key>`"),
         ([(b"authorization", b"Bearer")], "must be `Bearer <key>`"),
         ([(b"authorization", b"Token x")], "must be `Bearer <key>`"),
@@ -68,6 +71,23 @@ def test_names_and_scheme_are_matched_without_regard_to_case(catalog: Catalog) -
 def test_of_several_headers_the_first_counts(catalog: Catalog) -> None:
     made = catalog.create_key("k", ["data"])
     assert 401 == refusal(Access(catalog), [(b"authorization", b"Bearer x"), *bearing(made.secret)]).status
+
+
+def test_a_key_may_come_as_anthropics_clients_send_it(catalog: Catalog) -> None:
+    made = catalog.create_key("k", ["data"])
+    access = Access(catalog)
+    plain = (b"X-Api-Key", b" " + made.secret.encode() + b" ")
+    for headers in ([plain], [(b"authorization", b"Basic eA=="), plain], [(b"authorization", b""), plain]):
+        assert made.key == access.check(headers, Scope.DATA)
+    assert 401 == refusal(access, [(b"x-api-key", b"x"), plain]).status
+
+
+def test_a_bearer_counts_before_the_other_wherever_they_stand(catalog: Catalog) -> None:
+    first, second = (catalog.create_key(label, ["data"]) for label in ("first", "second"))
+    access = Access(catalog)
+    other = (b"x-api-key", second.secret.encode())
+    assert first.key == access.check([other, *bearing(first.secret)], Scope.DATA)
+    assert 401 == refusal(access, [other, *bearing("tb-unknown")]).status
 
 
 def test_a_key_made_later_is_known_at_once(catalog: Catalog) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from tokenboard.app import board
 from tokenboard.app.board import attribution_options, probe_upstreams
 from tokenboard.config import ConfigError, Settings
 from tokenboard.config.settings import Attribution, Gateway, Rule, Upstream
+from tokenboard.gateway import Timeouts
 
 ELSEWHERE = "http://127.0.0.1:9/v1"
 
@@ -65,7 +67,7 @@ def keyed() -> Settings:
 
 def fault(settings: Settings) -> str:
     with pytest.raises(ConfigError) as raised:
-        asyncio.run(probe_upstreams(settings))
+        asyncio.run(probe_upstreams(settings, Path()))
     return str(raised.value)
 
 
@@ -75,7 +77,7 @@ def test_an_upstreams_key_is_sent_without_the_line_break_it_was_read_with(
     monkeypatch.setenv("UPSTREAM_KEY", "sk-1\n")
     settings = Settings(upstream=(Upstream(name="a", base_url=upstream.url, api_key_env="UPSTREAM_KEY"),))
 
-    assert [("tokenboard", None), ("a", None)] == asyncio.run(probe_upstreams(settings))
+    assert [("tokenboard", None), ("a", None)] == asyncio.run(probe_upstreams(settings, Path()))
 
 
 def test_an_upstream_that_does_not_answer_is_not_waited_for(
@@ -84,9 +86,32 @@ def test_an_upstream_that_does_not_answer_is_not_waited_for(
     monkeypatch.setattr(board, "PROBE_WITHIN_S", 0.1)
     settings = Settings(upstream=(Upstream(name="a", base_url=silent_server),))
 
-    found = dict(asyncio.run(probe_upstreams(settings)))
+    found = dict(asyncio.run(probe_upstreams(settings, Path())))
 
     assert "it gave no list of models within 0 s" == found["a"]
+
+
+def test_what_an_upstream_says_of_itself_goes_before_what_all_have_in_common() -> None:
+    settings = Settings(
+        gateway=Gateway(connect_timeout_s=1, first_byte_timeout_s=2, idle_timeout_s=3, max_connections=4),
+        upstream=(
+            Upstream(name="a", base_url=ELSEWHERE),
+            Upstream(name="b", base_url=ELSEWHERE, idle_timeout_s=30, max_connections=40, connect_timeout_s=10),
+            Upstream(name="c", base_url="https://c.example", tls_ca_file="ca.pem", first_byte_timeout_s=20),
+        ),
+    )
+
+    found = [board._spec(given, settings, Path("/data")) for given in settings.upstream]
+
+    assert [Timeouts(1, 2, 3), Timeouts(10, 2, 30), Timeouts(1, 20, 3)] == [spec.timeouts for spec in found]
+    assert [4, 40, 4] == [spec.max_connections for spec in found]
+    assert [None, None, Path("/data/ca.pem")] == [spec.tls_ca_file for spec in found]
+
+
+def test_a_file_of_authorities_that_is_not_there_is_told_with_its_upstream() -> None:
+    settings = Settings(upstream=(Upstream(name="a", base_url="https://a.example", tls_ca_file="/nowhere/ca.pem"),))
+
+    assert "[[upstream]] a: tls_ca_file /nowhere/ca.pem cannot be used: No such file or directory" == fault(settings)
 
 
 @pytest.fixture

@@ -106,6 +106,16 @@ def test_upstreams_that_fail_make_it_fail_each_by_name(
     assert done.err.splitlines()[1].startswith("hint: ")
 
 
+def test_a_certificate_that_is_not_checked_is_warned_of(run: Run, data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[[upstream]]\nname = "up"\nbase_url = "https://127.0.0.1:9/v1"\ntls_verify = false\n')
+
+    done = run("--data", data, "--config", file, "doctor")
+
+    assert checks(done.out)["certificate of up"].startswith("warning: not checked: ")
+    assert "error: 1 of 11 checks failed: upstream up" == done.err.splitlines()[0]
+
+
 @pytest.mark.parametrize(
     ("text", "check", "said"),
     [

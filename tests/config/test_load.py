@@ -217,6 +217,18 @@ def test_wrong_values_are_told_all_at_once_with_place_path_and_remedy(
     ("text", "said"),
     [
         ("[server]\nport = true", "server.port must be a number, not true or false"),
+        (
+            "[[upstream]]\nname = 'a'\nbase_url = 'http://a'\nmax_connections = true",
+            "upstream[0].max_connections must be a number, not true or false",
+        ),
+        (
+            "[[upstream]]\nname = 'a'\nbase_url = 'https://a'\ntls_verify = false\ntls_ca_file = 'ca.pem'",
+            "upstream[0] has both tls_ca_file and tls_verify = false; leave one out",
+        ),
+        (
+            "[[upstream]]\nname = 'a'\nbase_url = 'http://a'\ntls_verify = false",
+            "upstream[0] has tls_ca_file or tls_verify, but its base_url does not use https",
+        ),
         ("[spool]\nfsync = 1", "spool.fsync must be true or false, not a number"),
         ("[attribution]\nfloor = 20250101", "attribution.floor must be a date such as 2025-01-31, not a number"),
         ("server = 3", "server must be a table"),

@@ -88,6 +88,13 @@ def test_a_header_that_could_not_be_sent_is_refused(headers: dict[str, str], sai
     assert "sekrit" not in told[0]
 
 
+def test_an_upstream_that_speaks_as_anthropic_has_one_key(faults: Faults) -> None:
+    more = 'dialect = "anthropic"\napi_key_env = "K"\nheaders = { x-api-key = "x" }'
+    assert ["FILE: upstream[0] has both api_key_env and a header X-Api-Key; leave one out"] == faults(
+        upstream(more=more)
+    )
+
+
 def test_an_upstream_has_one_authorization(faults: Faults) -> None:
     assert ["FILE: upstream[0] has both api_key_env and a header Authorization; leave one out"] == faults(
         upstream(more='api_key_env = "K"\nheaders = { authorization = "Bearer x" }')

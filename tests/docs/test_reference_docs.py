@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
-from tokenboard.api import attribution, datasets, health, usage
-from tokenboard.api.application import BASE
+from tokenboard.api import attribution, datasets, generation, health, key, usage
+from tokenboard.api.application import BASE, INFERENCE_BASES
 from tokenboard.attribution import CATEGORIES, GROUPS, IgnoredReason, Reason, WarningCode
-from tokenboard.gateway.gateway import BASES, INFERENCE
+from tokenboard.gateway import Upstreams
+from tokenboard.gateway.endpoints import ENDPOINTS
+from tokenboard.gateway.gateway import BASES
+from tokenboard.gateway.models import ModelList
 from tokenboard.intake import Refusal
 from tokenboard.usage import UsageSource
 
@@ -57,8 +60,12 @@ def test_every_category_is_documented_under_its_group() -> None:
 
 def test_every_route_is_documented_and_no_other() -> None:
     documented = set(first_column((ROOT / "docs" / "api.md").read_text(), "# The API"))
-    served = {f"POST {base}{path}" for base in BASES for path in INFERENCE} | {f"GET {base}/models" for base in BASES}
-    for module, prefix in ((attribution, BASE), (datasets, BASE), (usage, BASE), (health, "")):
+    assert BASES == INFERENCE_BASES
+    served = {f"POST {base}{endpoint.path}" for base in BASES for endpoint in ENDPOINTS}
+    served |= {f"GET {base}{path}" for base in BASES for path in ModelList(Upstreams([])).questions}
+    modules = [(attribution, BASE), (datasets, BASE), (usage, BASE), (health, "")]
+    modules += [(module, base) for module in (key, generation) for base in INFERENCE_BASES]
+    for module, prefix in modules:
         for route in module.router(None).routes:
             if isinstance(route, APIRoute) and not route.path.startswith("/internal/"):
                 served |= {f"{method} {prefix}{route.path}" for method in route.methods or ()}

@@ -1,4 +1,4 @@
-"""A real gateway in this event loop: uvicorn's protocol in front, real stores behind, a scripted upstream at its back.
+"""A real gateway in this event loop: the real server in front, real stores behind, a scripted upstream at its back.
 
 At the end of each block nothing may be left over: no task, no connection to the upstream that is not idle.
 """
@@ -6,6 +6,7 @@ At the end of each block nothing may be left over: no task, no connection to the
 import asyncio
 import contextlib
 import json
+import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from tests.gateway.stage import Handler
 from tests.gateway.upstream_server import until, upstream
@@ -28,6 +26,7 @@ from tokenboard.event import UsageEvent, decode_parcel
 from tokenboard.gateway import EchoUpstream, Gateway, HttpUpstream, Timeouts, Upstreams, UpstreamSpec
 from tokenboard.intake import Intake
 from tokenboard.observability import Counters
+from tokenboard.server import HttpServer
 from tokenboard.spool import Spool
 
 NOW_MS = 1_778_544_000_000
@@ -216,12 +215,14 @@ async def gateway(
     *,
     default: str | None = None,
     drain: bool = False,
+    drain_s: float = 300.0,
+    send_timeout_s: float = 60.0,
+    failover: bool = True,
     max_body: int = 64 * 1024 * 1024,
     max_spool: int = 1 << 30,
     options: AttributionOptions | None = None,
 ) -> AsyncIterator[Rig]:
     """Run a gateway with these upstreams behind the echo."""
-    loop = asyncio.get_running_loop()
     spool = Spool(folder, "rig", max_bytes=max_spool, fsync=False, clock_ms=lambda: NOW_MS)
     counters = Counters()
     upstreams = [HttpUpstream(spec, BOARD) for spec in specs]
@@ -229,39 +230,32 @@ async def gateway(
     app = Gateway(
         access=Access(stores.catalog),
         intake=Intake(spool, counters, floor=date(2025, 1, 1), clock_ms=lambda: NOW_MS),
-        upstreams=Upstreams([EchoUpstream(), *upstreams], fallback),
+        upstreams=Upstreams([EchoUpstream(), *upstreams], fallback, failover=failover),
         options=options or AttributionOptions(),
         clock_ms=lambda: NOW_MS,
         max_body=max_body,
-        drain_on_disconnect=drain,
+        drain_s=drain_s if drain else None,
+        send_timeout_s=send_timeout_s,
+        counters=counters,
     )
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        access_log=False,
-        log_config=None,
-    )
-    config.load()
-    state = ServerState()
-    server = await loop.create_server(
-        lambda: HttpToolsProtocol(config=config, server_state=state, app_state={}, _loop=loop), "127.0.0.1", 0
-    )
-    port = server.sockets[0].getsockname()[1]
+    server = HttpServer(app)
+    listener = socket.create_server(("127.0.0.1", 0))
+    await server.start(listener)
+    port = listener.getsockname()[1]
     rig = Rig(port, stores.secrets["inference"], app, upstreams, spool, folder / "rig.sqlite", counters)
     try:
         yield rig
-        await until(lambda: not state.tasks)
+        await until(lambda: not server.running)
         await until(rig.settled)
     finally:
-        for caller in rig.callers:
-            caller.leave()
-        await until(lambda: not state.connections)
-        server.close()
-        await app.aclose()
-        spool.close()
+        try:
+            for caller in rig.callers:
+                caller.leave()
+            await until(lambda: not server.connections)
+            await server.stop(0)
+            await app.aclose()
+        finally:
+            spool.close()  # or its thread would outlive a test that failed, and keep the interpreter from ending
     assert [(0, 0)] * len(upstreams) == [upstream.connections for upstream in upstreams]
 
 

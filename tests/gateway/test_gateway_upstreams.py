@@ -16,6 +16,7 @@ from tests.upstream import openai_upstream
 from tokenboard.gateway import ForwardAttribution, UpstreamSpec
 from tokenboard.gateway.headers import Headers
 from tokenboard.gateway.request import InferenceRequest
+from tokenboard.gateway.upstream import Standing
 from tokenboard.gateway.upstreams import Answer
 
 STREAMED = b'{"model":"up/a" ,"stream":true}'
@@ -240,6 +241,9 @@ class Faulty:
 
     def serves(self, model: str) -> bool:
         return True
+
+    def standing(self) -> Standing:
+        return Standing.READY
 
     async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
         if self._at_once:

@@ -223,3 +223,31 @@ def test_white_space_around_a_key_does_no_harm() -> None:
             await server.aclose()
 
     run(main)
+
+
+def test_a_model_of_two_upstreams_is_listed_once_under_the_one_that_is_asked_first(
+    stores: Stores, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with (
+            upstream(Lister(listing({"id": "m"}, {"id": "n"}))) as a,
+            upstream(Lister(listing({"id": "m"}))) as b,
+        ):
+            specs = [UpstreamSpec("b", f"{b.origin}", models=("m",)), UpstreamSpec("a", f"{a.origin}")]
+            async with gateway(stores, tmp_path, specs, default="b") as rig:
+                data = json.loads((await rig.ask(method="GET", path="/v1/models")).body)["data"]
+                assert [("m", "b"), ("n", "a")] == [(entry["id"], entry["owned_by"]) for entry in data[1:]]
+
+    run(main)
+
+
+def test_the_models_of_an_upstream_behind_one_that_is_away_are_listed(stores: Stores, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with upstream(Lister(listing({"id": "m"}))) as there:
+            specs = [UpstreamSpec("away", "http://127.0.0.1:1"), UpstreamSpec("there", f"{there.origin}")]
+            for failover, expected in ((True, ["tokenboard", "there"]), (False, ["tokenboard"])):
+                async with gateway(stores, tmp_path / str(failover), specs, failover=failover) as rig:
+                    data = json.loads((await rig.ask(method="GET", path="/v1/models")).body)["data"]
+                    assert expected == [entry["owned_by"] for entry in data]
+
+    run(main)

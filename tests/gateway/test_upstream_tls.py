@@ -3,11 +3,22 @@ import shutil
 import ssl
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.gateway.upstream_server import HELLO, LIMITS, OK, PATIENT, Peer, run, until, upstream
-from tokenboard.gateway.upstream import ConnectFailed, ConnectTimeout, Origin, Pool, Response, ResponseBroken, Timeouts
+from tokenboard.gateway import HttpUpstream, UpstreamSpec
+from tokenboard.gateway.upstream import (
+    ConnectFailed,
+    ConnectTimeout,
+    Origin,
+    Pool,
+    Response,
+    ResponseBroken,
+    Timeouts,
+    client_context,
+)
 
 OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="no openssl binary to make a certificate with")
@@ -166,3 +177,40 @@ def test_a_context_for_a_plain_origin_is_a_mistake() -> None:
             timeouts=PATIENT,
             ssl_context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
+
+
+# -- what the settings say of it
+
+
+async def list_no_models(peer: Peer) -> None:
+    while True:
+        await peer.answer(OK + b'Content-Length: 12\r\n\r\n{"data": []}')
+
+
+async def fault(url: str, **given: Any) -> str | None:
+    asked = HttpUpstream(UpstreamSpec("up", url, **given), ())
+    try:
+        return await asked.probe()
+    finally:
+        await asked.aclose()
+
+
+def test_a_certificate_is_checked_against_the_file_against_the_systems_or_not_at_all(
+    certificate: tuple[Path, Path],
+) -> None:
+    async def main() -> None:
+        async with upstream(list_no_models, tls=server_side(certificate)) as there:
+            url = f"https://localhost:{there.origin.port}"
+            assert "verify failed" in str(await fault(url))
+            assert await fault(url, tls_ca_file=certificate[0]) is None
+            elsewhere = url.replace("localhost", "127.0.0.1")
+            assert "mismatch" in str(await fault(elsewhere, tls_ca_file=certificate[0]))
+            assert await fault(elsewhere, tls_verify=False) is None
+
+    run(main)
+
+
+def test_a_file_of_authorities_that_is_none_is_named(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+    for file, said in ((tmp_path / "none.pem", "No such file"), (certificate[1], "it holds no PEM certificate")):
+        with pytest.raises(ValueError, match=f"tls_ca_file .*{file.name} cannot be used: {said}"):
+            client_context(file, verify=True)

@@ -37,25 +37,37 @@ class Access:
     def check(self, headers: Iterable[tuple[bytes, bytes]], scope: Scope | None) -> Key:
         """Return the key that these request headers carry; ``scope`` None accepts any valid key.
 
+        The key is in ``Authorization: Bearer``, or else in ``x-api-key``, where Anthropic's clients put it. Of several
+        headers of one name the first counts.
+
         Raises:
             Problem: 401 when there is no key or it is not valid, 403 when it lacks the scope.
 
         """
+        authorization = api_key = None
         for name, value in headers:
-            if name.lower() == b"authorization":
-                return self._check(value, scope)
+            lower = name.lower()
+            if lower == b"authorization" and authorization is None:
+                authorization = value.strip()
+            elif lower == b"x-api-key" and api_key is None:
+                api_key = value.strip()
+        if authorization is not None:
+            scheme, _, secret = authorization.partition(b" ")
+            secret = secret.strip()
+            if scheme.lower() == b"bearer" and secret:
+                return self._check(secret, scope)
+        if api_key:
+            return self._check(api_key, scope)
+        if authorization is not None:
+            raise Problem(401, "The Authorization header must be `Bearer <key>`.", headers=_CHALLENGE)
         raise Problem(
             401,
-            "Missing Authentication header: send `Authorization: Bearer <key>`; "
+            "Missing Authentication header: send `Authorization: Bearer <key>`, or `x-api-key: <key>`; "
             "`tokenboard keys create --label NAME` makes a key.",
             headers=_CHALLENGE,
         )
 
-    def _check(self, authorization: bytes, scope: Scope | None) -> Key:
-        scheme, _, secret = authorization.strip().partition(b" ")
-        secret = secret.strip()
-        if scheme.lower() != b"bearer" or not secret:
-            raise Problem(401, "The Authorization header must be `Bearer <key>`.", headers=_CHALLENGE)
+    def _check(self, secret: bytes, scope: Scope | None) -> Key:
         key = self._find(secret) if len(secret) <= _MAX_SECRET else None
         if key is None:
             raise Problem(

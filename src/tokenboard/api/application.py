@@ -7,9 +7,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from tokenboard import __version__
-from tokenboard.api import attribution, datasets, health, usage
+from tokenboard.api import attribution, datasets, generation, health, key, usage
 from tokenboard.api.services import Services
 from tokenboard.catalog import CatalogUnavailable
+from tokenboard.ledger import LedgerUnavailable
 from tokenboard.observability import logger
 from tokenboard.problem import Problem
 from tokenboard.rankings import NotFilledError, QuestionError
@@ -17,6 +18,9 @@ from tokenboard.spool import SpoolUnavailable
 
 BASE = "/api/v1"
 """Base path of the Data API."""
+
+INFERENCE_BASES = (BASE, "/v1")
+"""Where the routes beside the inference endpoints live: as these do, under the OpenAI-style alias too."""
 
 _log = logger("api")
 _RETRY = {"Retry-After": "2"}
@@ -28,9 +32,20 @@ _NOTES = {
 
 def create_api(services: Services) -> FastAPI:
     """Return the application that answers everything but the inference endpoints."""
-    api = FastAPI(title="tokenboard", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    api = FastAPI(
+        title="tokenboard",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # an unknown path is 404, in the one shape, not a redirect to a host the caller named
+    )
     for routes in (datasets, attribution, usage):
         api.include_router(routes.router(services), prefix=BASE)
+    for routes in (key, generation):
+        router = routes.router(services)
+        for base in INFERENCE_BASES:
+            api.include_router(router, prefix=base)
     api.include_router(health.router(services))
 
     # Looked up by class, most specific first; what no other handler knows is a fault of ours and is answered as such.
@@ -39,7 +54,7 @@ def create_api(services: Services) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _handler(_invalid))
     api.add_exception_handler(HTTPException, _handler(_http))
     api.add_exception_handler(NotFilledError, _handler(_not_filled))
-    for away in (CatalogUnavailable, SpoolUnavailable):
+    for away in (CatalogUnavailable, LedgerUnavailable, SpoolUnavailable):
         api.add_exception_handler(away, _handler(_unavailable))
     api.add_exception_handler(Exception, _handler(_fault))
     return api

@@ -9,6 +9,7 @@ from tokenboard.attribution import AttributionOptions
 from tokenboard.catalog import Catalog
 from tokenboard.drain import DrainState
 from tokenboard.intake import Intake
+from tokenboard.ledger import Ledger
 from tokenboard.rankings import Rankings
 from tokenboard.spool import Spool
 
@@ -29,6 +30,7 @@ class Services:
     catalog: Catalog
     spool: Spool
     intake: Intake
+    ledger: Ledger
     rankings: Rankings
     drain_state: Callable[[], DrainState]
     options: AttributionOptions

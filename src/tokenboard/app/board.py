@@ -22,6 +22,7 @@ from tokenboard.gateway import (
     HttpUpstream,
     Timeouts,
     Upstream,
+    UpstreamDialect,
     Upstreams,
     UpstreamSpec,
 )
@@ -81,7 +82,7 @@ class Board:
 
     def __init__(self, settings: Settings, data: Path, *, base_url: str, ledger: Ledger | None = None) -> None:
         options = attribution_options(settings)
-        upstreams = _upstreams(settings, base_url)
+        upstreams = _upstreams(settings, base_url, data)
         floor = settings.attribution.floor
         self.settings = settings
         self.nudge_token = secrets.token_urlsafe(24)
@@ -107,7 +108,9 @@ class Board:
             options=options,
             clock_ms=wall_clock_ms,
             max_body=settings.gateway.max_body,
-            drain_on_disconnect=settings.gateway.on_disconnect == "drain",
+            drain_s=settings.gateway.drain_timeout_s if settings.gateway.on_disconnect == "drain" else None,
+            send_timeout_s=settings.gateway.send_timeout_s,
+            counters=self.counters,
         )
         api = create_api(
             Services(
@@ -115,6 +118,7 @@ class Board:
                 catalog=self.catalog,
                 spool=self.spool,
                 intake=intake,
+                ledger=self.ledger,
                 rankings=self.rankings,
                 drain_state=self.drain.state,
                 options=options,
@@ -160,7 +164,7 @@ def attribution_options(settings: Settings) -> AttributionOptions:
     return AttributionOptions(browser_referer=given.browser_referer, rules=rules)
 
 
-def _upstreams(settings: Settings, base_url: str) -> Upstreams:
+def _upstreams(settings: Settings, base_url: str, data: Path) -> Upstreams:
     """Return the upstreams in order: the echo first, as its name is its own."""
     names = [upstream.name for upstream in settings.upstream]
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -173,17 +177,17 @@ def _upstreams(settings: Settings, base_url: str) -> Upstreams:
     fallback: Upstream | None = None
     for given in settings.upstream:
         try:
-            upstream = HttpUpstream(_spec(given, settings), board)
+            upstream = HttpUpstream(_spec(given, settings, data), board)
         except ValueError as error:
             raise ConfigError(f"[[upstream]] {given.name}: {error}") from error
         opened.append(upstream)
         fallback = upstream if given.name == default else fallback
-    return Upstreams(opened, fallback)
+    return Upstreams(opened, fallback, failover=settings.gateway.failover)
 
 
-async def probe_upstreams(settings: Settings) -> list[tuple[str, str | None]]:
+async def probe_upstreams(settings: Settings, data: Path) -> list[tuple[str, str | None]]:
     """Ask every configured upstream for its list of models; return each one's name and its fault, or None."""
-    upstreams = _upstreams(settings, "http://localhost")
+    upstreams = _upstreams(settings, "http://localhost", data)
     try:
         return await asyncio.gather(*(_probe(upstream) for upstream in upstreams))
     finally:
@@ -198,7 +202,7 @@ async def _probe(upstream: Upstream) -> tuple[str, str | None]:
         return upstream.name, f"it gave no list of models within {PROBE_WITHIN_S:.0f} s"
 
 
-def _spec(given: UpstreamSettings, settings: Settings) -> UpstreamSpec:
+def _spec(given: UpstreamSettings, settings: Settings, data: Path) -> UpstreamSpec:
     # A key read from a file into the environment often ends with a line break.
     api_key = os.environ.get(given.api_key_env, "").strip() if given.api_key_env else None
     if given.api_key_env and not api_key:
@@ -213,12 +217,15 @@ def _spec(given: UpstreamSettings, settings: Settings) -> UpstreamSpec:
         models=given.models,
         strip_prefix=given.strip_prefix,
         include_usage=given.include_usage,
+        dialect=UpstreamDialect(given.dialect),
         headers=given.headers,
         forward_attribution=ForwardAttribution(given.forward_attribution),
         timeouts=Timeouts(
-            connect_s=gateway.connect_timeout_s,
-            first_byte_s=gateway.first_byte_timeout_s,
-            idle_s=gateway.idle_timeout_s,
+            connect_s=given.connect_timeout_s or gateway.connect_timeout_s,
+            first_byte_s=given.first_byte_timeout_s or gateway.first_byte_timeout_s,
+            idle_s=given.idle_timeout_s or gateway.idle_timeout_s,
         ),
-        max_connections=gateway.max_connections,
+        max_connections=given.max_connections or gateway.max_connections,
+        tls_ca_file=data / Path(given.tls_ca_file).expanduser() if given.tls_ca_file else None,
+        tls_verify=given.tls_verify,
     )

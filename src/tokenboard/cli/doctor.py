@@ -26,6 +26,9 @@ from tokenboard.spool import SpoolError
 _LITTLE_DISK = 1024**3
 _FIRST_SENSIBLE_YEAR = 2025
 _FAILED = "FAILED: "
+_UNCHECKED = (
+    "warning: not checked: whoever sits on the way can read everything. Set tls_ca_file, not tls_verify = false."
+)
 _NOT_YET = "not there yet; `tokenboard serve` makes it"
 
 
@@ -62,8 +65,10 @@ def _checks(session: Session, settings: Settings) -> Iterator[tuple[str, str]]:
         yield "ledger", _try(lambda: _ledger(session, settings))
         yield "spool", _try(lambda: _spool(session, settings))
     try:
-        for name, fault in asyncio.run(probe_upstreams(settings)):
+        for name, fault in asyncio.run(probe_upstreams(settings, session.folder.path)):
             yield f"upstream {name}", f"{_FAILED}{fault}" if fault else "ok"
+        for unchecked in (upstream.name for upstream in settings.upstream if not upstream.tls_verify):
+            yield f"certificate of {unchecked}", _UNCHECKED
     except ConfigError as error:
         yield "upstreams", f"{_FAILED}{error}"
 

@@ -22,7 +22,7 @@ class Section(BaseModel):
     def _refuse_what_only_looks_like_it(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse true and false where a number is meant, and a number where a date is: pydantic would take them."""
         wanted = cls.model_fields[str(info.field_name)].annotation
-        if wanted in (int, float) and isinstance(value, bool):
+        if wanted in (int, float, int | None, float | None) and isinstance(value, bool):
             raise ValueError("must be a number, not true or false")
         if wanted is bool and isinstance(value, (int, float)) and not isinstance(value, bool):
             raise ValueError("must be true or false, not a number")
@@ -38,6 +38,12 @@ class Server(Section):
     port: int = Field(8787, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     base_url: WebUrl = Field("", description="Public URL of the board; empty: made of host and port.")
     shutdown_grace_s: float = Field(30.0, ge=0, description="Seconds that open answers may take to finish at SIGTERM.")
+    max_connections: int = Field(10_000, ge=1, description="Connections of clients; further ones are told 503.")
+    max_header_bytes: int = Field(65_536, ge=1_024, description="Bytes of one request's headers, else 431.")
+    max_headers: int = Field(200, ge=1, description="Headers of one request, else 431.")
+    header_timeout_s: float = Field(10.0, gt=0, description="Seconds for a request's headers to arrive, else 408.")
+    body_timeout_s: float = Field(30.0, gt=0, description="Seconds for each KiB of a request's body, else 408.")
+    keep_alive_s: float = Field(75.0, gt=0, description="Seconds a connection is kept open between two requests.")
     log: Literal["auto", "json", "plain"] = Field("auto", description="Form of the log; auto: plain at a terminal.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
 
@@ -74,6 +80,9 @@ class Gateway(Section):
     )
     echo: bool = Field(True, description="Whether the built-in model `tokenboard/echo` is offered.")
     default_upstream: str = Field("", description="Name of the upstream that gets models which no glob matches.")
+    drain_timeout_s: float = Field(300.0, gt=0, description="Seconds for which an upstream is drained at most.")
+    send_timeout_s: float = Field(60.0, gt=0, description="Seconds a client may take nothing of its answer.")
+    failover: bool = Field(True, description="Whether the next upstream that serves the model is asked when one fails.")
     connect_timeout_s: float = Field(10.0, gt=0, description="Seconds to wait for a connection to an upstream.")
     first_byte_timeout_s: float = Field(600.0, gt=0, description="Seconds to wait for an upstream's first byte.")
     idle_timeout_s: float = Field(300.0, gt=0, description="Seconds an upstream may be silent in mid-answer.")
@@ -81,7 +90,7 @@ class Gateway(Section):
 
 
 class Upstream(Section):
-    """One server that speaks the OpenAI API."""
+    """One server that speaks the OpenAI or the Anthropic API."""
 
     name: str = Field(min_length=1, max_length=100, description="Provider name, as kept with each use.")
     base_url: WebUrl = Field(
@@ -91,15 +100,35 @@ class Upstream(Section):
     models: tuple[str, ...] = Field(("*",), description="Globs over the model names clients use.")
     strip_prefix: bool = Field(False, description="Whether `prefix/` of a model's name is cut off on the way up.")
     include_usage: bool = Field(True, description="Whether streams ask it for usage (`stream_options.include_usage`).")
+    dialect: Literal["openai", "anthropic"] = Field(
+        "openai", description="How it is sent its key: `Authorization: Bearer`, or Anthropic's `x-api-key`."
+    )
     headers: HeaderFields = Field({}, description="Further request headers for this upstream; their values are secret.")
     forward_attribution: Literal["pass", "replace", "drop"] = Field(
         "pass", description="The client's attribution headers: passed on, replaced by the board's own, or dropped."
     )
+    connect_timeout_s: float | None = Field(None, gt=0, description="As in `[gateway]`, for this upstream alone.")
+    first_byte_timeout_s: float | None = Field(None, gt=0, description="As in `[gateway]`, for this upstream alone.")
+    idle_timeout_s: float | None = Field(None, gt=0, description="As in `[gateway]`, for this upstream alone.")
+    max_connections: int | None = Field(None, ge=1, description="As in `[gateway]`, for this upstream alone.")
+    tls_ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's.")
+    tls_verify: bool = Field(
+        True, description="Whether its certificate is checked; turn it off only to try things out."
+    )
 
     @model_validator(mode="after")
     def _one_authorization(self) -> Self:
-        if self.api_key_env and any(name.lower() == "authorization" for name in self.headers):
-            raise ValueError("has both api_key_env and a header Authorization; leave one out")
+        for_key = "Authorization" if self.dialect == "openai" else "X-Api-Key"
+        if self.api_key_env and any(name.lower() == for_key.lower() for name in self.headers):
+            raise ValueError(f"has both api_key_env and a header {for_key}; leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _tls_makes_sense(self) -> Self:
+        if self.tls_ca_file and not self.tls_verify:
+            raise ValueError("has both tls_ca_file and tls_verify = false; leave one out")
+        if (self.tls_ca_file or not self.tls_verify) and not self.base_url.startswith("https:"):
+            raise ValueError("has tls_ca_file or tls_verify, but its base_url does not use https")
         return self
 
 

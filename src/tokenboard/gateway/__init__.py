@@ -10,7 +10,7 @@ from tokenboard.gateway.echo import ECHO_MODEL, EchoUpstream
 from tokenboard.gateway.gateway import BASES, Gateway
 from tokenboard.gateway.headers import ForwardAttribution
 from tokenboard.gateway.upstream import Timeouts
-from tokenboard.gateway.upstreams import HttpUpstream, Upstream, Upstreams, UpstreamSpec
+from tokenboard.gateway.upstreams import HttpUpstream, Upstream, UpstreamDialect, Upstreams, UpstreamSpec
 
 __all__ = [
     "BASES",
@@ -21,6 +21,7 @@ __all__ = [
     "HttpUpstream",
     "Timeouts",
     "Upstream",
+    "UpstreamDialect",
     "UpstreamSpec",
     "Upstreams",
 ]

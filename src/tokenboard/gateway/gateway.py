@@ -7,14 +7,16 @@ from typing import Any
 from tokenboard.access import Access
 from tokenboard.attribution import Attribution, AttributionOptions, attribute
 from tokenboard.catalog import CatalogError, Key, Scope
+from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.client import Client, Receive, Send
+from tokenboard.gateway.endpoints import ENDPOINTS
 from tokenboard.gateway.headers import Headers
 from tokenboard.gateway.models import ModelList
 from tokenboard.gateway.relay import RETRY_AFTER_S, Relay
 from tokenboard.gateway.request import parse_request
 from tokenboard.gateway.upstreams import Upstreams
 from tokenboard.intake import Caller, Intake
-from tokenboard.observability import logger
+from tokenboard.observability import Counters, logger
 from tokenboard.problem import Problem
 from tokenboard.spool import SpoolError
 
@@ -24,17 +26,14 @@ OwnHeaders = list[tuple[bytes, bytes]]
 BASES = ("/api/v1", "/v1")
 """Where the inference endpoints live: the Data API's base and the OpenAI-style alias."""
 
-INFERENCE = {"/chat/completions": "chat"}
-"""Inference endpoints under each base, and the endpoint's name in the ledger."""
-
 _log = logger("gateway")
 
 
 class Gateway:
-    """Answers the inference endpoints and the list of models; `owns` tells which paths these are.
+    """Answers the inference endpoints, and what models there are; `owns` tells which paths these are.
 
-    ``max_body`` is in bytes; ``drain_on_disconnect`` reads an upstream to its end after the client has left, instead of
-    cancelling it (usage: rule 4).
+    ``max_body`` is in bytes. ``drain_s`` is for how many seconds an upstream is read on after the client has left; None
+    cancels it at once (usage: rule 4). A client that takes nothing for ``send_timeout_s`` counts as one that left.
     """
 
     def __init__(
@@ -46,7 +45,9 @@ class Gateway:
         options: AttributionOptions,
         clock_ms: Callable[[], int],
         max_body: int,
-        drain_on_disconnect: bool,
+        drain_s: float | None,
+        send_timeout_s: float,
+        counters: Counters,
     ) -> None:
         self._access = access
         self._intake = intake
@@ -55,9 +56,11 @@ class Gateway:
         self._options = options
         self._clock_ms = clock_ms
         self._max_body = max_body
-        self._drain_on_disconnect = drain_on_disconnect
-        self._inference = {base + path: (path, name) for base in BASES for path, name in INFERENCE.items()}
-        self._lists = frozenset(base + "/models" for base in BASES)
+        self._drain_s = drain_s
+        self._send_timeout_s = send_timeout_s
+        self._counters = counters
+        self._inference = {base + endpoint.path: endpoint for base in BASES for endpoint in ENDPOINTS}
+        self._lists = {base + path: ask for base in BASES for path, ask in self._models.questions.items()}
 
     def owns(self, path: str) -> bool:
         """Whether a path is the gateway's."""
@@ -69,7 +72,7 @@ class Gateway:
         request_id = f"gen-{now}-{secrets.token_hex(10)}"
         who = attribute(scope["headers"], self._options)
         own = [(b"x-generation-id", request_id.encode()), (b"x-tokenboard-app", _app_header(who))]
-        client = Client(receive, send)
+        client = Client(receive, send, self._send_timeout_s)
         try:
             if scope["path"] in self._lists:
                 await self._list_models(scope, client, own, who)
@@ -92,7 +95,7 @@ class Gateway:
     async def _list_models(self, scope: Scope_, client: Client, own: OwnHeaders, who: Attribution) -> None:
         _allow(scope["method"], "GET", "HEAD")
         self._check(scope["headers"], own, who)
-        body = await self._models.body()
+        body = await self._lists[scope["path"]]()
         framing = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await client.send_head(200, [*framing, *own])
         await client.send_body(b"" if scope["method"] == "HEAD" else body, last=True)
@@ -100,16 +103,17 @@ class Gateway:
     async def _infer(
         self, scope: Scope_, client: Client, own: OwnHeaders, who: Attribution, request_id: str, now: int
     ) -> None:
-        path, endpoint = self._inference[scope["path"]]
+        endpoint = self._inference[scope["path"]]
         headers = scope["headers"]
         _allow(scope["method"], "POST")
         key, who = self._check(headers, own, who)
         if self._intake.admit() is not None:
             raise _full()
-        request = parse_request(await client.read_body(headers, self._max_body))
-        upstream = self._upstreams.choose(request.model)
-        if upstream is None:
+        request = parse_request(await client.read_body(headers, self._max_body), endpoint)
+        candidates = self._upstreams.candidates(request.model)
+        if not candidates:
             raise Problem(400, f"{request.model} is not a model served here; GET /api/v1/models lists those that are.")
+        attempts = Attempts(candidates, request_id, self._counters)
         relay = Relay(
             client,
             intake=self._intake,
@@ -118,13 +122,13 @@ class Gateway:
             request_id=request_id,
             ts_ms=now,
             model=request.model,
-            provider=upstream.name,
+            attempts=attempts,
             endpoint=endpoint,
             streamed=request.stream,
             own=own,
-            drain=self._drain_on_disconnect,
+            drain_s=self._drain_s,
         )
-        asked = upstream.send(path, request, headers)
+        asked = attempts.ask(endpoint.path, request, headers)
         del request  # its body may be large, and the answer may take minutes
         await relay.run(asked)
 

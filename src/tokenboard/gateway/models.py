@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -23,20 +24,38 @@ class ModelList:
     def __init__(self, upstreams: Upstreams) -> None:
         self._upstreams = upstreams
         self._lock = asyncio.Lock()
-        self._body = b""
+        self._body = self._count = b""
         self._fresh_until = float("-inf")
+
+    @property
+    def questions(self) -> dict[str, Callable[[], Awaitable[bytes]]]:
+        """Return the paths, under each base, at which it is asked by GET, and what gives the JSON body."""
+        return {"/models": self.body, "/models/count": self.count}
 
     async def body(self) -> bytes:
         """Return the JSON body of ``GET /models``: each model under the upstream that a request for it would go to."""
+        await self._refresh()
+        return self._body
+
+    async def count(self) -> bytes:
+        """Return the JSON body of ``GET /models/count``: how many models that list holds."""
+        await self._refresh()
+        return self._count
+
+    async def _refresh(self) -> None:
         if time.monotonic() < self._fresh_until:
-            return self._body
+            return
         async with self._lock:
             if time.monotonic() >= self._fresh_until:
                 answers = await asyncio.gather(*(upstream.list_models() for upstream in self._upstreams))
                 models: dict[str, dict[str, Any]] = {}
-                for upstream, (listed, _) in zip(self._upstreams, answers, strict=True):
+                paired = list(zip(self._upstreams, answers, strict=True))
+                # Until one that never gave a list is back, its requests fail over to those behind it.
+                mute = [upstream for upstream, (listed, reached) in paired if not listed and not reached]
+                for upstream, (listed, _) in paired:
                     for entry in listed:
-                        if self._upstreams.choose(entry["id"]) is upstream:
+                        candidates = self._upstreams.candidates(entry["id"])
+                        if next((each for each in candidates if each not in mute), None) is upstream:
                             models.setdefault(entry["id"], _model(entry, upstream.name))
                 self._body = _encoder.encode(
                     {
@@ -46,9 +65,9 @@ class ModelList:
                         "links": {"next": None},
                     }
                 )
+                self._count = _encoder.encode({"data": {"count": len(models)}})
                 whole = all(reached for _, reached in answers)
                 self._fresh_until = time.monotonic() + (FRESH_S if whole else RETRY_S)
-        return self._body
 
 
 def _model(entry: dict[str, Any], provider: str) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from functools import partial
 
 from tokenboard.attribution import Attribution
 from tokenboard.event import Source
-from tokenboard.gateway.client import Client
+from tokenboard.gateway.attempts import Attempts
+from tokenboard.gateway.client import Client, ClientStalled
+from tokenboard.gateway.endpoints import Endpoint
 from tokenboard.gateway.headers import Headers, response_headers
 from tokenboard.gateway.upstream import (
     ConnectFailed,
@@ -41,10 +43,10 @@ _NOTHING = Usage(source=UsageSource.UNKNOWN)
 
 
 class Relay:
-    """Puts one request to its upstream, carries the answer to the client and records the usage, once.
+    """Awaits the answer to one request, carries it to the client and records the usage, once.
 
-    ``own`` are our response headers. ``drain`` reads the upstream to its end when the client has left, instead of
-    cancelling it (usage: rule 4).
+    ``own`` are our response headers. ``drain_s`` is for how many seconds the upstream is read on when the client has
+    left; None cancels it at once (usage: rule 4).
     """
 
     def __init__(
@@ -57,18 +59,20 @@ class Relay:
         request_id: str,
         ts_ms: int,
         model: str,
-        provider: str,
-        endpoint: str,
+        attempts: Attempts,
+        endpoint: Endpoint,
         streamed: bool,
         own: Headers,
-        drain: bool,
+        drain_s: float | None,
     ) -> None:
         self._client = client
         self._intake = intake
         self._id = request_id
-        self._provider = provider
+        self._attempts = attempts
+        self._endpoint = endpoint
         self._own = own
-        self._drain = drain
+        self._drain_s = drain_s
+        self._drain_end: asyncio.TimerHandle | None = None
         self._facts = partial(
             Facts,
             id=request_id,
@@ -77,8 +81,7 @@ class Relay:
             caller=caller,
             attribution=attribution,
             model=model,
-            provider=provider,
-            endpoint=endpoint,
+            endpoint=endpoint.name,
             streamed=streamed,
         )
         self._began = time.monotonic()
@@ -86,6 +89,7 @@ class Relay:
         self._ends_line = True  # what the client was sent so far, that is
         self._recorded = False
         self._committing = False
+        self._task: asyncio.Task[None] | None = None
 
     async def run(self, asked: Awaitable[Answer]) -> None:
         """Await the upstream's answer and carry it to the client, who is watched meanwhile.
@@ -98,21 +102,31 @@ class Relay:
             SpoolError: the usage could not be recorded; the answer must not be completed.
 
         """
-        task = asyncio.current_task()
-
-        def leave() -> None:
-            # A commit under way is not disturbed: it takes no longer than an answer does, and its outcome matters.
-            if task is not None and not self._drain and not self._committing:
-                task.cancel()
-
-        self._client.watch(leave)
+        self._task = asyncio.current_task()
+        self._client.watch(self._leave)
         try:
             await self._carry(await self._answer(asked))
         except asyncio.CancelledError:
             if not self._client.left:
                 raise
+        except ClientStalled:
+            _log.warning("a client stopped reading, its answer is cut", extra={"request_id": self._id})
         finally:
             self._client.unwatch()
+            if self._drain_end is not None:
+                self._drain_end.cancel()
+
+    def _leave(self) -> None:
+        """Stop now, or in a while, because the client has gone."""
+        if self._drain_s is None:
+            self._stop()
+        elif self._drain_end is None:
+            self._drain_end = asyncio.get_running_loop().call_later(self._drain_s, self._stop)
+
+    def _stop(self) -> None:
+        # A commit under way is not disturbed: it takes no longer than an answer does, and its outcome matters.
+        if self._task is not None and not self._committing:
+            self._task.cancel()
 
     async def _answer(self, asked: Awaitable[Answer]) -> Answer:
         try:
@@ -145,7 +159,7 @@ class Relay:
             if meter.ended:  # all that matters was sent
                 await self._client.send_body(b"", last=True)
             elif kind.startswith(b"text/event-stream") and not coding and self._ends_line:
-                await self._client.send_body(b"\ndata: " + problem.body() + b"\n\n", last=True)
+                await self._client.send_body(b"\n" + self._endpoint.last_event(problem), last=True)
         except BaseException:
             answer.cancel()
             await self._record_rest(answer.status, meter, broken=False)
@@ -168,17 +182,22 @@ class Relay:
                 usage = meter.finish(complete=True)
                 await self._record(answer.status, failed=meter.failed, usage=usage)
             if client.left:
-                if last or not self._drain:
+                if last or self._recorded or self._drain_s is None:
                     return
                 continue
             if holds:
                 chunk, held = (held + chunk, b"") if last else (held, chunk)
                 if not chunk and not last:
                     continue
-            # The head waits for the first piece: until then a fault can still be answered properly.
-            if not client.started:
-                await client.send_head(answer.status, [*headers, *self._own])
-            await client.send_body(chunk, last=last)
+            try:
+                # The head waits for the first piece: until then a fault can still be answered properly.
+                if not client.started:
+                    await client.send_head(answer.status, [*headers, *self._own])
+                await client.send_body(chunk, last=last)
+            except ClientStalled:
+                if self._drain_s is None or self._recorded:
+                    raise
+                self._leave()
             if last:
                 return
             self._ends_line = chunk.endswith((b"\n", b"\r"))
@@ -203,6 +222,7 @@ class Relay:
         try:
             await self._intake.record(
                 self._facts(
+                    provider=self._attempts.provider,
                     status=status,
                     failed=failed,
                     usage=usage,
@@ -218,9 +238,11 @@ class Relay:
         return CLIENT_GONE if self._client.left else 503
 
     def _problem(self, what: str, error: UpstreamError) -> Problem:
-        facts = {"request_id": self._id, "upstream": self._provider, "reason": str(error), "hint": error.hint}
-        _log.warning(what, extra=facts)
-        return upstream_problem(error, self._provider)
+        provider = self._attempts.provider
+        _log.warning(
+            what, extra={"request_id": self._id, "upstream": provider, "reason": str(error), "hint": error.hint}
+        )
+        return upstream_problem(error, provider)
 
 
 def upstream_problem(error: UpstreamError, provider: str) -> Problem:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from tokenboard.gateway.endpoints import CHAT, Endpoint
 from tokenboard.problem import Problem
 
 MAX_MODEL = 200
@@ -26,6 +27,7 @@ _end = re.compile(rb"\s*\}")
 class InferenceRequest:
     """One parsed request: ``model`` as the client named it, whether it wants a stream, and the body's bytes.
 
+    ``can_ask_usage``: its endpoint knows ``stream_options.include_usage``; ``asks_usage``: it is set.
     ``body`` is what the client sent, unless an upstream could read another ``model`` or ``stream`` in it than we did;
     then it is written anew, each member once.
     """
@@ -34,17 +36,18 @@ class InferenceRequest:
     stream: bool
     asks_usage: bool
     body: bytes = field(repr=False)
+    can_ask_usage: bool = True
 
 
-def parse_request(body: bytes) -> InferenceRequest:
-    """Parse a JSON body of an inference endpoint. Of members given twice the last counts.
+def parse_request(body: bytes, endpoint: Endpoint = CHAT) -> InferenceRequest:
+    """Parse a JSON body sent to an inference endpoint. Of members given twice the last counts.
 
     Raises:
         Problem: 400, naming the member at fault.
 
     """
     if not body.strip():
-        raise Problem(400, "The body is empty: send a JSON object with `model` and `messages`.")
+        raise Problem(400, f"The body is empty: send a JSON object with `model` and `{endpoint.input}`.")
     try:
         members = _members.decode(body)
         model, stream, options = (_value(members, name) for name in ("model", "stream", "stream_options"))
@@ -64,7 +67,7 @@ def parse_request(body: bytes) -> InferenceRequest:
     asks_usage = bool(options and options.get("include_usage") is True)
     if not _names_are_unique(body, members):
         body = _encoder.encode(members)
-    return InferenceRequest(model, stream is True, asks_usage, body)
+    return InferenceRequest(model, stream is True, asks_usage, body, endpoint.asks_usage)
 
 
 def body_for_upstream(request: InferenceRequest, model: str, *, include_usage: bool) -> bytes:
@@ -73,7 +76,7 @@ def body_for_upstream(request: InferenceRequest, model: str, *, include_usage: b
     With ``include_usage`` a stream asks the upstream for its usage (usage: rule 3). Members that are not touched keep
     their bytes.
     """
-    add_usage = include_usage and request.stream and not request.asks_usage
+    add_usage = include_usage and request.stream and request.can_ask_usage and not request.asks_usage
     if model == request.model and not add_usage:
         return request.body
     members = _members.decode(request.body)

@@ -3,8 +3,12 @@
 import asyncio
 import fnmatch
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -12,9 +16,21 @@ import msgspec
 
 from tokenboard.gateway.headers import ForwardAttribution, Headers, request_headers, withheld_from_upstream
 from tokenboard.gateway.request import InferenceRequest, body_for_upstream
-from tokenboard.gateway.upstream import Limits, Origin, Pool, Timeouts, UpstreamError
+from tokenboard.gateway.upstream import (
+    Breaker,
+    Limits,
+    Origin,
+    Pool,
+    Standing,
+    Timeouts,
+    UpstreamError,
+    client_context,
+)
 from tokenboard.gateway.upstream.request import render_head
 from tokenboard.observability import logger
+
+ANTHROPIC_VERSION = b"2023-06-01"
+"""Sent when we ask an Anthropic upstream for its models; a client's own version is passed on with its requests."""
 
 MAX_LISTED_MODELS = 5_000
 """Models taken from one upstream's list at most."""
@@ -22,8 +38,18 @@ MAX_LISTED_MODELS = 5_000
 LIST_WITHIN_S = 10.0
 """How long an upstream may take to list its models, in seconds."""
 
+REMEMBERED_MODELS = 1_024
+"""Model names, as clients give them, whose upstreams are kept in mind."""
+
 _MAX_LIST_BYTES = 16 * 1024 * 1024
 _log = logger("gateway")
+
+
+class UpstreamDialect(StrEnum):
+    """How an upstream wants its key: ``Authorization: Bearer …``, or ``x-api-key: …``."""
+
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
 
 
 class Answer(Protocol):
@@ -62,6 +88,9 @@ class Upstream(Protocol):
     def serves(self, model: str) -> bool:
         """Whether this upstream serves the model."""
 
+    def standing(self) -> Standing:
+        """Whether it takes connections, as far as is known; ask only when about to send (see `Breaker.standing`)."""
+
     async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
         """Put a request to it; raises UpstreamError, or Problem when the request itself is at fault."""
 
@@ -80,7 +109,8 @@ class UpstreamSpec:
     """What the settings say of one upstream.
 
     ``models`` are globs over the names clients use; with ``strip_prefix`` the part up to the first slash is cut off on
-    the way up. ``api_key`` is a secret: it is sent to this upstream and shown nowhere.
+    the way up. ``api_key`` is a secret: it is sent to this upstream and shown nowhere. ``tls_ca_file`` and
+    ``tls_verify`` are of https alone (see `client_context`).
     """
 
     name: str
@@ -89,14 +119,17 @@ class UpstreamSpec:
     models: tuple[str, ...] = ("*",)
     strip_prefix: bool = False
     include_usage: bool = True
+    dialect: UpstreamDialect = UpstreamDialect.OPENAI
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     forward_attribution: ForwardAttribution = ForwardAttribution.PASS
     timeouts: Timeouts = field(default_factory=lambda: Timeouts(connect_s=10, first_byte_s=600, idle_s=300))
     max_connections: int = 1_000
+    tls_ca_file: Path | None = None
+    tls_verify: bool = True
 
 
 class HttpUpstream:
-    """A server that speaks the OpenAI API. ``board`` are the attribution headers of the gateway itself.
+    """A server with the OpenAI or the Anthropic API. ``board`` are the attribution headers of the gateway itself.
 
     Raises ValueError for a specification that could never be asked anything; the text holds no secret.
     """
@@ -113,8 +146,11 @@ class HttpUpstream:
         self._base = parts.path.rstrip("/")
         origin = Origin(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
         limits = Limits(max_connections=spec.max_connections, max_idle=spec.max_connections, idle_keepalive_s=30.0)
-        self._pool = Pool(origin, limits=limits, timeouts=spec.timeouts)
+        tls = client_context(spec.tls_ca_file, verify=spec.tls_verify) if parts.scheme == "https" else None
+        self._breaker = Breaker(time.monotonic)
+        self._pool = Pool(origin, limits=limits, timeouts=spec.timeouts, ssl_context=tls, breaker=self._breaker)
         self._own = _own_headers(spec, board)
+        self._asking = [*_version(spec), *self._own]
         self._withheld = withheld_from_upstream(spec.forward_attribution, self._own)
         render_head(origin.authority, b"GET", self._target("/models"), self._own, b"")
 
@@ -131,6 +167,10 @@ class HttpUpstream:
     def serves(self, model: str) -> bool:
         """Whether one of the globs matches the model's name."""
         return any(matches(model) for matches in self._globs)
+
+    def standing(self) -> Standing:
+        """Whether it takes connections, as far as the last attempts tell."""
+        return self._breaker.standing()
 
     async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
         """Put a request to the upstream; returns once its response head has arrived.
@@ -185,7 +225,7 @@ class HttpUpstream:
         return models[:MAX_LISTED_MODELS]
 
     async def _get(self, path: str) -> tuple[int, bytes]:
-        answer = await self._pool.send(b"GET", self._target(path), self._own, b"")
+        answer = await self._pool.send(b"GET", self._target(path), self._asking, b"")
         body = bytearray()
         try:
             while chunk := await answer.read_chunk():
@@ -207,22 +247,46 @@ class HttpUpstream:
 def _own_headers(spec: UpstreamSpec, board: Headers) -> list[tuple[bytes, bytes]]:
     own = [(name.lower().encode(), value.encode()) for name, value in spec.headers.items()]
     if spec.api_key:
-        own.append((b"authorization", b"Bearer " + spec.api_key.strip().encode()))
+        key = spec.api_key.strip().encode()
+        bearer = spec.dialect is UpstreamDialect.OPENAI
+        own.append((b"authorization", b"Bearer " + key) if bearer else (b"x-api-key", key))
     if spec.forward_attribution is ForwardAttribution.REPLACE:
         own += board
     return own
 
 
-class Upstreams:
-    """The upstreams in order; the first that serves a model gets the request, ``default`` what nobody else serves."""
+def _version(spec: UpstreamSpec) -> list[tuple[bytes, bytes]]:
+    given = any(name.lower() == "anthropic-version" for name in spec.headers)
+    return [] if given or spec.dialect is UpstreamDialect.OPENAI else [(b"anthropic-version", ANTHROPIC_VERSION)]
 
-    def __init__(self, upstreams: Sequence[Upstream], default: Upstream | None = None) -> None:
+
+class Upstreams:
+    """The upstreams in order; a model's request may go to those that serve it, and then to ``default``.
+
+    Without ``failover`` it goes to the first of them alone.
+    """
+
+    def __init__(
+        self, upstreams: Sequence[Upstream], default: Upstream | None = None, *, failover: bool = True
+    ) -> None:
         self._upstreams = tuple(upstreams)
         self._default = default
+        self._failover = failover
+        self._found = lru_cache(maxsize=REMEMBERED_MODELS)(self._find)
+
+    def candidates(self, model: str) -> tuple[Upstream, ...]:
+        """Return the upstreams that a model's request may be put to, in order; empty when nobody serves it."""
+        return self._found(model)
 
     def choose(self, model: str) -> Upstream | None:
-        """Return the upstream for a model, None when nobody serves it."""
-        return next((upstream for upstream in self._upstreams if upstream.serves(model)), self._default)
+        """Return the upstream that a model's request is put to first, None when nobody serves it."""
+        return next(iter(self.candidates(model)), None)
+
+    def _find(self, model: str) -> tuple[Upstream, ...]:
+        found = [upstream for upstream in self._upstreams if upstream.serves(model)]
+        if self._default is not None and self._default not in found:
+            found.append(self._default)
+        return tuple(found if self._failover else found[:1])
 
     def __iter__(self) -> Iterator[Upstream]:
         return iter(self._upstreams)

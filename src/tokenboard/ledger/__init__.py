@@ -9,16 +9,20 @@ after its caller, and ``engines`` the only difference between the two.
 
 from tokenboard.ledger.columns import Rows, arrange_rows
 from tokenboard.ledger.errors import LedgerError, LedgerOutdated, LedgerUnavailable
+from tokenboard.ledger.generation import Generation
 from tokenboard.ledger.ledger import ROLLUPS, DayRows, Ledger, Totals
+from tokenboard.ledger.spending import Spending
 
 __all__ = [
     "ROLLUPS",
     "DayRows",
+    "Generation",
     "Ledger",
     "LedgerError",
     "LedgerOutdated",
     "LedgerUnavailable",
     "Rows",
+    "Spending",
     "Totals",
     "arrange_rows",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from importlib.resources import files
 from string import Template
 from typing import Any, TypeVar
@@ -14,14 +14,19 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from numpy.typing import NDArray
 
-from tokenboard.ledger.columns import Rows
+from tokenboard.ledger.columns import FIRST_TIME_MS, LAST_TIME_MS, Rows
 from tokenboard.ledger.engines import SINGLE_NODE, Engines
 from tokenboard.ledger.errors import LedgerError, LedgerOutdated, LedgerUnavailable
+from tokenboard.ledger.generation import Generation
+from tokenboard.ledger.spending import Spending
 
 Answer = TypeVar("Answer")
 
 ROLLUPS = {"app_daily": "day", "app_model_daily": "day", "model_daily": "day", "app_hourly": "hour"}
 """The rollups and the column that says when."""
+
+GENERATION_WITHIN_MS = 60_000
+"""How far an event may be from the time that a caller knows of it, in milliseconds."""
 
 _INSERT = {
     "insert_deduplicate": 1,
@@ -158,6 +163,31 @@ class Ledger:
             return {table: [Totals(*row) for row in rows] for table, rows in found.items()}
 
         return self._run(read)
+
+    def generation(self, event_id: str, account_id: int, *, near_ms: int | None = None) -> Generation | None:
+        """Return one account's event by its id, None when it is not here; of several the latest.
+
+        ``near_ms`` is the event's time, to `GENERATION_WITHIN_MS` each way, where the caller knows it: the look-up is
+        then as quick in a large ledger as in a small one.
+        """
+        first_ms, last_ms = FIRST_TIME_MS, LAST_TIME_MS
+        if near_ms is not None:
+            first_ms = max(first_ms, near_ms - GENERATION_WITHIN_MS)
+            last_ms = min(last_ms, near_ms + GENERATION_WITHIN_MS)
+        parameters = {"id": event_id, "account_id": account_id, "first_ms": first_ms, "last_ms": last_ms}
+        rows = self._run(lambda: self._client.query(_query("generation"), parameters=parameters).result_rows)
+        return Generation(*rows[0]) if rows else None
+
+    def key_usage(self, key_id: int, today: date) -> Spending:
+        """Return what a key has cost so far; ``today`` is the UTC day. Reads every event of the key."""
+        parameters = {
+            "key_id": key_id,
+            "day": today,
+            "week": today - timedelta(days=today.weekday()),
+            "month": today.replace(day=1),
+        }
+        rows = self._run(lambda: self._client.query(_query("key_usage"), parameters=parameters).result_rows)
+        return Spending(*rows[0])
 
     def close(self) -> None:
         """Let go of the engine; no other method works afterwards."""

@@ -58,8 +58,8 @@ def configure_logging(style: Literal["json", "plain"] = "json", level: str = "in
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Alembic and uvicorn narrate their routine at info; the program says the same things itself, once.
-    for chatty in ("alembic", "uvicorn.access", "uvicorn.error", "clickhouse_connect"):
+    # These narrate their routine at info; the program says the same things itself, once.
+    for chatty in ("alembic", "clickhouse_connect"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

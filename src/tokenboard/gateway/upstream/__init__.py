@@ -16,6 +16,7 @@ Nothing here logs, reads settings or knows about tokens, keys or models.
 """
 
 from tokenboard.gateway.upstream.bounds import Limits, Timeouts
+from tokenboard.gateway.upstream.breaker import Breaker, Standing
 from tokenboard.gateway.upstream.errors import (
     ConnectFailed,
     ConnectTimeout,
@@ -28,8 +29,10 @@ from tokenboard.gateway.upstream.errors import (
 from tokenboard.gateway.upstream.origin import Origin
 from tokenboard.gateway.upstream.pool import Pool
 from tokenboard.gateway.upstream.response import Response
+from tokenboard.gateway.upstream.tls import client_context
 
 __all__ = [
+    "Breaker",
     "ConnectFailed",
     "ConnectTimeout",
     "FirstByteTimeout",
@@ -40,6 +43,8 @@ __all__ = [
     "PoolExhausted",
     "Response",
     "ResponseBroken",
+    "Standing",
     "Timeouts",
     "UpstreamError",
+    "client_context",
 ]

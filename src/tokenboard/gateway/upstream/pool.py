@@ -4,17 +4,20 @@ import asyncio
 import contextlib
 import math
 import ssl
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from tokenboard.gateway.upstream.bounds import Limits, Timeouts
+from tokenboard.gateway.upstream.breaker import Breaker
 from tokenboard.gateway.upstream.connection import Connection
 from tokenboard.gateway.upstream.errors import ConnectFailed, ConnectTimeout, PoolExhausted, UpstreamError
 from tokenboard.gateway.upstream.origin import Origin
 from tokenboard.gateway.upstream.request import render_head
 from tokenboard.gateway.upstream.response import Response
 from tokenboard.gateway.upstream.sweeper import Sweeper
+from tokenboard.gateway.upstream.tls import client_context
 
 _TICKS_PER_TIMEOUT: Final = 8
 _SHORTEST_TICK_S: Final = 0.005
@@ -41,21 +44,27 @@ class Pool:
     connecting, to a connection until it is dropped, or to the waiter it is handed to.
 
     `ssl_context` is for https origins; without one the system's certificate authorities decide. SNI is sent and the
-    host name checked as the context says.
+    host name checked as the context says. `breaker` is told of each attempt to connect that ran to its end.
     """
 
     def __init__(
-        self, origin: Origin, *, limits: Limits, timeouts: Timeouts, ssl_context: ssl.SSLContext | None = None
+        self,
+        origin: Origin,
+        *,
+        limits: Limits,
+        timeouts: Timeouts,
+        ssl_context: ssl.SSLContext | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         if origin.scheme != "https" and ssl_context is not None:
             raise ValueError(f"{origin} does not use TLS, but an ssl_context was given")
         if origin.scheme == "https" and ssl_context is None:
-            ssl_context = ssl.create_default_context()
-            ssl_context.set_alpn_protocols(["http/1.1"])
+            ssl_context = client_context(None, verify=True)
         self._origin = origin
         self._authority = origin.authority
         self._name = str(origin)
         self._ssl = ssl_context
+        self._breaker = breaker or Breaker(time.monotonic)
         self._limits = limits
         self._timeouts = timeouts
         self._acquire_s = timeouts.connect_s if timeouts.acquire_s is None else timeouts.acquire_s
@@ -255,16 +264,22 @@ class Pool:
             connection.drop()
             self._pass_slot_on()
             if isinstance(error, TimeoutError):
+                self._breaker.failed(in_time=False)
                 raise ConnectTimeout(f"{self._name} did not accept a connection in time") from error
             if isinstance(error, OSError):
+                self._breaker.failed(in_time=True)
                 raise ConnectFailed(f"no connection to {self._name}: {error.strerror or error}") from error
             raise
         if connection.closed or self._closing:
             connection.drop()
             self._pass_slot_on()
-            raise self._closed() if self._closing else ConnectFailed(f"{self._name} closed a connection at once")
+            if self._closing:
+                raise self._closed()
+            self._breaker.failed(in_time=True)
+            raise ConnectFailed(f"{self._name} closed a connection at once")
         self._connections.add(connection)
         self._connected += 1
+        self._breaker.made()
         self._sweeper.start(loop)
         return connection
 

@@ -1,0 +1,129 @@
+"""Asking the upstreams that serve a model, one after the other, until one takes the request.
+
+What is asked again elsewhere, and what is not: docs/api.md, "When an upstream fails".
+"""
+
+from collections.abc import Sequence
+
+from tokenboard.gateway.headers import Headers
+from tokenboard.gateway.request import InferenceRequest
+from tokenboard.gateway.upstream import ConnectFailed, ConnectTimeout, PoolExhausted, Standing, UpstreamError
+from tokenboard.gateway.upstreams import Answer, Upstream
+from tokenboard.observability import Counters, logger
+
+_TOO_MANY_REQUESTS = 429
+_log = logger("gateway")
+
+
+class Attempts:
+    """One request, and the upstreams it may be put to in order (at least one).
+
+    ``provider`` is the name of the upstream whose answer, or fault, the client gets; until then that of the one asked
+    last. Every attempt that fails is counted as ``upstream_failed.NAME.REASON`` (500 for every 5xx), every upstream
+    passed over because it takes no connections as ``upstream_skipped.NAME``.
+    """
+
+    def __init__(self, candidates: Sequence[Upstream], request_id: str, counters: Counters) -> None:
+        self._candidates = candidates
+        self._id = request_id
+        self._counters = counters
+        self._held: Answer | None = None
+        self._held_of = ""
+        self._failed: tuple[str, str] | None = None
+        self.provider = candidates[0].name
+
+    async def ask(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
+        """Return the answer for the client: the first that is no refusal, else the last refusal.
+
+        Raises:
+            UpstreamError: no upstream gave an answer; the fault of the one asked last.
+            Problem: the request itself is at fault.
+
+        """
+        try:
+            answer = await self._first_taken(path, request, headers)
+        except UpstreamError:
+            if self._held is None:
+                raise
+            # An upstream's word, even a refusal, tells a client more than ours that another one is away.
+            answer, self._held, self.provider = self._held, None, self._held_of
+            return answer
+        finally:
+            self._let_go()
+        return answer
+
+    async def _first_taken(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
+        last = self._candidates[-1]
+        passed_over: list[tuple[Upstream, Standing]] = []
+        fault: UpstreamError | None = None
+        for upstream in self._candidates:
+            standing = upstream.standing()
+            if standing is not Standing.READY:
+                passed_over.append((upstream, standing))
+                self._counters.add(f"upstream_skipped.{upstream.name}")
+                continue
+            answer, fault = await self._attempt(upstream, path, request, headers)
+            if answer is None:
+                continue
+            if upstream is last or not _refuses(answer.status):
+                return answer
+            self._hold(answer, upstream)
+        if self._held is not None:
+            answer, self._held, self.provider = self._held, None, self._held_of
+            return answer
+        # There is nobody else: those that seem away are asked all the same, unless that would take a connect timeout.
+        for upstream in (upstream for upstream, standing in passed_over if standing is Standing.REFUSING):
+            answer, fault = await self._attempt(upstream, path, request, headers)
+            if answer is not None:
+                return answer
+        raise fault or ConnectTimeout("no upstream of the model has accepted a connection lately")
+
+    async def _attempt(
+        self, upstream: Upstream, path: str, request: InferenceRequest, headers: Headers
+    ) -> tuple[Answer | None, UpstreamError | None]:
+        """Ask one upstream; return its answer, or the fault that says that it never took the request.
+
+        Any other fault is raised: the upstream may have done, and billed, the work.
+        """
+        if self._failed is not None:
+            failed, reason = self._failed
+            facts = {"request_id": self._id, "upstream": failed, "reason": reason, "next": upstream.name}
+            _log.warning("an upstream failed, the next one is asked", extra=facts)
+        self.provider = upstream.name
+        try:
+            answer = await upstream.send(path, request, headers)
+        except UpstreamError as error:
+            reason = _reason(error)
+            self._counters.add(f"upstream_failed.{upstream.name}.{reason}")
+            if reason == "answer":
+                raise
+            self._failed = upstream.name, str(error)
+            return None, error
+        if _refuses(answer.status):
+            self._counters.add(f"upstream_failed.{upstream.name}.{min(answer.status, 500)}")
+            self._failed = upstream.name, f"it answered {answer.status}"
+        return answer, None
+
+    def _hold(self, answer: Answer, upstream: Upstream) -> None:
+        """Keep back a refusal that the next upstream might not give."""
+        self._let_go()
+        self._held, self._held_of = answer, upstream.name
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+
+
+def _refuses(status: int) -> bool:
+    """Tell whether an answer says that this upstream could not do what another one might."""
+    return status == _TOO_MANY_REQUESTS or 500 <= status <= 599
+
+
+def _reason(error: UpstreamError) -> str:
+    """Return why an attempt failed; ``answer`` when the upstream may have worked on the request."""
+    if isinstance(error, ConnectTimeout):
+        return "connect_timeout"
+    if isinstance(error, ConnectFailed):
+        return "connect"
+    return "exhausted" if isinstance(error, PoolExhausted) else "answer"

@@ -1,0 +1,215 @@
+"""Clients that read slowly, or not at all: what waits for them is bounded, in bytes and in time."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.rig import REPORTED, Caller, Stores, outcome, relaying, run
+from tests.gateway.stage import DONE, FIRST, STREAM, STREAM_HEAD, USED, Stage, chunk, event
+from tests.gateway.upstream_server import Peer, until
+from tokenboard.gateway.client import LONGEST_PIECE, Client, ClientStalled
+
+MIB = 1024 * 1024
+TEXT = event("x" * 65_000)
+BLOCK = chunk(TEXT)
+END = chunk(USED + DONE) + chunk(b"")
+
+
+class Torrent:
+    """Streams ``blocks`` blocks as fast as they are taken, and counts the bytes that were."""
+
+    def __init__(self, blocks: int) -> None:
+        self._blocks = blocks
+        self.taken = 0
+        self.dropped = asyncio.Event()
+
+    async def __call__(self, peer: Peer) -> None:
+        await peer.hear()
+        peer.writer.transport.set_write_buffer_limits(high=1)
+        try:
+            await peer.say(STREAM_HEAD)
+            for _ in range(self._blocks):
+                await peer.say(BLOCK)
+                self.taken += len(BLOCK)
+            await peer.say(END)
+            await peer.hear_the_end()
+        finally:
+            self.dropped.set()
+
+
+def stop_reading(caller: Caller) -> None:
+    caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+
+async def standstill(torrent: Torrent) -> int:
+    """Wait until no more bytes are taken; return how many were."""
+    before = -1
+    async with asyncio.timeout(10):
+        while before != torrent.taken:
+            before = torrent.taken
+            await asyncio.sleep(0.25)
+    return before
+
+
+def test_a_client_that_does_not_read_pauses_its_upstream_and_gets_everything_later(
+    stores: Stores, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        blocks = 50 * MIB // len(BLOCK)
+        torrent = Torrent(blocks)
+        async with relaying(stores, tmp_path, torrent) as rig:
+            caller = await rig.call(rig.request(STREAM))
+            stop_reading(caller)
+            # What is under way lies in the kernel's four socket buffers, and less than 1 MiB of it with us.
+            assert await standstill(torrent) < 16 * MIB
+            assert [] == rig.events()
+            caller.writer.transport.resume_reading()  # type: ignore[attr-defined]
+            assert 200 == (await caller.head()).status
+            size = 0
+            while piece := await caller.chunk():
+                size += len(piece)
+            assert blocks * len(TEXT) + len(USED + DONE) == size
+            assert REPORTED == outcome(await rig.event())
+
+    run(main)
+
+
+@pytest.mark.parametrize("drain", [False, True])
+def test_a_client_that_takes_nothing_is_cut_off_and_its_upstream_let_go_or_drained(
+    stores: Stores, tmp_path: Path, drain: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        torrent = Torrent(24 * MIB // len(BLOCK))
+        async with relaying(stores, tmp_path, torrent, drain=drain, send_timeout_s=0.2) as rig:
+            caller = await rig.call(rig.request(STREAM))
+            stop_reading(caller)
+            recorded = await rig.event()
+            assert (200, False) == (recorded.status, recorded.failed)
+            assert ("reported" if drain else "estimated") == recorded.usage_source
+            await until(rig.settled)
+            if not drain:
+                await asyncio.wait_for(torrent.dropped.wait(), 5)
+        told = [record.message for record in caplog.records if record.name.startswith("tokenboard")]
+        assert ([] if drain else ["a client stopped reading, its answer is cut"]) == told
+
+    run(main)
+
+
+def test_a_client_that_reads_slowly_is_not_cut_off(stores: Stores, tmp_path: Path) -> None:
+    async def main() -> None:
+        torrent = Torrent(24 * MIB // len(BLOCK))
+        async with relaying(stores, tmp_path, torrent, send_timeout_s=0.5) as rig:
+            caller = await rig.call(rig.request(STREAM))
+            began = asyncio.get_running_loop().time()
+            read = 0
+            while piece := await caller.reader.read(MIB):
+                read += len(piece)
+                if piece.endswith(b"0\r\n\r\n"):
+                    break
+                await asyncio.sleep(0.06)
+            assert read > 24 * MIB - len(BLOCK)
+            assert asyncio.get_running_loop().time() - began > 0.5
+            assert REPORTED == outcome(await rig.event())
+
+    run(main)
+
+
+def test_an_upstream_that_pauses_is_no_fault_of_the_client(stores: Stores, tmp_path: Path) -> None:
+    async def main() -> None:
+        stage = Stage(STREAM_HEAD + chunk(FIRST), chunk(USED + DONE) + chunk(b""))
+        stage.play(0)
+        async with relaying(stores, tmp_path, stage, send_timeout_s=0.05) as rig:
+            caller = await rig.call(rig.request(STREAM))
+            await caller.head()
+            await caller.chunk()
+            await asyncio.sleep(0.3)
+            stage.play(1)
+            assert USED + DONE == await caller.chunk()
+            assert b"" == await caller.chunk()
+
+    run(main)
+
+
+def test_draining_ends_after_its_time(stores: Stores, tmp_path: Path) -> None:
+    async def main() -> None:
+        dropped = asyncio.Event()
+
+        async def endless(peer: Peer) -> None:
+            await peer.hear()
+            try:
+                await peer.say(STREAM_HEAD)
+                while True:
+                    await peer.say(chunk(FIRST))
+                    await asyncio.sleep(0.01)
+            finally:
+                dropped.set()
+
+        async with relaying(stores, tmp_path, endless, drain=True, drain_s=0.2) as rig:
+            caller = await rig.call(rig.request(STREAM))
+            await caller.head()
+            await caller.chunk()
+            caller.leave()
+            await asyncio.sleep(0.1)
+            assert [] == rig.events()
+            recorded = await rig.event()
+            assert (200, False, "estimated") == (recorded.status, recorded.failed, recorded.usage_source)
+            await asyncio.wait_for(dropped.wait(), 5)
+
+    run(main)
+
+
+# -- the client's end itself, under any ASGI server
+
+
+async def never() -> dict[str, Any]:
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError
+
+
+def test_a_long_piece_is_handed_over_in_parts_the_last_of_them_marked() -> None:
+    async def main() -> None:
+        sent: list[dict[str, Any]] = []
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        for size in (0, 1, LONGEST_PIECE, LONGEST_PIECE + 1, 3 * LONGEST_PIECE):
+            for last in (False, True):
+                sent.clear()
+                body = bytes(size)
+                await Client(never, send).send_body(body, last=last)
+                assert body == b"".join(message["body"] for message in sent)
+                assert max(1, -(-size // LONGEST_PIECE)) == len(sent)
+                assert [*[True] * (len(sent) - 1), not last] == [message["more_body"] for message in sent]
+
+    run(main)
+
+
+def test_a_stalled_send_is_told_apart_from_a_cancelled_one() -> None:
+    async def main() -> None:
+        async def send(message: dict[str, Any]) -> None:
+            await asyncio.get_running_loop().create_future()
+
+        async def answer(seconds: float) -> Client:
+            client = Client(never, send, seconds)
+            client.watch(lambda: None)
+            try:
+                await client.send_body(b"x", last=True)
+            except ClientStalled:
+                assert client.left
+            finally:
+                client.unwatch()
+            return client
+
+        task = asyncio.create_task(answer(0.05))
+        assert (await task).left
+        assert 0 == task.cancelling()
+        task = asyncio.create_task(answer(60.0))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(main)
