@@ -1,7 +1,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import uvloop
 
 from tests.spool.conftest import in_file
 from tokenboard.spool import Spool, SpoolUnavailable
-from tokenboard.spool.committer import Committer, Write
+from tokenboard.spool.committer import Append, Appends, Committer, Write
 
 OpenSpool = Callable[..., Spool]
 
@@ -118,12 +118,19 @@ class Table:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
         connection.execute("PRAGMA synchronous = NORMAL")
-        self.committer = Committer(connection, "test", fsync=False)
+        self.statements: list[int] = []
+        self.told: list[tuple[int, int]] = []
+        appends = Appends(self._append, lambda events, size: self.told.append((events, size)))
+        self.committer = Committer(connection, "test", fsync=False, appends=appends)
         self.gate = threading.Event()
         self.levels: list[int] = []
         self.done: list[int] = []
         self.committer.start()
         self.held = self.committer.submit(Write(lambda _: self.gate.wait(), lambda _: None))
+
+    def _append(self, connection: sqlite3.Connection, parcels: Sequence[Append]) -> None:
+        self.statements.append(len(parcels))
+        connection.executemany("INSERT INTO numbers VALUES (?)", [(int(parcel.body),) for parcel in parcels])
 
     def insert(self, number: int, *, durable: bool = False) -> "Future[Any]":
         def run(connection: sqlite3.Connection) -> int:
@@ -199,3 +206,43 @@ def test_a_durable_write_makes_its_whole_group_durable_and_only_that(tmp_path: P
     table.insert(3).result()
     assert [1, 2, 3] == table.finish()
     assert [full, full, normal] == table.levels
+
+
+def test_what_one_turn_of_the_loop_appends_goes_into_one_statement(tmp_path: Path) -> None:
+    table = Table(tmp_path / "numbers.sqlite")
+    table.gate.set()
+
+    async def append() -> None:
+        await asyncio.gather(*[table.committer.append(Append(2, str(number).encode())) for number in range(10)])
+
+    asyncio.run(append())
+    assert ([10], [(0, 0), (20, 10)]) == (table.statements, table.told)
+    assert list(range(10)) == table.finish()
+
+
+def test_what_was_appended_in_the_very_turn_of_the_end_is_committed(tmp_path: Path) -> None:
+    table = Table(tmp_path / "numbers.sqlite")
+
+    async def append_and_stop() -> list[int]:
+        appended = [table.committer.append(Append(1, str(number).encode())) for number in range(3)]
+        table.gate.set()
+        await asyncio.to_thread(table.committer.stop)
+        await asyncio.gather(*appended)
+        return table.finish()
+
+    assert [0, 1, 2] == asyncio.run(append_and_stop())
+
+
+def test_a_bad_write_of_the_same_group_harms_no_parcel(tmp_path: Path) -> None:
+    table = Table(tmp_path / "numbers.sqlite")
+
+    async def append() -> None:
+        failed = table.fail(ValueError("bad"))
+        appended = [table.committer.append(Append(1, str(number).encode())) for number in range(3)]
+        await asyncio.sleep(0)
+        table.gate.set()
+        await asyncio.gather(*appended)
+        assert isinstance(failed.exception(), ValueError)
+
+    asyncio.run(append())
+    assert [0, 1, 2] == table.finish()

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from threading import Condition, Thread
 from typing import Any, NamedTuple
@@ -28,7 +28,28 @@ class Write(NamedTuple):
     durable: bool = False
 
 
+class Append(NamedTuple):
+    """The commonest write: one parcel more. Those of a group go into one statement."""
+
+    events: int
+    body: bytes
+
+
+class Appends(NamedTuple):
+    """How a group's parcels are put in, in one statement each call, and who hears of them once they are committed.
+
+    ``committed`` gets the number of events and of bytes.
+    """
+
+    insert: Callable[[sqlite3.Connection, Sequence[Append]], None]
+    committed: Callable[[int, int], None]
+
+
 Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]"] | Future[Any]
+Entry = tuple[Write | Append, Waiter]
+
+MAX_STATEMENT = 500
+"""Parcels in one statement at most."""
 
 MAX_GROUP = 2_000
 """Writes in one transaction at most: bounds how long the first of a group waits for the last."""
@@ -40,10 +61,12 @@ class Committer:
     ``fsync`` makes every transaction durable, not only those that ask for it.
     """
 
-    def __init__(self, connection: sqlite3.Connection, name: str, *, fsync: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, name: str, *, fsync: bool, appends: Appends) -> None:
         self._connection = connection
+        self._appends = appends
+        self._turns: dict[asyncio.AbstractEventLoop, list[Entry]] = {}
         self._fsync = fsync
-        self._waiting: deque[tuple[Write, Waiter]] = deque()
+        self._waiting: deque[Entry] = deque()
         self._changed = Condition()
         self._stopping = False
         self._thread = Thread(target=self._run, name=name, daemon=True)
@@ -56,30 +79,48 @@ class Committer:
         """Queue ``write`` for the next transaction; the future holds its result, or the error that undid the group."""
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()  # what is queued will be written: it cannot be cancelled any more
-        self._queue(write, future)
+        self._queue([(write, future)])
         return future
 
-    def submit_async(self, write: Write) -> "asyncio.Future[Any]":
-        """Do the same for a caller on a running event loop."""
+    def append(self, parcel: Append) -> "asyncio.Future[None]":
+        """Queue a parcel from a running event loop; the future is done once it is committed.
+
+        What one turn of the loop appends is handed over at its end, all at once: waking the thread is the dear part.
+        """
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        self._queue(write, (loop, future))
+        future: asyncio.Future[None] = loop.create_future()
+        with self._changed:
+            if self._stopping:
+                raise SpoolError("the spool is closed")
+            turn = self._turns.get(loop)
+            if turn is None:
+                turn = self._turns[loop] = []
+                loop.call_soon(self._end_turn, loop)
+            turn.append((parcel, (loop, future)))
         return future
 
     def stop(self) -> None:
         """Commit what is waiting, end the thread and close the connection."""
         with self._changed:
             self._stopping = True
+            while self._turns:
+                self._waiting.extend(self._turns.popitem()[1])
             self._changed.notify()
         if self._thread.ident is not None:
             self._thread.join()
         self._connection.close()
 
-    def _queue(self, write: Write, waiter: Waiter) -> None:
+    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._changed:
+            # Nothing is left when the committer was stopped in this very turn: it took it over.
+            self._waiting.extend(self._turns.pop(loop, ()))
+            self._changed.notify()
+
+    def _queue(self, entries: list[Entry]) -> None:
         with self._changed:
             if self._stopping:
                 raise SpoolError("the spool is closed")
-            self._waiting.append((write, waiter))
+            self._waiting.extend(entries)
             self._changed.notify()
 
     def _run(self) -> None:
@@ -92,7 +133,7 @@ class Committer:
                 group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
             self._commit(group)
 
-    def _commit(self, group: list[tuple[Write, Waiter]]) -> None:
+    def _commit(self, group: list[Entry]) -> None:
         try:
             results = self._transact([write for write, _ in group])
         except sqlite3.OperationalError as error:
@@ -107,18 +148,34 @@ class Committer:
             failure = _unavailable(error) if isinstance(error, sqlite3.Error) else error
             _settle([(group[0][1], None, failure)])
         else:
-            for (write, _), result in zip(group, results, strict=True):
-                write.after(result)
+            self._tell([write for write, _ in group], results)
             _settle([(waiter, result, None) for (_, waiter), result in zip(group, results, strict=True)])
 
-    def _transact(self, writes: list[Write]) -> list[Any]:
+    def _tell(self, writes: Sequence[Write | Append], results: Sequence[Any]) -> None:
+        events, size = 0, 0
+        for write, result in zip(writes, results, strict=True):
+            if isinstance(write, Append):
+                events, size = events + write.events, size + len(write.body)
+            else:
+                write.after(result)
+        self._appends.committed(events, size)
+
+    def _transact(self, writes: Sequence[Write | Append]) -> list[Any]:
         connection = self._connection
-        flush = not self._fsync and any(write.durable for write in writes)
+        parcels = [write for write in writes if isinstance(write, Append)]
+        if len(parcels) == len(writes) <= MAX_STATEMENT:
+            # One statement is a transaction by itself. Each one gives up the interpreter, which a busy event loop may
+            # take its time to give back.
+            self._appends.insert(connection, parcels)
+            return [None] * len(writes)
+        flush = not self._fsync and any(isinstance(write, Write) and write.durable for write in writes)
         if flush:
             set_durability(connection, fsync=True)
         try:
             connection.execute("BEGIN IMMEDIATE")
-            results = [write.run(connection) for write in writes]
+            for start in range(0, len(parcels), MAX_STATEMENT):
+                self._appends.insert(connection, parcels[start : start + MAX_STATEMENT])
+            results = [write.run(connection) if isinstance(write, Write) else None for write in writes]
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any, NamedTuple
 
-from tokenboard.spool.committer import Committer, Write, set_durability
+from tokenboard.spool.committer import Append, Appends, Committer, Write, set_durability
 from tokenboard.spool.errors import SpoolError, SpoolFull, SpoolUnavailable
 
 SEEN_DAYS = 7
@@ -126,7 +126,7 @@ class Spool:
             opened.pop_all()
         self._reader = reader
         self._pending, self._bytes, self._aside = int(pending), int(size), int(aside)
-        self._committer = Committer(writer, f"spool-{name}", fsync=fsync)
+        self._committer = Committer(writer, f"spool-{name}", fsync=fsync, appends=Appends(_insert_all, self._arrived))
         self._committer.start()
 
     # --- the door's side -------------------------------------------------------------------------------------------
@@ -140,9 +140,7 @@ class Spool:
 
         Never refuses for lack of room: usage of an answer already begun must not be lost. `has_room` guards the door.
         """
-        return self._committer.submit_async(
-            Write(lambda connection: _insert(connection, body, events), lambda _: self._arrived(events, len(body)))
-        )
+        return self._committer.append(Append(events, body))
 
     def append_new(self, parcels: Callable[[Sequence[int]], bytes], ids: Sequence[bytes]) -> "Future[Receipt]":
         """Queue those of the events whose ids have not been seen within the memory of ids, in one transaction.
@@ -346,6 +344,14 @@ def _prepare(connection: sqlite3.Connection) -> str:
     (spool_id,) = connection.execute("SELECT value FROM meta WHERE name = 'id'").fetchone()
     connection.execute("COMMIT")
     return str(spool_id)
+
+
+def _insert_all(connection: sqlite3.Connection, parcels: Sequence[Append]) -> None:
+    rows = ", ".join(["(?, ?)"] * len(parcels))
+    connection.execute(
+        f"INSERT INTO parcels (events, body) VALUES {rows}",  # noqa: S608 - question marks only
+        [value for parcel in parcels for value in parcel],
+    )
 
 
 def _insert(connection: sqlite3.Connection, body: bytes, events: int) -> None:
