@@ -194,7 +194,7 @@ def test_a_stalled_send_is_told_apart_from_a_cancelled_one() -> None:
 
         async def answer(seconds: float) -> Client:
             client = Client(never, send, seconds)
-            client.watch(lambda: None)
+            client.watch(lambda: None, asyncio.current_task())
             try:
                 await client.send_body(b"x", last=True)
             except ClientStalled:

@@ -70,13 +70,13 @@ class Client:
             if not message.get("more_body", False):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def watch(self, leave: Callable[[], None]) -> None:
+    def watch(self, leave: Callable[[], None], sender: "asyncio.Task[Any] | None") -> None:
         """Call ``leave`` once when the client goes, or, if it goes at once, soon; only after its body was read.
 
-        From now on the calling task is the one that sends.
+        ``sender`` is the task that sends from now on, as a rule the one that calls.
         """
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(WATCH_AFTER_S, self._start_watching, loop, asyncio.current_task(), leave)
+        self._timer = loop.call_later(WATCH_AFTER_S, self._start_watching, loop, sender, leave)
 
     def unwatch(self) -> None:
         """Watch no more."""

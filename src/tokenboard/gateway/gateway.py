@@ -1,5 +1,6 @@
 """The data plane as an ASGI application: no framework between a request and its upstream."""
 
+import random
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -56,6 +57,8 @@ class Gateway:
         self._options = options
         self._clock_ms = clock_ms
         self._max_body = max_body
+        # Ids must not meet, they need not be secret: whoever asks for one is asked for its account's key.
+        self._dice = random.Random(secrets.randbits(256))  # noqa: S311
         self._drain_s = drain_s
         self._send_timeout_s = send_timeout_s
         self._counters = counters
@@ -69,7 +72,7 @@ class Gateway:
     async def __call__(self, scope: Scope_, receive: Receive, send: Send) -> None:
         """Answer one HTTP request whose path the gateway owns."""
         now = self._clock_ms()
-        request_id = f"gen-{now}-{secrets.token_hex(10)}"
+        request_id = f"gen-{now}-{self._dice.getrandbits(80):020x}"
         who = attribute(scope["headers"], self._options)
         own = [(b"x-generation-id", request_id.encode()), (b"x-tokenboard-app", _app_header(who))]
         client = Client(receive, send, self._send_timeout_s)

@@ -103,7 +103,7 @@ class Relay:
 
         """
         self._task = asyncio.current_task()
-        self._client.watch(self._leave)
+        self._client.watch(self._leave, self._task)
         try:
             await self._carry(await self._answer(asked))
         except asyncio.CancelledError:

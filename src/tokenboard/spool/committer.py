@@ -7,10 +7,10 @@ committed the next one gathers, so the group grows with the load and a lone call
 import asyncio
 import contextlib
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from threading import Condition, Thread
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 from typing import Any, NamedTuple
 
 from tokenboard.spool.errors import SpoolError, SpoolUnavailable
@@ -52,7 +52,7 @@ MAX_STATEMENT = 500
 """Parcels in one statement at most."""
 
 MAX_GROUP = 2_000
-"""Writes in one transaction at most: bounds how long the first of a group waits for the last."""
+"""Writes at which a group gathers no more: bounds how long the first of it waits for the last."""
 
 
 class Committer:
@@ -64,10 +64,12 @@ class Committer:
     def __init__(self, connection: sqlite3.Connection, name: str, *, fsync: bool, appends: Appends) -> None:
         self._connection = connection
         self._appends = appends
-        self._turns: dict[asyncio.AbstractEventLoop, list[Entry]] = {}
         self._fsync = fsync
-        self._waiting: deque[Entry] = deque()
-        self._changed = Condition()
+        self._turns: dict[asyncio.AbstractEventLoop, list[Entry]] = {}
+        # Callers alone pass the door: an event loop must never wait for the thread, which may hold a lock while it
+        # waits for the interpreter.
+        self._door = Lock()
+        self._handed: SimpleQueue[list[Entry] | None] = SimpleQueue()
         self._stopping = False
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
@@ -79,7 +81,9 @@ class Committer:
         """Queue ``write`` for the next transaction; the future holds its result, or the error that undid the group."""
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()  # what is queued will be written: it cannot be cancelled any more
-        self._queue([(write, future)])
+        with self._door:
+            self._check_open()
+            self._handed.put([(write, future)])
         return future
 
     def append(self, parcel: Append) -> "asyncio.Future[None]":
@@ -89,9 +93,8 @@ class Committer:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        with self._changed:
-            if self._stopping:
-                raise SpoolError("the spool is closed")
+        with self._door:
+            self._check_open()
             turn = self._turns.get(loop)
             if turn is None:
                 turn = self._turns[loop] = []
@@ -101,37 +104,39 @@ class Committer:
 
     def stop(self) -> None:
         """Commit what is waiting, end the thread and close the connection."""
-        with self._changed:
-            self._stopping = True
-            while self._turns:
-                self._waiting.extend(self._turns.popitem()[1])
-            self._changed.notify()
+        with self._door:
+            if not self._stopping:
+                self._stopping = True
+                while self._turns:
+                    self._handed.put(self._turns.popitem()[1])
+                self._handed.put(None)
         if self._thread.ident is not None:
             self._thread.join()
         self._connection.close()
 
-    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        with self._changed:
-            # Nothing is left when the committer was stopped in this very turn: it took it over.
-            self._waiting.extend(self._turns.pop(loop, ()))
-            self._changed.notify()
+    def _check_open(self) -> None:
+        if self._stopping:
+            raise SpoolError("the spool is closed")
 
-    def _queue(self, entries: list[Entry]) -> None:
-        with self._changed:
-            if self._stopping:
-                raise SpoolError("the spool is closed")
-            self._waiting.extend(entries)
-            self._changed.notify()
+    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._door:
+            # Nothing is left when the committer was stopped in this very turn: it took it over.
+            turn = self._turns.pop(loop, None)
+            if turn is not None:
+                self._handed.put(turn)
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._waiting and not self._stopping:
-                    self._changed.wait()
-                if not self._waiting:
-                    return
-                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_GROUP))]
+        handed = self._handed.get()
+        while handed is not None:
+            group = handed
+            handed = []
+            with contextlib.suppress(Empty):
+                while handed is not None and len(group) < MAX_GROUP:
+                    handed = self._handed.get_nowait()
+                    group = group + (handed or [])
             self._commit(group)
+            if handed is not None:
+                handed = self._handed.get()
 
     def _commit(self, group: list[Entry]) -> None:
         try:
