@@ -278,10 +278,6 @@ class Upstreams:
         """Return the upstreams that a model's request may be put to, in order; empty when nobody serves it."""
         return self._found(model)
 
-    def choose(self, model: str) -> Upstream | None:
-        """Return the upstream that a model's request is put to first, None when nobody serves it."""
-        return next(iter(self.candidates(model)), None)
-
     def _find(self, model: str) -> tuple[Upstream, ...]:
         found = [upstream for upstream in self._upstreams if upstream.serves(model)]
         if self._default is not None and self._default not in found:

@@ -9,7 +9,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, NamedTuple
 
@@ -126,17 +126,23 @@ class Committer:
                 self._handed.put(turn)
 
     def _run(self) -> None:
+        more = True
+        while more:
+            group, more = self._gather()
+            if group:
+                self._commit(group)
+
+    def _gather(self) -> tuple[list[Entry], bool]:
+        """Wait for writes and return those that wait by then, and whether more may come."""
+        group: list[Entry] = []
         handed = self._handed.get()
         while handed is not None:
-            group = handed
-            handed = []
-            with contextlib.suppress(Empty):
-                while handed is not None and len(group) < MAX_GROUP:
-                    handed = self._handed.get_nowait()
-                    group = group + (handed or [])
-            self._commit(group)
-            if handed is not None:
-                handed = self._handed.get()
+            group += handed
+            # Nobody else takes: what is not empty now is not empty in the next line.
+            if len(group) >= MAX_GROUP or self._handed.empty():
+                return group, True
+            handed = self._handed.get_nowait()
+        return group, False
 
     def _commit(self, group: list[Entry]) -> None:
         try:
