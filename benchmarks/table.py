@@ -77,13 +77,14 @@ def _fight(duel: Duel, unit: Callable[[float], str], rounds: int) -> tuple[str, 
     theirs: list[float] = []
     for _ in range(rounds):
         # Always in this order: each side finds the caches as the other has left them, every time.
-        ours.append(_time(duel.ours))
-        theirs.append(_time(duel.reference))
+        ours.append(clocked(duel.ours))
+        theirs.append(clocked(duel.reference))
     ratio = median(their / our for our, their in zip(ours, theirs, strict=True))
     return duel.case, unit(median(ours) / duel.units), unit(median(theirs) / duel.units), f"{figure(ratio)} ×"
 
 
-def _time(work: Work) -> float:
+def clocked(work: Work) -> float:
+    """Return how long it takes, in seconds."""
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 EPOCH = date(1970, 1, 1)
 
 Figures = Mapping[tuple[date, int], tuple[int, int]]
-"""(requests, tokens) by day and app id; 0 is unattributed."""
+"""(requests, tokens) by day and app id; 0 is unattributed. How tokens split follows from their number: see `split`."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,9 @@ class Rows:
     app_id: NDArray[np.int64]
     requests: NDArray[Any]
     tokens: NDArray[Any]
+    prompt: NDArray[Any]
+    cached: NDArray[Any]
+    reasoning: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,23 @@ class Changes:
     apps: tuple[App, ...]
 
 
+def split(tokens: int) -> tuple[int, int, int]:
+    """Prompt, cached and reasoning tokens of so many tokens."""
+    prompt = tokens * 2 // 3 if tokens > 1 else 0
+    return prompt, prompt // 2, (tokens - prompt) // 4
+
+
 def rows_of(figures: Figures) -> Rows:
     keys = list(figures)
+    splits = [split(figures[key][1]) for key in keys]
     return Rows(
         day=np.array([(day - EPOCH).days for day, _ in keys], np.int32),
         app_id=np.array([app_id for _, app_id in keys], np.int64),
         requests=integers([figures[key][0] for key in keys]),
         tokens=integers([figures[key][1] for key in keys]),
+        prompt=integers([each[0] for each in splits]),
+        cached=integers([each[1] for each in splits]),
+        reasoning=integers([each[2] for each in splits]),
     )
 
 

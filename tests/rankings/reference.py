@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-from tests.rankings.fakes import App, Figures
+from tests.rankings.fakes import App, Figures, split
 from tokenboard.attribution import GROUPS, merge_categories
-from tokenboard.rankings import Question
+from tokenboard.rankings import Question, Window
 
 
 def link_of(apps: Mapping[int, App], app_id: int) -> int | None:
@@ -71,10 +71,29 @@ def reference_rows(
             continue
         if wanted is not None and not wanted & set(categories_of(apps, app_id)):
             continue
-        score = tokens
+        place = 1 if question.metric == "tokens" else 0
+        score = (requests, tokens)[place]
         if question.sort == "trending":
-            score = 3 * tokens - sum(sums.get(app_id, [0, 0])[1] for sums in before)
+            score = 3 * score - sum(sums.get(app_id, [0, 0])[place] for sums in before)
             if score <= 0:
                 continue
         scored.append((-score, app_id, requests, tokens))
     return [(app_id, requests, tokens) for _, app_id, requests, tokens in sorted(scored)]
+
+
+def reference_ranks(figures: Figures, apps: Mapping[int, App], floor: date, question: Question) -> dict[int, int]:
+    """The rank of every listed app."""
+    rows = reference_rows(figures, apps, floor, question)
+    return {app_id: place for place, (app_id, _, _) in enumerate(rows, start=1)}
+
+
+def daily(figures: Figures, apps: Mapping[int, App], floor: date, app_id: int, window: Window) -> list[tuple[int, ...]]:
+    """(requests, tokens, prompt, cached, reasoning) of a root for each day of the window."""
+    days = []
+    for number in range(window.days):
+        sums = [0] * 5
+        for (day, own_id), (requests, tokens) in figures.items():
+            if day >= floor and day == window.start + timedelta(days=number) and root_of(apps, own_id) == app_id:
+                sums = list(map(sum, zip(sums, (requests, tokens, *split(tokens)), strict=True)))
+        days.append(tuple(sums))
+    return days

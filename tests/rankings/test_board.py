@@ -1,5 +1,3 @@
-from datetime import date, timedelta
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,17 +5,10 @@ from hypothesis import strategies as st
 
 from tests.rankings.fakes import App, Figures, rows_of
 from tests.rankings.reference import is_visible, reference_rows, window_figures
-from tokenboard.attribution import GROUPS
+from tests.rankings.strategies import FLOOR, app_lists, at, datasets, huge, numbers, questions
 from tokenboard.rankings import Cube, Question, RankedApp, Ranking, Roster, Sort, Window, rank
 from tokenboard.rankings import Figures as Share
 from tokenboard.rankings.board import select_best
-
-FLOOR = date(2026, 1, 1)
-FIFTEEN = [name for names in GROUPS.values() for name in names]
-
-
-def at(offset: int) -> date:
-    return FLOOR + timedelta(days=offset)
 
 
 def ask(start: int, end: int, *, sort: Sort = Sort.POPULAR, limit: int = 100, offset: int = 0) -> Question:
@@ -129,10 +120,6 @@ def test_totals_are_those_of_the_window_whatever_is_asked_of_it() -> None:
         assert expected == board(figures, apps, question).totals
 
 
-numbers = st.sampled_from([0, 1, 2, 3, 5, 2**53, 2**53 + 1]) | st.integers(0, 12)
-huge = numbers | st.sampled_from([2**62, 2**63 - 1, 2**63, 2**70, 2**70 + 1])
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.lists(numbers) | st.lists(huge), st.integers(1, 12))
 def test_the_best_are_those_a_full_sort_puts_first(scores: list[int], count: int) -> None:
@@ -141,55 +128,13 @@ def test_the_best_are_those_a_full_sort_puts_first(scores: list[int], count: int
     assert sorted(range(10, 10 + len(scores)), key=lambda app_id: (-scores[app_id - 10], app_id))[:count] == found
 
 
-def datasets(values: st.SearchStrategy[int]) -> st.SearchStrategy[dict[tuple[int, int], tuple[int, int]]]:
-    return st.dictionaries(
-        st.tuples(st.integers(-3, 14), st.integers(0, 10)), st.tuples(st.integers(0, 4), values), max_size=40
-    )
-
-
-app_lists = st.lists(
-    st.builds(
-        App,
-        id=st.integers(1, 9),
-        name=st.sampled_from(["Cline", "Roo"]),
-        canonical_id=st.none() | st.none() | st.integers(1, 11),
-        visibility=st.sampled_from(["public", "public", "public", "hidden", "private"]),
-        categories=st.lists(st.sampled_from(FIFTEEN), unique=True, max_size=3).map(tuple),
-    ),
-    unique_by=lambda app: app.id,
-)
-topics = (
-    st.just((None, None))
-    | st.sampled_from([(group, None) for group in GROUPS])
-    | st.sampled_from([(group, name) for group, names in GROUPS.items() for name in names])
-    | st.sampled_from([(None, name) for name in FIFTEEN])
-)
-
-
 @settings(max_examples=400, deadline=None)
 @given(
-    data=datasets(numbers) | datasets(huge),
+    figures=datasets(numbers) | datasets(huge),
     apps=app_lists,
-    start=st.integers(0, 14),
-    length=st.integers(1, 6),
-    sort=st.sampled_from(Sort),
-    topic=topics,
-    limit=st.integers(1, 5) | st.just(100),
-    offset=st.integers(0, 4),
+    question=questions,
 )
-def test_every_ranking_is_what_plain_rules_give(
-    *,
-    data: dict[tuple[int, int], tuple[int, int]],
-    apps: list[App],
-    start: int,
-    length: int,
-    sort: Sort,
-    topic: tuple[str | None, str | None],
-    limit: int,
-    offset: int,
-) -> None:
-    figures = {(at(day), app_id): values for (day, app_id), values in data.items()}
-    question = Question(sort, *topic, Window(at(start), at(start + length - 1)), limit, offset)
+def test_every_ranking_is_what_plain_rules_give(figures: Figures, apps: list[App], question: Question) -> None:
     known = {app.id: app for app in apps}
     ranking = board(figures, apps, question)
     expected = reference_rows(figures, known, FLOOR, question)
@@ -197,7 +142,7 @@ def test_every_ranking_is_what_plain_rules_give(
     assert [
         RankedApp(app_id, known[app_id].name, place, requests, tokens)
         for place, (app_id, requests, tokens) in enumerate(expected, start=1)
-    ][offset : offset + limit] == list(ranking.rows)
+    ][question.offset : question.offset + question.limit] == list(ranking.rows)
     sums = window_figures(figures, known, FLOOR, question.window.start, question.window.end)
     listed = [entry for app_id, entry in sums.items() if is_visible(known, app_id) and entry[1] > 0]
     totals = ranking.totals

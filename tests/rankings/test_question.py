@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from tokenboard.attribution import GROUPS
-from tokenboard.rankings import Question, QuestionError, Sort, Window, parse_question
+from tokenboard.rankings import Extra, Question, QuestionError, Sort, Window, parse_extras, parse_question
 
 FLOOR = date(2025, 1, 1)
 TODAY = date(2026, 5, 12)
@@ -131,3 +131,30 @@ def test_parameters_of_other_names_are_ignored_even_twice() -> None:
 def test_a_bad_date_is_refused_by_its_name() -> None:
     assert refusal(("start_date", "")).parameter == "start_date"
     assert refusal(("end_date", "2026-02-30")).parameter == "end_date"
+
+
+def test_without_include_nothing_else_is_asked_for() -> None:
+    assert frozenset() == parse_extras({}) == parse_extras({"include": ""})
+
+
+def test_include_is_a_list_of_names_in_any_order() -> None:
+    assert (
+        {Extra.SPLIT, Extra.URL}
+        == parse_extras({"include": "split,url"})
+        == parse_extras({"include": "url, split,url"})
+    )
+    assert frozenset(Extra) == parse_extras([("include", ",".join(Extra)), ("limit", "x")])
+
+
+@pytest.mark.parametrize("value", ["all", "URL", "url,", ",", "url;split", "url\n", "x" * 5000])
+def test_any_other_include_is_refused_listing_all(value: str) -> None:
+    with pytest.raises(QuestionError) as caught:
+        parse_extras({"include": value})
+    assert caught.value.parameter == "include"
+    assert "url, categories, split, trend, history, previous, totals" in caught.value.message
+    assert len(caught.value.message) < 250
+
+
+def test_include_given_twice_is_refused() -> None:
+    with pytest.raises(QuestionError, match="more than once"):
+        parse_extras([("include", "url"), ("include", "split")])

@@ -1,12 +1,24 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from random import Random
 from threading import Event, Lock, Thread
 
 import pytest
 
 from tests.rankings.fakes import App, FakeCatalog, FakeLedger, nothing
-from tokenboard.rankings import NotFilledError, Question, QuestionError, Rankings, Sort, Window
+from tokenboard.rankings import (
+    Extra,
+    Figures,
+    NotFilledError,
+    Question,
+    QuestionError,
+    Rankings,
+    Sort,
+    Standing,
+    Window,
+)
+from tokenboard.rankings.cube import MAX_STEP
 
 FLOOR = date(2025, 1, 1)
 NOW = datetime(2026, 3, 5, 2, 0, 0, 999_999, tzinfo=UTC)
@@ -401,3 +413,73 @@ def test_answers_during_refreshes_are_never_torn() -> None:
 def _keep_refreshing(rankings: Rankings, done: Event) -> None:
     while not done.is_set():
         rankings.refresh()
+
+
+def test_past_its_memory_budget_figures_are_kept_more_sparsely_and_stay_the_same() -> None:
+    random = Random(3)
+    days = [TODAY - timedelta(days=n) for n in range(150)]
+    ledger = FakeLedger({(day, app_id): (1, random.randrange(100)) for day in days for app_id in range(1, 60)})
+    catalog = FakeCatalog([App(app_id) for app_id in range(1, 60)])
+    dense = filled(ledger, catalog)
+    assert dense.step == 1
+    sparse = Rankings(ledger, catalog, floor=FLOOR, clock=Clock(), memory_budget=dense.nbytes // 2)
+    assert sparse.step == 0
+    sparse.fill()
+    assert sparse.step > 1
+    assert sparse.nbytes <= dense.nbytes // 2
+    smallest = Rankings(ledger, catalog, floor=FLOOR, clock=Clock(), memory_budget=0)
+    smallest.refresh()
+    assert smallest.step == MAX_STEP
+    for _ in range(3):
+        for n in (1, 7, 30, 140):
+            question = ask(TODAY - timedelta(days=n), TODAY)
+            expected = dense.answer(question, frozenset(Extra)).ranking
+            assert expected == sparse.answer(question, frozenset(Extra)).ranking
+            assert expected == smallest.answer(question, frozenset(Extra)).ranking
+        ledger.add(random.choice(days), random.randrange(1, 60), tokens=1000)
+        assert {1} == {each.refresh() for each in (dense, sparse, smallest)}
+
+
+def test_figures_that_outgrow_the_budget_between_refreshes_are_thinned_out() -> None:
+    ledger = FakeLedger({(FLOOR, 1): (1, 1), (FLOOR + timedelta(days=399), 1): (1, 1)})
+    rankings = Rankings(ledger, FakeCatalog([App(1), App(500)]), floor=FLOOR, clock=Clock(), memory_budget=400_000)
+    rankings.fill()
+    assert rankings.step == 1
+    ledger.add(FLOOR, 500, tokens=5)
+    rankings.refresh()
+    assert rankings.step > 1
+    assert rankings.nbytes <= 400_000
+    assert [(1, 500, 5), (2, 1, 2)] == [(r.rank, r.app_id, r.tokens) for r in rankings.answer(EVER).ranking.rows]
+
+
+def test_one_app_s_standing_days_and_ranks_follow_merges_and_visibility_at_once(
+    worked: tuple[Rankings, FakeCatalog],
+) -> None:
+    rankings, catalog = worked
+    window = Window(date(2026, 3, 3), date(2026, 3, 4))
+    assert Standing(2, 3, 90, 4) == rankings.standing(B, window)
+    assert Standing(1, 2, 90, 4) == rankings.standing(B, window, subcategory="cli-agent", metric="requests")
+    assert rankings.standing(D, window) is None
+    days = rankings.days(B, window)
+    assert days is not None
+    assert ((45, 45), (2, 2)) == (days.tokens, days.requests)
+    assert (1, 2) == rankings.rank_history(B, window)
+    assert {A: Figures(91, 2), B: Figures(90, 4)} == rankings.figures_of([A, B, D, E], window)
+    assert date(2026, 3, 4) == rankings.last_day(B)
+    catalog.put(replace(WORKED_APPS[D - 1], canonical_id=None), replace(WORKED_APPS[A - 1], visibility="hidden"))
+    assert Standing(1, 3, 80, 2) == rankings.standing(B, window)
+    assert (3, 3) == rankings.rank_history(D, window)
+    for told in (rankings.standing(A, window), rankings.days(A, window), rankings.rank_history(A, window)):
+        assert told is None
+    assert rankings.last_day(A) is None
+    assert {} == rankings.figures_of([A], window)
+
+
+def test_of_one_app_nothing_is_told_before_the_first_fill() -> None:
+    rankings = service(FakeLedger(), FakeCatalog([App(1)]))
+    window = Window(FLOOR, TODAY)
+    for ask_it in (rankings.standing, rankings.days, rankings.rank_history):
+        with pytest.raises(NotFilledError):
+            ask_it(1, window)
+    with pytest.raises(NotFilledError):
+        rankings.last_day(1)

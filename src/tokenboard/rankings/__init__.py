@@ -6,37 +6,55 @@ frozen ``Question`` of query parameters; ``rank`` answers it from the two with a
 locks, time and stores; the rest takes values and gives values.
 """
 
-from tokenboard.rankings.board import Figures, RankedApp, Ranking, Totals, rank
-from tokenboard.rankings.cube import METRICS, Cube, Metric
-from tokenboard.rankings.question import Question, Sort, parse_question
-from tokenboard.rankings.rankings import Answer, NotFilledError, Rankings
+from tokenboard.rankings.board import Figures, RankedApp, Ranking, Standing, Totals, figures_of, rank, standing
+from tokenboard.rankings.cube import Cube
+from tokenboard.rankings.days import METRICS, RANK_METRICS, Day, Metric, RankMetric
+from tokenboard.rankings.extras import Split, Trend
+from tokenboard.rankings.history import AppDays, days_of, last_days_of
+from tokenboard.rankings.question import NO_EXTRAS, Extra, Question, Sort, parse_extras, parse_question
+from tokenboard.rankings.rankings import DEFAULT_MEMORY_BUDGET, Answer, NotFilledError, Rankings
 from tokenboard.rankings.roster import Roster, RosterEntry
 from tokenboard.rankings.sources import AppChanges, AppRow, CatalogReader, DayRows, LedgerReader
 from tokenboard.rankings.window import QuestionError, Window, resolve_window
 
 __all__ = [
+    "DEFAULT_MEMORY_BUDGET",
     "METRICS",
+    "NO_EXTRAS",
+    "RANK_METRICS",
     "Answer",
     "AppChanges",
+    "AppDays",
     "AppRow",
     "CatalogReader",
     "Cube",
+    "Day",
     "DayRows",
+    "Extra",
     "Figures",
     "LedgerReader",
     "Metric",
     "NotFilledError",
     "Question",
     "QuestionError",
+    "RankMetric",
     "RankedApp",
     "Ranking",
     "Rankings",
     "Roster",
     "RosterEntry",
     "Sort",
+    "Split",
+    "Standing",
     "Totals",
+    "Trend",
     "Window",
+    "days_of",
+    "figures_of",
+    "last_days_of",
+    "parse_extras",
     "parse_question",
     "rank",
     "resolve_window",
+    "standing",
 ]

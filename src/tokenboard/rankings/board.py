@@ -1,26 +1,40 @@
 """The board: the ranking that a question asks for, computed in integers from the cube and the roster. Pure."""
 
 import heapq
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenboard.rankings.cube import Cube, Metric
-from tokenboard.rankings.question import Question, Sort
+from tokenboard.rankings.cube import Cube
+from tokenboard.rankings.days import Metric, RankMetric
+from tokenboard.rankings.extras import Split, Trend, histories_of, splits_of, trends_of
+from tokenboard.rankings.question import NO_EXTRAS, Extra, Question, Sort
 from tokenboard.rankings.roster import Roster
+from tokenboard.rankings.window import Window
 
 
 @dataclass(frozen=True, slots=True)
 class RankedApp:
-    """One row: ``rank`` counts from 1 over all listed apps, whatever the page; figures include the app's aliases."""
+    """One row: ``rank`` counts from 1 over all listed apps, whatever the page; figures include the app's aliases.
+
+    What follows is None unless asked for. ``history`` holds the tokens of each day of the window. ``previous`` is the
+    rank in the window before under the same filter and sort, and None where the app was not listed then.
+    """
 
     app_id: int
     name: str
     rank: int
     requests: int
     tokens: int
+    url: str | None = None
+    categories: tuple[str, ...] | None = None
+    split: Split | None = None
+    trend: Trend | None = None
+    history: tuple[int, ...] | None = None
+    previous: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +69,73 @@ class Ranking:
     totals: Totals
 
 
-def rank(cube: Cube, roster: Roster, question: Question) -> Ranking:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one app stands in a ranking of ``listed`` apps, and its figures of the window, aliases included."""
+
+    rank: int
+    listed: int
+    tokens: int
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """Everybody's figures of a window, by app id, aliases folded, and the apps that the question lists."""
+
+    tokens: NDArray[Any]
+    requests: NDArray[Any]
+    shown: NDArray[np.bool_]
+    score: NDArray[Any]
+    eligible: NDArray[np.bool_]
+
+
+def rank(cube: Cube, roster: Roster, question: Question, extras: Collection[Extra] = NO_EXTRAS) -> Ranking:
     """The ranking that ``question`` asks for.
 
-    Only visible apps with tokens in the window are listed, an alias's usage with its root's. ``popular`` goes by
-    tokens, ``trending`` by 3 x the window's tokens less those of the three equal windows before, where that is
-    above 0; both descending, ties by ascending app id.
+    Only visible apps with tokens in the window are listed, an alias's usage with its root's. ``popular`` goes by the
+    question's metric, ``trending`` by 3 x the window's figure less those of the three equal windows before, where that
+    is above 0; both descending, ties by ascending app id.
     """
-    width = max(cube.width, roster.width)
-    tokens = _window_sums(cube, roster, "tokens", question, width)
-    requests = _window_sums(cube, roster, "requests", question, width)
-    listed = roster.visible(width) & (tokens > 0)
-    totals = _totals(tokens, requests, listed)
-    eligible = listed
-    if question.category is not None or question.subcategory is not None:
-        eligible = eligible & roster.in_category(question.category, question.subcategory, width)
-    score = tokens
-    if question.sort is Sort.TRENDING:
-        score = _excess(cube, roster, tokens, question, width)
-        eligible = eligible & (score > 0)
-    candidates = np.flatnonzero(eligible)
-    best = select_best(score[candidates], candidates, question.offset + question.limit)
-    rows = tuple(
-        RankedApp(app_id, roster.name_of(app_id), place, int(requests[app_id]), int(tokens[app_id]))
-        for place, app_id in enumerate(best[question.offset :], start=question.offset + 1)
-    )
-    return Ranking(rows=rows, listed=int(candidates.size), totals=totals)
+    field = _field(cube, roster, question, question.window)
+    candidates = np.flatnonzero(field.eligible)
+    best = select_best(field.score[candidates], candidates, question.offset + question.limit)
+    page = best[question.offset :]
+    rows = [
+        RankedApp(app_id, roster.name_of(app_id), place, int(field.requests[app_id]), int(field.tokens[app_id]))
+        for place, app_id in enumerate(page, start=question.offset + 1)
+    ]
+    if page and not _ROW_EXTRAS.isdisjoint(extras):
+        rows = _with_extras(cube, roster, question, rows, extras)
+    return Ranking(tuple(rows), int(candidates.size), _totals(field))
+
+
+def standing(cube: Cube, roster: Roster, app_id: int, question: Question) -> Standing | None:
+    """Where an app stands in the ranking that ``question`` asks for, whatever its page; None when it is not listed."""
+    if not roster.is_visible(app_id):
+        return None
+    field = _field(cube, roster, question, question.window)
+    if not field.eligible[app_id]:
+        return None
+    ahead = field.score > field.score[app_id]
+    ahead[:app_id] |= field.score[:app_id] == field.score[app_id]
+    place = int(np.count_nonzero(ahead & field.eligible)) + 1
+    listed = int(np.count_nonzero(field.eligible))
+    return Standing(place, listed, int(field.tokens[app_id]), int(field.requests[app_id]))
+
+
+def figures_of(cube: Cube, roster: Roster, app_ids: Collection[int], window: Window) -> dict[int, Figures]:
+    """The figures of those of these apps that are visible, aliases included; zero where there was no usage."""
+    shown = [app_id for app_id in app_ids if roster.is_visible(app_id)]
+    members, places = roster.members(shown)
+    sums = []
+    metrics: tuple[RankMetric, RankMetric] = ("tokens", "requests")
+    for metric in metrics:
+        own = cube.sums_of(metric, members, window.start, window.end)
+        folded = np.zeros(len(shown), own.dtype)
+        np.add.at(folded, places, own)
+        sums.append(folded.tolist())
+    return {app_id: Figures(*figures) for app_id, *figures in zip(shown, *sums, strict=True)}
 
 
 def select_best(scores: NDArray[Any], app_ids: NDArray[np.int64], count: int) -> list[int]:
@@ -101,22 +156,83 @@ def select_best(scores: NDArray[Any], app_ids: NDArray[np.int64], count: int) ->
     return [int(app_id) for app_id in app_ids[order]]
 
 
-def _window_sums(cube: Cube, roster: Roster, metric: Metric, question: Question, width: int) -> NDArray[Any]:
-    sums = cube.window_sums(metric, question.window.start, question.window.end, width)
+_ROW_EXTRAS = frozenset(Extra) - {Extra.TOTALS}
+
+
+def _field(cube: Cube, roster: Roster, question: Question, window: Window) -> _Field:
+    width = max(cube.width, roster.width)
+    tokens = _window_sums(cube, roster, "tokens", window, width)
+    requests = _window_sums(cube, roster, "requests", window, width)
+    shown = roster.visible(width) & (tokens > 0)
+    eligible = shown
+    if question.category is not None or question.subcategory is not None:
+        eligible = eligible & roster.in_category(question.category, question.subcategory, width)
+    score = tokens if question.metric == "tokens" else requests
+    if question.sort is Sort.TRENDING:
+        score = _excess(cube, roster, score, question.metric, window, width)
+        eligible = eligible & (score > 0)
+    return _Field(tokens, requests, shown, score, eligible)
+
+
+def _window_sums(cube: Cube, roster: Roster, metric: Metric, window: Window, width: int) -> NDArray[Any]:
+    sums = cube.window_sums(metric, window.start, window.end, width)
     roster.fold(sums)
     return sums
 
 
-def _excess(cube: Cube, roster: Roster, tokens: NDArray[Any], question: Question, width: int) -> NDArray[Any]:
-    before = cube.three_before("tokens", question.window.start, question.window.end, width)
+def _excess(cube: Cube, roster: Roster, sums: NDArray[Any], metric: Metric, window: Window, width: int) -> NDArray[Any]:
+    before = cube.three_before(metric, window.start, window.end, width)
     roster.fold(before)
-    excess: NDArray[Any] = 3 * tokens - before
+    excess: NDArray[Any] = 3 * sums - before
     return excess
 
 
-def _totals(tokens: NDArray[Any], requests: NDArray[Any], listed: NDArray[np.bool_]) -> Totals:
+def _places(field: _Field, app_ids: Collection[int]) -> dict[int, int]:
+    """The ranks of those of these apps that are eligible."""
+    sought = {app_id for app_id in app_ids if field.eligible[app_id]}
+    if not sought:
+        return {}
+    least = min(field.score[app_id] for app_id in sought)
+    ahead = np.flatnonzero(field.eligible & (field.score >= least))
+    order = select_best(field.score[ahead], ahead, ahead.size)
+    return {app_id: place for place, app_id in enumerate(order, start=1) if app_id in sought}
+
+
+def _with_extras(
+    cube: Cube, roster: Roster, question: Question, rows: list[RankedApp], extras: Collection[Extra]
+) -> list[RankedApp]:
+    window, page = question.window, [row.app_id for row in rows]
+    members, places = roster.members(page)
+    none = (None,) * len(page)
+    splits = splits_of(cube, members, places, window) if Extra.SPLIT in extras else none
+    trends = trends_of(cube, members, places, window) if Extra.TREND in extras else none
+    histories = histories_of(cube, members, places, window) if Extra.HISTORY in extras else none
+    previous: dict[int, int] = {}
+    # Before the floor nobody was listed.
+    if Extra.PREVIOUS in extras and cube.floor < window.start and window.days < window.start.toordinal():
+        previous = _places(_field(cube, roster, question, window.previous()), page)
+    return [
+        RankedApp(
+            row.app_id,
+            row.name,
+            row.rank,
+            row.requests,
+            row.tokens,
+            url=roster.url_of(row.app_id) if Extra.URL in extras else None,
+            categories=roster.categories_of(row.app_id) if Extra.CATEGORIES in extras else None,
+            split=split,
+            trend=trend,
+            history=history,
+            previous=previous.get(row.app_id),
+        )
+        for row, split, trend, history in zip(rows, splits, trends, histories, strict=True)
+    ]
+
+
+def _totals(field: _Field) -> Totals:
+    tokens, requests = field.tokens, field.requests
     every = Figures(int(tokens.sum()), int(requests.sum()))
-    shown = Figures(int(tokens[listed].sum()), int(requests[listed].sum()))
+    shown = Figures(int((tokens * field.shown).sum()), int((requests * field.shown).sum()))
     unattributed = Figures(int(tokens[0]), int(requests[0]))
     unlisted = Figures(
         every.tokens - shown.tokens - unattributed.tokens, every.requests - shown.requests - unattributed.requests

@@ -1,12 +1,13 @@
 """A question to the rankings: the parameters of ``GET /datasets/app-rankings``, parsed once into a frozen value."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 from tokenboard.attribution import GROUPS
+from tokenboard.rankings.days import RankMetric
 from tokenboard.rankings.window import QuestionError, Window, resolve_window, shown
 
 DEFAULT_LIMIT = 50
@@ -14,6 +15,7 @@ MAX_LIMIT = 100
 MAX_OFFSET = 100
 
 PARAMETERS = ("sort", "category", "subcategory", "start_date", "end_date", "limit", "offset")
+INCLUDE = "include"
 
 _DIGITS = re.compile(r"0*([0-9]{1,6})")
 
@@ -25,12 +27,28 @@ class Sort(StrEnum):
     TRENDING = "trending"
 
 
+class Extra(StrEnum):
+    """What a ranking tells beside its default figures, when asked to (``include``, docs/api.md)."""
+
+    URL = "url"
+    CATEGORIES = "categories"
+    SPLIT = "split"
+    TREND = "trend"
+    HISTORY = "history"
+    PREVIOUS = "previous"
+    TOTALS = "totals"
+
+
+NO_EXTRAS: frozenset[Extra] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is asked, with all defaults filled in; hashable, so it can be the key of a cache.
 
     ``subcategory`` takes precedence over ``category``; when both are set, it belongs to that group.
-    ``limit`` is 1-100 rows, ``offset`` 0-100 rows left out before them.
+    ``limit`` is 1-100 rows, ``offset`` 0-100 rows left out before them; who asks without ``parse_question`` may pass
+    more. ``metric`` is what apps are ranked by; the Data API's is always tokens.
     """
 
     sort: Sort
@@ -39,6 +57,7 @@ class Question:
     window: Window
     limit: int
     offset: int
+    metric: RankMetric = "tokens"
 
 
 def parse_question(params: Mapping[str, str] | Iterable[tuple[str, str]], *, floor: date, today: date) -> Question:
@@ -47,7 +66,7 @@ def parse_question(params: Mapping[str, str] | Iterable[tuple[str, str]], *, flo
     Pass pairs where a parameter may come twice: that is an error. Parameters of other names are ignored, as the
     reference service does. Raises QuestionError, which names the parameter and lists what it allows.
     """
-    given = _collect(params)
+    given = _collect(params, PARAMETERS)
     sort = _choose("sort", given.get("sort", Sort.POPULAR.value), [each.value for each in Sort])
     category = given.get("category")
     if category is not None:
@@ -65,10 +84,28 @@ def parse_question(params: Mapping[str, str] | Iterable[tuple[str, str]], *, flo
     )
 
 
-def _collect(params: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
+def parse_extras(params: Mapping[str, str] | Iterable[tuple[str, str]]) -> frozenset[Extra]:
+    """What ``include``, names separated by commas, asks for beside the default answer; nothing when it is empty.
+
+    Raises QuestionError for an unknown name, which lists what is allowed, and for ``include`` given twice.
+    """
+    given = _collect(params, (INCLUDE,)).get(INCLUDE, "")
+    allowed = [each.value for each in Extra]
+    names = [name.strip(" ") for name in given.split(",")] if given else []
+    for name in names:
+        if name not in allowed:
+            raise QuestionError(
+                INCLUDE,
+                f"include {shown(name)} is not known; allowed, separated by commas, in lower case: "
+                f"{', '.join(allowed)}.",
+            )
+    return frozenset(map(Extra, names))
+
+
+def _collect(params: Mapping[str, str] | Iterable[tuple[str, str]], names: Collection[str]) -> dict[str, str]:
     given: dict[str, str] = {}
     for name, value in params.items() if isinstance(params, Mapping) else params:
-        if name not in PARAMETERS:
+        if name not in names:
             continue
         if name in given:
             raise QuestionError(name, f"{name} is given more than once; give it once.")

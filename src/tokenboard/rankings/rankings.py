@@ -1,17 +1,23 @@
 """The rankings: a cube and a roster, kept up to date from ledger and catalog, and the answers from them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from threading import Lock
 from typing import TypeVar
 
-from tokenboard.rankings.board import Ranking, rank
+from tokenboard.rankings.board import Figures, Ranking, Standing, figures_of, rank, standing
 from tokenboard.rankings.cube import Cube
-from tokenboard.rankings.question import Question, parse_question
+from tokenboard.rankings.days import Day, RankMetric
+from tokenboard.rankings.history import AppDays, Sight, daily_ranks, days_of, last_days_of, sight_of
+from tokenboard.rankings.question import NO_EXTRAS, Extra, Question, Sort, parse_question
 from tokenboard.rankings.roster import Roster, RosterEntry
 from tokenboard.rankings.sources import CatalogReader, LedgerReader
+from tokenboard.rankings.window import Window
+
+DEFAULT_MEMORY_BUDGET = 512 * 1024**2
+"""Bytes that the figures may take before checkpoints are left out."""
 
 # Bounds the memory of one read from the ledger, and how long one write keeps readers waiting.
 _DAYS_AT_ONCE = 16
@@ -42,19 +48,27 @@ class Answer:
 class Rankings:
     """The read model, for any number of threads.
 
-    ``floor`` is the dataset's first day; ``clock`` gives the present time with its time zone. ``fill`` or ``refresh``
+    ``floor`` is the dataset's first day; ``clock`` gives the present time with its time zone. Past ``memory_budget``
+    bytes the cube keeps fewer checkpoints, as few as it may: answers then take longer. ``fill`` or ``refresh``
     is called by a worker after the start and after each acknowledged batch; answers come from memory, after one cheap
     look at the catalog's revision, so that merges, names and visibility are in force at once. Errors of the ledger and
     the catalog are raised to the caller and leave everything as it was; the next call tries again.
     """
 
     def __init__(
-        self, ledger: LedgerReader, catalog: CatalogReader, *, floor: date, clock: Callable[[], datetime]
+        self,
+        ledger: LedgerReader,
+        catalog: CatalogReader,
+        *,
+        floor: date,
+        clock: Callable[[], datetime],
+        memory_budget: int = DEFAULT_MEMORY_BUDGET,
     ) -> None:
         self._ledger = ledger
         self._catalog = catalog
         self._floor = floor
         self._clock = clock
+        self._memory_budget = memory_budget
         # Taken in this order: writing, catching up with the catalog, the figures. No store is read under the last.
         self._writing = Lock()
         self._catching_up = Lock()
@@ -67,12 +81,24 @@ class Rankings:
         self._catalog_revision = 0
         self._as_of = datetime.fromtimestamp(0, UTC)
         self._epoch = 0
+        self._reads = 0
+
+    @property
+    def reads(self) -> int:
+        """Grows whenever days were read anew: all the ledger holds of them may differ, not only what a cube keeps."""
+        return self._reads  # without the lock, as for the epoch
+
+    @property
+    def as_of(self) -> datetime:
+        """The figures hold all that was in the ledger then, UTC, whole seconds; raises NotFilledError before a fill."""
+        with self._figures:
+            self._current_cube()
+            return self._as_of
 
     @property
     def epoch(self) -> int:
-        """Grows with every change of figures or apps that an answer could show."""
-        with self._figures:
-            return self._epoch
+        """Grows with every change of figures or apps that an answer could show; asking waits for nobody."""
+        return self._epoch  # without the lock: who reads it early finds answers that are newer, never older
 
     @property
     def filled(self) -> bool:
@@ -84,7 +110,14 @@ class Rankings:
     def nbytes(self) -> int:
         """Bytes of memory the figures take; 0 before they are there."""
         with self._figures:
-            return 0 if self._cube is None else self._cube.nbytes
+            cube = self._cube
+        return 0 if cube is None else cube.nbytes
+
+    @property
+    def step(self) -> int:
+        """Days between two checkpoints of the figures, 1 where the memory budget allows it; 0 before they are there."""
+        with self._figures:
+            return 0 if self._cube is None else self._cube.step
 
     def fill(self) -> None:
         """Read all figures and apps anew; until the last moment answers come from what was there before."""
@@ -111,11 +144,14 @@ class Rankings:
         """The question that query parameters ask today; raises QuestionError as ``parse_question`` does."""
         return parse_question(params, floor=self._floor, today=self._now().date())
 
-    def answer(self, question: Question) -> Answer:
-        """The ranking as things stand; raises NotFilledError before the first fill."""
+    def answer(self, question: Question, extras: Collection[Extra] = NO_EXTRAS) -> Answer:
+        """The ranking as things stand; raises NotFilledError before the first fill.
+
+        A row's url, categories, split, trend, history and previous are None unless ``extras`` holds them.
+        """
         self._catch_up()
         with self._figures:
-            ranking = rank(self._current_cube(), self._roster, question)
+            ranking = rank(self._current_cube(), self._roster, question, extras)
             return Answer(ranking=ranking, as_of=self._as_of, epoch=self._epoch)
 
     def app(self, app_id: int) -> RosterEntry | None:
@@ -123,6 +159,65 @@ class Rankings:
         self._catch_up()
         with self._figures:
             return self._roster.entry(app_id)
+
+    def standing(
+        self,
+        app_id: int,
+        window: Window,
+        *,
+        category: str | None = None,
+        subcategory: str | None = None,
+        sort: Sort = Sort.POPULAR,
+        metric: RankMetric = "tokens",
+    ) -> Standing | None:
+        """Where an app stands in a ranking; None when it is not listed there, as aliases and hidden apps never are.
+
+        Raises NotFilledError before the first fill.
+        """
+        question = Question(sort, category, subcategory, window, limit=1, offset=0, metric=metric)
+        return self.read(lambda cube, roster: standing(cube, roster, app_id, question))
+
+    def figures_of(self, app_ids: Collection[int], window: Window) -> dict[int, Figures]:
+        """Tokens and requests over the window of those of these apps that may be shown. Raises as ``answer``."""
+        return self.read(lambda cube, roster: figures_of(cube, roster, app_ids, window))
+
+    def days(self, app_id: int, window: Window) -> AppDays | None:
+        """An app's figures day by day, aliases included; None when it may not be shown. Raises as ``answer``."""
+        return self.read(lambda cube, roster: days_of(cube, roster, app_id, window))
+
+    def rank_history(
+        self,
+        app_id: int,
+        window: Window,
+        *,
+        category: str | None = None,
+        subcategory: str | None = None,
+        metric: RankMetric = "tokens",
+    ) -> tuple[int | None, ...] | None:
+        """An app's rank among the popular of each day of the window, None on days when it was not listed.
+
+        None when the app may not be shown. Raises as ``answer``.
+        """
+
+        def look(cube: Cube, roster: Roster) -> tuple[list[Day], Sight] | None:
+            if not roster.is_visible(app_id):
+                return None
+            return cube.window_days(window.start, window.end), sight_of(cube, roster, category, subcategory)
+
+        seen = self.read(look)
+        # Ranking every day takes long, and what was seen does not change: nobody needs to wait for it.
+        return None if seen is None else tuple(daily_ranks(*seen, app_id, metric))
+
+    def last_days(self, app_ids: Collection[int]) -> dict[int, date]:
+        """The last UTC day with usage, aliases included, of those of these apps that may be shown and have any.
+
+        Raises as ``answer``.
+        """
+        return self.read(lambda cube, roster: last_days_of(cube, roster, app_ids))
+
+    def last_day(self, app_id: int) -> date | None:
+        """The last UTC day with usage of one app; None without any, and when it may not be shown."""
+        return self.last_days([app_id]).get(app_id)
 
     def read(self, work: Callable[[Cube, Roster], T]) -> T:
         """What ``work`` makes of one state of figures and apps; it is brief and keeps neither. Raises as ``answer``."""
@@ -141,11 +236,13 @@ class Rankings:
         cube = Cube(self._floor)
         for days in _portions(sorted(changes)):
             cube.replace_days(self._ledger.read_days(days), days)
+            self._keep_to_budget(cube)
         self._catch_up()
         with self._figures:
             self._cube = cube
             self._as_of = as_of
             self._epoch += 1
+            self._reads += 1
         self._seen = changes
         return len(changes)
 
@@ -171,12 +268,20 @@ class Rankings:
         # An app is in the catalog before its usage is in the ledger: with the catalog now, every row's app is known.
         self._catch_up()
         with self._figures:
+            self._reads += 1
             try:
                 self._epoch += cube.apply(replacement)
             except BaseException:
                 # Stopped half way the sums are worthless: say so, and let the next refresh read everything anew.
                 self._cube = None
                 raise
+        self._keep_to_budget(cube)
+
+    def _keep_to_budget(self, cube: Cube) -> None:
+        while cube.nbytes > self._memory_budget:
+            with self._figures:
+                if not cube.thin():
+                    return
 
     def _known_changes(self, now: datetime) -> dict[date, int]:
         # Usage can be dated a few minutes ahead. Days further on have no place on a board; they are read once they

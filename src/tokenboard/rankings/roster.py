@@ -1,6 +1,6 @@
 """The roster: which app's usage counts for which, who may be shown, and under which categories, by app id."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,10 @@ class Roster:
             self._place(app_id)
         return True
 
+    def apps(self) -> dict[int, AppRow]:
+        """Every app of the catalog by its id, aliases and hidden ones included: a copy."""
+        return dict(self._apps)
+
     def entry(self, app_id: int) -> RosterEntry | None:
         """What is known of an app; None when the catalog has none of this id."""
         app = self._apps.get(app_id)
@@ -102,6 +106,14 @@ class Roster:
         """An app's display name; raises KeyError for an unknown id."""
         return self._apps[app_id].name
 
+    def url_of(self, app_id: int) -> str:
+        """An app's canonical URL; raises KeyError for an unknown id."""
+        return self._apps[app_id].url
+
+    def categories_of(self, app_id: int) -> tuple[str, ...]:
+        """An app's effective categories, as in `RosterEntry`; raises KeyError for an unknown id."""
+        return self._effective_categories(app_id)
+
     def root_of(self, app_id: int) -> int:
         """The app that this one's usage counts for: itself unless it is an alias."""
         return self._roots.get(app_id, app_id)
@@ -109,6 +121,27 @@ class Roster:
     def visible(self, width: int) -> NDArray[np.bool_]:
         """For each app id below ``width`` whether it is public and no alias. Not to be written to."""
         return _fit(self._visible, width)
+
+    def is_visible(self, app_id: int) -> bool:
+        """Whether the app may be shown: known, public and no alias."""
+        return 0 < app_id < self._width and bool(self._visible[app_id])
+
+    def roots(self, width: int) -> NDArray[np.int64]:
+        """For each app id below ``width``, at least the roster's, the app its usage counts for: a new array."""
+        roots = np.arange(width)
+        roots[self._alias_ids] = self._alias_roots
+        return roots
+
+    def visible_ids(self) -> list[int]:
+        """The ids of all apps that may be shown, ascending."""
+        found: list[int] = np.flatnonzero(self._visible[: self._width]).tolist()
+        return found
+
+    def members(self, roots: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+        """The ids whose usage counts for one of ``roots``, each root first of its own, and that one's place there."""
+        ids = [(app_id, self._aliases.get(app_id, ())) for app_id in roots]
+        found = np.array([member for app_id, aliases in ids for member in (app_id, *aliases)], np.int64)
+        return found, np.repeat(np.arange(len(ids)), [1 + len(aliases) for _, aliases in ids])
 
     def in_category(self, category: str | None, subcategory: str | None, width: int) -> NDArray[np.bool_]:
         """For each app id below ``width`` whether its categories hold ``subcategory``, or else any of the group's.
@@ -154,9 +187,9 @@ class Roster:
         self._categories[app_id] = sum(_BITS.get(name, 0) for name in set(self._effective_categories(app_id)))
 
     def _effective_categories(self, app_id: int) -> tuple[str, ...]:
+        categories = self._apps[app_id].categories
         if app_id in self._roots:
             return ()
-        categories = self._apps[app_id].categories
         for alias in self._aliases.get(app_id, ()):
             categories = tuple(merge_categories(categories, self._apps[alias].categories))
         return categories

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 
 class DayRows(Protocol):
-    """Figures per app and day as four columns of one length; a day and app may come in several rows, which add up."""
+    """Figures per app and day as columns of one length; a day and app may come in several rows, which add up.
+
+    Figures are counts ≥ 0: int64, or Python ints in an object array when one would not fit.
+    """
 
     @property
     def day(self) -> NDArray[np.int32]:
@@ -25,11 +28,23 @@ class DayRows(Protocol):
 
     @property
     def requests(self) -> NDArray[Any]:
-        """Counts ≥ 0: int64, or Python ints in an object array when one would not fit."""
+        """Requests that did not fail."""
 
     @property
     def tokens(self) -> NDArray[Any]:
-        """Prompt + completion tokens ≥ 0: int64, or Python ints in an object array when one would not fit."""
+        """Prompt + completion tokens."""
+
+    @property
+    def prompt(self) -> NDArray[Any]:
+        """Prompt tokens: never more than ``tokens``."""
+
+    @property
+    def cached(self) -> NDArray[Any]:
+        """Cached tokens, a part of the prompt's."""
+
+    @property
+    def reasoning(self) -> NDArray[Any]:
+        """Reasoning tokens, a part of the completion's."""
 
 
 class LedgerReader(Protocol):
