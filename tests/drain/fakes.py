@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from tokenboard.ledger import LedgerUnavailable, Rows
@@ -22,6 +23,9 @@ class FakeLedger:
         known = self.batches.setdefault(batch_id, rows)
         assert known.table.equals(rows.table)
         assert known.days == rows.days
+
+    def fill_new_rollups(self, today: date) -> list[str]:
+        return []
 
     def column(self, name: str) -> list[Any]:
         """Return one column of all batches, in the order they came."""

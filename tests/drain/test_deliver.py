@@ -54,15 +54,19 @@ def test_titles_categories_and_late_events_reach_the_catalog(rig: Rig) -> None:
     assert (date(2025, 11, 22), date(2026, 1, 1)) == batch.days
 
 
-def test_a_spool_is_emptied_in_batches_of_bounded_size(rig: Rig) -> None:
+def test_a_spool_is_emptied_in_batches_of_bounded_size(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tokenboard.drain.drain.MAX_BATCH", 10_000)
     for batch in range(3):
         rig.put(parcel(*(event(id=f"{batch}-{number}") for number in range(6_000))), events=6_000)
     assert 3 == rig.deliver_all()
     assert [6_000] * 3 == [rows.table.num_rows for rows in rig.ledger.batches.values()]
 
 
-def test_a_single_parcel_larger_than_a_batch_comes_alone_and_the_catalog_takes_it_in_bites(rig: Rig) -> None:
-    many = [event(id=str(number), app_key=f"https://app{number % 7}.example") for number in range(12_000)]
+def test_a_single_parcel_larger_than_a_batch_comes_alone_and_the_catalog_takes_it_in_bites(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tokenboard.drain.drain.MAX_BATCH", 10_000)
+    many = [event(id=str(number), app_key=f"https://app{number}.example") for number in range(12_000)]
     rig.put(parcel(*many), events=12_000)
     rig.put(parcel())
     assert 2 == rig.deliver_all()

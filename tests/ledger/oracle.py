@@ -23,6 +23,7 @@ KEYS: Mapping[str, tuple[str, Callable[[UsageEvent, int], tuple[Any, ...]]]] = {
     "app_model_daily": ("toInt64(toUInt16(day))", lambda event, app: (event.ts_ms // DAY_MS, app, event.model)),
     "model_daily": ("toInt64(toUInt16(day))", lambda event, app: (event.ts_ms // DAY_MS, event.model)),
     "app_hourly": ("toInt64(toUnixTimestamp(hour))", lambda event, app: (event.ts_ms // HOUR_MS * 3600, app)),
+    "key_daily": ("toInt64(toUInt16(day))", lambda event, app: (event.ts_ms // DAY_MS, event.key_id)),
 }
 """Per table: its time as a number (and for the raw table its whole key), and the key of an event."""
 
@@ -32,6 +33,7 @@ _REST = {
     "app_model_daily": ", app_id, model",
     "model_daily": ", model",
     "app_hourly": ", app_id",
+    "key_daily": ", key_id",
 }
 _COUNTS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
 

@@ -17,6 +17,7 @@ from tokenboard.ledger import ROLLUPS, Ledger, LedgerError, LedgerOutdated, Ledg
 OpenLedger = Callable[..., Ledger]
 TODAY_MS = int(time.time() * 1000) // DAY_MS * DAY_MS
 FILES = ["0001_usage", "0002_app_daily", "0003_app_model_daily", "0004_model_daily", "0005_app_hourly"]
+LATER = ["0006_day_changes", "0007_key_daily", "0008_raw_dropped"]
 
 
 def put(ledger: Ledger, batch_id: str, *rows: tuple[UsageEvent, int]) -> None:
@@ -63,7 +64,7 @@ def test_migrating_twice_changes_nothing_and_an_interrupted_migration_is_complet
     with pytest.raises(LedgerOutdated, match="nothing") as caught:
         ledger.check()
     assert "tokenboard migrate" in caught.value.hint
-    assert [*FILES, "0006_day_changes"] == ledger.migrate()
+    assert [*FILES, *LATER] == ledger.migrate()
     assert [] == ledger.migrate()
     ledger.check()
     put(ledger, "b", *some_rows(1, 20, 3))
@@ -73,7 +74,7 @@ def test_migrating_twice_changes_nothing_and_an_interrupted_migration_is_complet
     ask(ledger, "DROP TABLE app_model_daily_view SYNC")
     with pytest.raises(LedgerOutdated, match="0002_app_daily"):
         ledger.check()
-    assert [*FILES[2:], "0006_day_changes"] == ledger.migrate()
+    assert [*FILES[2:], *LATER] == ledger.migrate()
     ledger.check()
     put(ledger, "c", *some_rows(2, 20, 3))
     rows = some_rows(1, 20, 3) + some_rows(2, 20, 3)
@@ -219,7 +220,11 @@ def test_sums_past_2_to_the_63_are_read_exactly(ledger: Ledger) -> None:
     put(ledger, "small", (event(prompt_tokens=1, completion_tokens=2), 2))
     read = ledger.read_days()
     assert [6 * huge, 3] == read.tokens.tolist()
-    assert read.tokens.dtype == object
+    assert [3 * huge, 1] == read.prompt.tolist()
+    assert [3 * huge, 0] == read.cached.tolist()
+    assert [object, object, object, np.int64] == [
+        column.dtype for column in (read.tokens, read.prompt, read.cached, read.reasoning)
+    ]
     assert all(type(tokens) is int for tokens in read.tokens)
     assert 3 * huge == ledger.totals()["app_daily"][0].cached_tokens - 0
     assert 3 * huge + 1 == ledger.totals()["usage"][0].prompt_tokens
@@ -247,15 +252,18 @@ def test_days_are_read_as_asked_sorted_by_day_and_app(ledger: Ledger) -> None:
         assert keys == list(zip(read.day.tolist(), read.app_id.tolist(), strict=True))
         assert [sums[key][0] for key in keys] == read.requests.tolist()
         assert [sums[key][2] + sums[key][3] for key in keys] == read.tokens.tolist()
+        assert [sums[key][2] for key in keys] == read.prompt.tolist()
+        assert [sums[key][4] for key in keys] == read.cached.tolist()
+        assert [sums[key][5] for key in keys] == read.reasoning.tolist()
         assert [np.int32, np.int64, np.int64] == [read.day.dtype, read.app_id.dtype, read.requests.dtype]
 
 
 @pytest.mark.parametrize("days", [None, [], [date(2001, 1, 1)]])
-def test_no_figures_are_four_empty_columns(ledger: Ledger, days: list[date] | None) -> None:
+def test_no_figures_are_empty_columns(ledger: Ledger, days: list[date] | None) -> None:
     read = ledger.read_days(days)
-    columns: list[Any] = [read.day, read.app_id, read.requests, read.tokens]
-    assert [(0,)] * 4 == [column.shape for column in columns]
-    assert [np.int32, np.int64, np.int64, np.int64] == [column.dtype for column in columns]
+    columns: list[Any] = [read.day, read.app_id, read.requests, read.tokens, read.prompt, read.cached, read.reasoning]
+    assert [(0,)] * 7 == [column.shape for column in columns]
+    assert [np.int32, *[np.int64] * 6] == [column.dtype for column in columns]
     assert {} == ledger.day_changes()
 
 
@@ -264,7 +272,7 @@ def test_the_totals_of_raw_table_and_rollups_agree(ledger: Ledger) -> None:
         put(ledger, f"b{number}", *some_rows(20 + number, 200, 9))
     totals = ledger.totals()
     assert {"usage", *ROLLUPS} == set(totals)
-    assert [totals["usage"]] * 4 == [totals[rollup] for rollup in ROLLUPS]
+    assert [totals["usage"]] * len(ROLLUPS) == [totals[rollup] for rollup in ROLLUPS]
     assert totals["usage"] == sorted(totals["usage"], key=lambda one: one.day)
 
 

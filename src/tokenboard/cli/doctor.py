@@ -19,6 +19,7 @@ from tokenboard.app.folder import RunningServer
 from tokenboard.catalog import CatalogError
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import say, show_table
+from tokenboard.cli.upkeep import audit_figures
 from tokenboard.config import ConfigError, Settings, effective_settings
 from tokenboard.ledger import Ledger, LedgerError
 from tokenboard.spool import SpoolError
@@ -35,9 +36,15 @@ _NOT_YET = "not there yet; `tokenboard serve` makes it"
 def check_everything(
     context: typer.Context,
     settings_only: Annotated[bool, typer.Option("--settings", help="Only print the effective settings.")] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Only compare raw events, sums and rankings; print what differs.")
+    ] = False,
 ) -> None:
     """Print the effective settings, secrets masked, then check stores, upstreams, disk and clock. Changes nothing."""
     session: Session = context.obj
+    if audit:
+        audit_figures(session)
+        return
     settings = session.settings()
     show_table(["setting", "value"], effective_settings(settings))
     if settings_only:

@@ -7,7 +7,7 @@ until the ledger has taken it, which makes each event count once. A record that 
 the spool with its reason and holds up nothing.
 """
 
-from tokenboard.drain.drain import Drain, DrainState
+from tokenboard.drain.drain import MAX_BATCH, Drain, DrainState
 from tokenboard.drain.plan import Plan, PlanError
 
-__all__ = ["Drain", "DrainState", "Plan", "PlanError"]
+__all__ = ["MAX_BATCH", "Drain", "DrainState", "Plan", "PlanError"]

@@ -1,19 +1,32 @@
 """What is decided about a batch before it is fixed: which app each event belongs to, and what is left out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from tokenboard.attribution import AppIdentity
 from tokenboard.catalog import Catalog, CatalogError, CatalogFault, Sighted, Sighting
-from tokenboard.event import EventDecodeError, UsageEvent, decode_parcel, encode_parcel
-from tokenboard.ledger import Rows, arrange_rows
+from tokenboard.drain.sightings import tell
+from tokenboard.event import (
+    EventDecodeError,
+    UsageEvent,
+    decode_columns,
+    decode_parcel,
+    encode_parcel,
+    events_of,
+    is_by_columns,
+    table_of,
+)
+from tokenboard.ledger import OUT_OF_TIME, Rows, arrange_table, fit_events, misfit_times
 from tokenboard.spool import Parcel
 
-_MAX_KEY = 900  # a canonical URL is 512 characters at most, a title 100, case-folded 300
 _SIGHTINGS = 10_000  # what the catalog takes in one call
 _ABOUT_VALUES = (ValueError, TypeError, OverflowError)
 _REASON = 200  # characters of another part's complaint
+_NO_APP_KEY = "the app's key is empty or too long"
 
 
 class PlanError(Exception):
@@ -50,6 +63,20 @@ def decode_plan(body: bytes) -> Plan:
     return _decoder.decode(body)
 
 
+@dataclass(slots=True)
+class _Contents:
+    """The events of parcels, in order: those that fit as one table, with the position of each row among all of them.
+
+    ``misfits`` are the positions of the others, each with the reason and the event's bytes.
+    """
+
+    table: pa.Table = field(default_factory=lambda: table_of(()))
+    positions: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    events: int = 0
+    misfits: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+    unread: list[tuple[int, str, bytes]] = field(default_factory=list)
+
+
 def make_plan(parcels: Sequence[Parcel], catalog: Catalog) -> tuple[Plan, Rows, list[tuple[str, bytes]]]:
     """Decide about these parcels: the plan, its rows, and the records to set aside as (reason, bytes).
 
@@ -60,35 +87,24 @@ def make_plan(parcels: Sequence[Parcel], catalog: Catalog) -> tuple[Plan, Rows, 
         PlanError: the catalog gives what cannot be stored.
 
     """
-    aside: list[tuple[str, bytes]] = []
-    unread: list[int] = []
-    events: list[UsageEvent] = []
-    for parcel in parcels:
-        try:
-            events += decode_parcel(parcel.body)
-        except EventDecodeError as error:
-            unread.append(parcel.seq)
-            aside.append((str(error), parcel.body))
-
+    contents = _read(parcels)
+    table = contents.table
     # Before the catalog hears of them: an event of the year 2200 would name its app for good.
-    left_out = dict(arrange_rows(events, [0] * len(events), [None] * len(events)).refused)
-    placed = _place(events, catalog, left_out)
-    kept = [at for at in range(len(events)) if at not in left_out]
-    rows = arrange_rows(
-        [events[at] for at in kept],
-        [placed[at].app_id for at in kept],
-        [placed[at].reason or events[at].reason for at in kept],
-    )
-    if rows.refused:
-        raise PlanError(f"the catalog gave app ids that fit no column: {rows.refused}")
-    aside += [(reason, encode_parcel((events[at],))) for at, reason in sorted(left_out.items())]
+    why_not = dict.fromkeys(misfit_times(table).tolist(), OUT_OF_TIME)
+    app_ids, given = _place(table, catalog, why_not)
+    kept = np.setdiff1d(np.arange(table.num_rows), np.fromiter(why_not, np.int64, len(why_not)), assume_unique=True)
+    numbers = np.cumsum(np.isin(np.arange(table.num_rows), kept)) - 1
     plan = Plan(
-        unread=tuple(unread),
-        left_out=tuple(sorted(left_out)),
-        app_ids=tuple(placed[at].app_id for at in kept),
-        reasons={position: str(placed[at].reason) for position, at in enumerate(kept) if placed[at].reason},
+        unread=tuple(seq for seq, _, _ in contents.unread),
+        left_out=tuple(sorted({*contents.misfits, *contents.positions[list(why_not)].tolist()})),
+        app_ids=tuple(app_ids[kept].tolist()),
+        reasons={int(numbers[row]): reason for row, reason in given.items() if row not in why_not},
     )
-    return plan, rows, aside
+    left_out = [(int(contents.positions[row]), why, _alone(table, row)) for row, why in why_not.items()]
+    left_out += [(position, why, body) for position, (why, body) in contents.misfits.items()]
+    aside = [(why, body) for _, why, body in contents.unread]
+    aside += [(why, body) for _, why, body in sorted(left_out)]
+    return plan, _rows(table, kept, plan), aside
 
 
 def repeat_plan(parcels: Sequence[Parcel], plan: Plan) -> Rows:
@@ -99,51 +115,113 @@ def repeat_plan(parcels: Sequence[Parcel], plan: Plan) -> Rows:
 
     """
     unread, left_out = set(plan.unread), set(plan.left_out)
+    contents = _read([parcel for parcel in parcels if parcel.seq not in unread])
+    for _, why, _ in contents.unread:
+        raise PlanError(f"a parcel of the fixed batch can no longer be read: {why}")
+    kept = np.flatnonzero(~np.isin(contents.positions, np.fromiter(left_out, np.int64, len(left_out))))
+    misfits = set(contents.misfits) - left_out
+    if kept.size + len(misfits) != len(plan.app_ids):
+        raise PlanError(
+            f"the fixed batch had {len(plan.app_ids):,} events, and is read as {kept.size + len(misfits):,}"
+        )
+    if misfits or np.isin(kept, misfit_times(contents.table)).any():
+        raise PlanError("events of the fixed batch no longer fit the ledger")
+    return _rows(contents.table, kept, plan)
+
+
+def _rows(table: pa.Table, kept: NDArray[np.int64], plan: Plan) -> Rows:
+    if kept.size < table.num_rows:
+        table = table.take(pa.array(kept))
+    reasons = table.column("reason").combine_chunks()
+    if plan.reasons:
+        told = reasons.to_pylist()
+        for at, reason in plan.reasons.items():
+            told[at] = reason
+        reasons = pa.array(told, pa.string())
     try:
-        events = [event for parcel in parcels if parcel.seq not in unread for event in decode_parcel(parcel.body)]
-    except EventDecodeError as error:
-        raise PlanError(f"a parcel of the fixed batch can no longer be read: {error}") from error
-    kept = [event for at, event in enumerate(events) if at not in left_out]
-    if len(kept) != len(plan.app_ids):
-        raise PlanError(f"the fixed batch had {len(plan.app_ids):,} events, and is read as {len(kept):,}")
-    rows = arrange_rows(kept, plan.app_ids, [plan.reasons.get(at, event.reason) for at, event in enumerate(kept)])
-    if rows.refused:
-        raise PlanError(f"{len(rows.refused):,} events of the fixed batch no longer fit the ledger")
-    return rows
+        return arrange_table(table, np.array(plan.app_ids, np.int64), reasons)
+    except (ValueError, OverflowError) as error:
+        raise PlanError(f"the catalog gave app ids that fit no column: {error}") from error
 
 
-def _place(events: Sequence[UsageEvent], catalog: Catalog, left_out: dict[int, str]) -> dict[int, Sighted]:
-    placed: dict[int, Sighted] = {}
-    sightings: dict[int, Sighting] = {}
-    for at, event in enumerate(events):
-        if at in left_out:
-            continue
-        if event.app_key is None:
-            placed[at] = Sighted(app_id=0, reason=None)
-        elif not event.app_key or len(event.app_key) > _MAX_KEY:
-            left_out[at] = "the app's key is empty or too long"
-        else:
-            sightings[at] = Sighting(
-                identity=AppIdentity.from_key(event.app_key),
-                title=event.title,
-                categories=event.categories,
-                ts_ms=event.ts_ms,
-                received_ms=event.received_ms,
-                key_id=event.key_id,
-            )
+def _read(parcels: Sequence[Parcel]) -> _Contents:
+    """Read all parcels; what came event by event is made a table as far as the next parcel of columns."""
+    contents = _Contents()
+    tables: list[pa.Table] = []
+    positions: list[NDArray[np.int64]] = []
+    waiting: list[UsageEvent] = []
+
+    def add(table: pa.Table, fitting: NDArray[np.int64]) -> None:
+        tables.append(table)
+        positions.append(fitting)
+
+    def settle() -> None:
+        if waiting:
+            first = contents.events - len(waiting)
+            table, refused = fit_events(waiting)
+            for at, why in refused.items():
+                contents.misfits[first + at] = (why, encode_parcel((waiting[at],)))
+            fitting = [first + at for at in range(len(waiting)) if at not in refused]
+            add(table, np.array(fitting, np.int64))
+            waiting.clear()
+
+    for parcel in parcels:
+        try:
+            if is_by_columns(parcel.body):
+                table = decode_columns(parcel.body)
+                settle()
+                add(table, np.arange(contents.events, contents.events + table.num_rows))
+                contents.events += table.num_rows
+            else:
+                events = decode_parcel(parcel.body)
+                waiting += events
+                contents.events += len(events)
+        except EventDecodeError as error:
+            contents.unread.append((parcel.seq, str(error), parcel.body))
+    settle()
+    if tables:
+        contents.table, contents.positions = pa.concat_tables(tables), np.concatenate(positions)
+    return contents
+
+
+def _alone(table: pa.Table, row: int) -> bytes:
+    """Return one event of a table as a parcel of its own."""
+    return encode_parcel(tuple(events_of(table.take(pa.array([row])))))
+
+
+def _place(table: pa.Table, catalog: Catalog, why_not: dict[int, str]) -> tuple[NDArray[np.int64], dict[int, str]]:
+    """Return the app id of each row, 0 for none, and of some rows the catalog's reason for none.
+
+    Rows that nobody can place are added to ``why_not``, those in it already are passed over.
+    """
+    skipped = np.zeros(table.num_rows, np.bool_)
+    skipped[list(why_not)] = True
+    told = tell(table, skipped)
+    why_not |= dict.fromkeys(told.unfit.tolist(), _NO_APP_KEY)
     faults: dict[int, Exception] = {}
-    order = list(sightings)
-    for start in range(0, len(order), _SIGHTINGS):
-        some = {at: sightings[at] for at in order[start : start + _SIGHTINGS]}
+    placed: dict[int, Sighted] = {}
+    for start in range(0, len(told.sightings), _SIGHTINGS):
+        some = dict(enumerate(told.sightings[start : start + _SIGHTINGS], start))
         placed.update(_sight(some, catalog, faults))
-    if faults and len(faults) == len(sightings):
+    if faults and len(faults) == len(told.sightings):
         # Nothing passes: then it is the catalog that is at fault, unless the complaint is about a value.
         for error in faults.values():
             if not isinstance(error, _ABOUT_VALUES):
                 raise error
-    for at, error in faults.items():
-        left_out[at] = f"the catalog refuses it: {_named(error)}"
-    return placed
+    groups = max(told.groups, default=-1) + 1
+    by_group = np.zeros(groups + 1, np.int64)  # the last is that of the rows in no group, whose number is -1
+    reasons: dict[int, str] = {}
+    for number, sighted in placed.items():
+        by_group[told.groups[number]] = sighted.app_id
+        if sighted.reason:
+            reasons[told.groups[number]] = str(sighted.reason)
+    for number, error in faults.items():
+        for row in np.flatnonzero(told.group_of == told.groups[number]).tolist():
+            why_not[row] = f"the catalog refuses it: {_named(error)}"
+    given = {
+        row: reason for group, reason in reasons.items() for row in np.flatnonzero(told.group_of == group).tolist()
+    }
+    return by_group[told.group_of], given
 
 
 def _sight(sightings: dict[int, Sighting], catalog: Catalog, faults: dict[int, Exception]) -> dict[int, Sighted]:
@@ -163,5 +241,4 @@ def _sight(sightings: dict[int, Sighting], catalog: Catalog, faults: dict[int, E
 
 
 def _named(error: Exception) -> str:
-    """Return the error's name and the first line of its text: drivers add statements and their values after it."""
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:_REASON]}"

@@ -1,28 +1,43 @@
 """The ledger: all usage, summed by day; the only code that speaks ClickHouse.
 
-    drain ─▶ insert(batch) ─▶ usage ─▶ app_daily · app_model_daily · model_daily · app_hourly (materialized views)
+    drain ─▶ insert(batch) ─▶ usage ─▶ app_daily · app_model_daily · model_daily · app_hourly · key_daily (views)
                           └─▶ day_changes ─▶ rankings re-read the days that changed
 
 The same SQL runs embedded and on a server; ``schema/`` holds numbered files, ``queries/`` one file a question, named
 after its caller, and ``engines`` the only difference between the two.
 """
 
-from tokenboard.ledger.columns import Rows, arrange_rows
+from tokenboard.ledger.analyst import HOURS_KEPT_DAYS, NOTHING, Analyst, Consumption
+from tokenboard.ledger.columns import OUT_OF_TIME, Rows, arrange_rows, arrange_table, fit_events, misfit_times
 from tokenboard.ledger.errors import LedgerError, LedgerOutdated, LedgerUnavailable
 from tokenboard.ledger.generation import Generation
-from tokenboard.ledger.ledger import ROLLUPS, DayRows, Ledger, Totals
+from tokenboard.ledger.ledger import DayRows, Ledger, Totals
+from tokenboard.ledger.rollups import FIGURES, ROLLUPS, RollupCheck, RollupDifference, first_of, last_of
 from tokenboard.ledger.spending import Spending
 
 __all__ = [
+    "FIGURES",
+    "HOURS_KEPT_DAYS",
+    "NOTHING",
+    "OUT_OF_TIME",
     "ROLLUPS",
+    "Analyst",
+    "Consumption",
     "DayRows",
     "Generation",
     "Ledger",
     "LedgerError",
     "LedgerOutdated",
     "LedgerUnavailable",
+    "RollupCheck",
+    "RollupDifference",
     "Rows",
     "Spending",
     "Totals",
     "arrange_rows",
+    "arrange_table",
+    "first_of",
+    "fit_events",
+    "last_of",
+    "misfit_times",
 ]

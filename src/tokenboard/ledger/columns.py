@@ -3,25 +3,34 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from tokenboard.event import UsageEvent
+from tokenboard.event import MISFITS, UsageEvent, table_of
 
-_COST_UNIT = Decimal("1e-12")
-_COST = pa.decimal128(38, 12)
 _TIME = pa.timestamp("ms", "UTC")
 _EPOCH = date(1970, 1, 1)
 _DAY_MS = 86_400_000
-_MISFITS = (ValueError, OverflowError, TypeError, InvalidOperation, pa.ArrowException)
-_UINT32_MAX = 2**32 - 1
 _REASON = 200  # characters of a library's complaint
 
 FIRST_TIME_MS, LAST_TIME_MS = 0, 4_291_747_200_000 - 1
 """The times an event may have, inclusive: 1970 to 2105. Beyond, the columns of days and hours would take another day's
 number without a word; they end early in 2106, and the hourly figures' end is five weeks later than themselves."""
+
+OUT_OF_TIME = "does not fit the ledger: a time is before 1970 or after 2105"
+"""Why an event whose time has no place is left out."""
+
+_OF_EVENT = MappingProxyType({"ts": "ts_ms", "received": "received_ms"})
+_COLUMNS = (
+    "id", "ts", "received", "source", "account_id", "key_id", "app_id", "reason", "model", "provider", "endpoint",
+    "streamed", "status", "failed", "usage_source", "prompt_tokens", "completion_tokens", "cached_tokens",
+    "reasoning_tokens", "cost", "latency_ms", "first_token_ms",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,71 +47,64 @@ class Rows:
 
 def arrange_rows(events: Sequence[UsageEvent], app_ids: Sequence[int], reasons: Sequence[str | None]) -> Rows:
     """Arrange events as columns; an event with a value that fits no column is left out and named."""
+    table, refused = fit_events(events)
+    fitting = [position for position in range(len(events)) if position not in refused]
+    for at in misfit_times(table).tolist():
+        refused[fitting[at]] = OUT_OF_TIME
+    for position, app_id in enumerate(app_ids):
+        if not 0 <= app_id < 2**32:
+            refused.setdefault(position, f"does not fit the ledger: the app id {app_id}")
+    kept = [position for position in fitting if position not in refused]
+    if len(kept) < len(fitting):
+        rows_kept = [at for at, position in enumerate(fitting) if position not in refused]
+        table = table.take(pa.array(rows_kept, pa.int64()))
+    rows = arrange_table(
+        table,
+        np.array([app_ids[at] for at in kept], np.int64),
+        pa.array([reasons[at] for at in kept], pa.string()),
+    )
+    return Rows(rows.table, rows.days, refused)
+
+
+def fit_events(events: Sequence[UsageEvent]) -> tuple[pa.Table, dict[int, str]]:
+    """Return those of the events that fit as a table of events, and the positions of the others, each with why."""
     refused: dict[int, str] = {}
     try:
-        table = usage_columns(events, app_ids, reasons)
-    except _MISFITS:
+        return table_of(events), refused
+    except MISFITS:
         for position, event in enumerate(events):
             try:
-                usage_columns([event], [app_ids[position]], [reasons[position]])
-            except _MISFITS as error:
+                table_of([event])
+            except MISFITS as error:
                 refused[position] = f"does not fit the ledger: {str(error)[:_REASON] or type(error).__name__}"
-        kept = [position for position in range(len(events)) if position not in refused]
-        events = [events[position] for position in kept]
-        table = usage_columns(events, [app_ids[at] for at in kept], [reasons[at] for at in kept])
-    days = sorted({event.ts_ms // _DAY_MS for event in events})
-    return Rows(table, tuple(_EPOCH + timedelta(days=day) for day in days), refused)
+    return table_of([event for position, event in enumerate(events) if position not in refused]), refused
 
 
-def usage_columns(events: Sequence[UsageEvent], app_ids: Sequence[int], reasons: Sequence[str | None]) -> pa.Table:
-    """Return one Arrow table with a row per event, in the order and types of the table ``usage``.
+def misfit_times(table: pa.Table) -> NDArray[np.int64]:
+    """Return the positions of the events of a table whose own time, or that of their arrival, has no place."""
+    outside = np.zeros(table.num_rows, np.bool_)
+    for name in _OF_EVENT.values():
+        times = table.column(name).to_numpy()
+        outside |= (times < FIRST_TIME_MS) | (times > LAST_TIME_MS)
+    return np.flatnonzero(outside)
+
+
+def arrange_table(table: pa.Table, app_ids: NDArray[np.int64], reasons: "pa.Array[Any]") -> Rows:
+    """Return a table of events, all of which fit, as the rows of one insert.
+
+    ``app_ids`` has one app a row, 0 for none; ``reasons`` says why none, or null. Equal events make equal rows,
+    whatever pieces the table came in: the whole is one piece, which is what the ledger knows again.
 
     Raises:
-        ValueError: a value does not fit its column (as do OverflowError, TypeError, decimal.InvalidOperation and
-            pyarrow.ArrowException).
+        ValueError: an app id is no 32-bit number.
 
     """
-    return pa.table(
-        {
-            "id": pa.array([event.id for event in events], pa.string()),
-            "ts": _times([event.ts_ms for event in events]),
-            "received": _times([event.received_ms for event in events]),
-            "source": pa.array([event.source.value for event in events], pa.string()),
-            "account_id": pa.array([event.account_id for event in events], pa.uint32()),
-            "key_id": pa.array([event.key_id for event in events], pa.uint32()),
-            "app_id": pa.array(app_ids, pa.uint32()),
-            "reason": pa.array([reason or "" for reason in reasons], pa.string()),
-            "model": pa.array([event.model for event in events], pa.string()),
-            "provider": pa.array([event.provider for event in events], pa.string()),
-            "endpoint": pa.array([event.endpoint for event in events], pa.string()),
-            "streamed": pa.array([event.streamed for event in events], pa.bool_()),
-            "status": pa.array([event.status for event in events], pa.uint16()),
-            "failed": pa.array([event.failed for event in events], pa.bool_()),
-            "usage_source": pa.array([event.usage_source for event in events], pa.string()),
-            "prompt_tokens": pa.array([event.prompt_tokens for event in events], pa.uint64()),
-            "completion_tokens": pa.array([event.completion_tokens for event in events], pa.uint64()),
-            "cached_tokens": pa.array([event.cached_tokens for event in events], pa.uint64()),
-            "reasoning_tokens": pa.array([event.reasoning_tokens for event in events], pa.uint64()),
-            "cost": pa.array([_cost(event.cost) for event in events], _COST),
-            "latency_ms": pa.array([_milliseconds(event.latency_ms) for event in events], pa.uint32()),
-            "first_token_ms": pa.array([_milliseconds(event.first_token_ms) for event in events], pa.uint32()),
-        }
-    )
-
-
-def _times(times: list[int]) -> "pa.Array[Any]":
-    if times and not FIRST_TIME_MS <= min(times) <= max(times) <= LAST_TIME_MS:
-        raise ValueError("a time is before 1970 or after 2105")
-    return pa.array(times, _TIME)
-
-
-def _cost(cost: Decimal | None) -> Decimal | None:
-    if cost is None:
-        return None
-    if not (cost.is_finite() and cost >= 0):
-        raise ValueError("a cost is negative or no number")
-    return cost.quantize(_COST_UNIT, ROUND_HALF_EVEN)
-
-
-def _milliseconds(duration: int | None) -> int | None:
-    return None if duration is None else min(max(duration, 0), _UINT32_MAX)
+    if app_ids.size and not 0 <= int(app_ids.min()) <= int(app_ids.max()) < 2**32:
+        raise ValueError("an app id is no 32-bit number")
+    columns = {name: table.column(_OF_EVENT.get(name, name)) for name in _COLUMNS if name != "app_id"}
+    columns["ts"], columns["received"] = columns["ts"].cast(_TIME), columns["received"].cast(_TIME)
+    columns["app_id"] = pa.array(app_ids.astype(np.uint32))
+    columns["reason"] = pc.fill_null(reasons, "")
+    days = np.unique(table.column("ts_ms").to_numpy() // _DAY_MS).tolist()
+    rows = pa.table({name: columns[name] for name in _COLUMNS}).combine_chunks()
+    return Rows(rows, tuple(_EPOCH + timedelta(days=day) for day in days), MappingProxyType({}))

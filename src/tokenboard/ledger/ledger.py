@@ -1,10 +1,9 @@
 """The ledger's client: schema, idempotent inserts, the questions asked of it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
-from importlib.resources import files
 from string import Template
 from typing import Any, TypeVar
 
@@ -14,16 +13,29 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from numpy.typing import NDArray
 
+from tokenboard.ledger.analyst import Analyst
 from tokenboard.ledger.columns import FIRST_TIME_MS, LAST_TIME_MS, Rows
 from tokenboard.ledger.engines import SINGLE_NODE, Engines
 from tokenboard.ledger.errors import LedgerError, LedgerOutdated, LedgerUnavailable
 from tokenboard.ledger.generation import Generation
+from tokenboard.ledger.rollups import (
+    ROLLUPS,
+    RollupCheck,
+    check_rollup,
+    days_with_rows,
+    drop_raw_month,
+    last_of,
+    months_dropped,
+    months_held,
+    note_filled,
+    rebuild_rollup,
+    rollups_to_fill,
+)
 from tokenboard.ledger.spending import Spending
+from tokenboard.ledger.sql import query_text as _query
+from tokenboard.ledger.sql import schema_files as _schema_files
 
 Answer = TypeVar("Answer")
-
-ROLLUPS = {"app_daily": "day", "app_model_daily": "day", "model_daily": "day", "app_hourly": "hour"}
-"""The rollups and the column that says when."""
 
 GENERATION_WITHIN_MS = 60_000
 """How far an event may be from the time that a caller knows of it, in milliseconds."""
@@ -41,13 +53,17 @@ class DayRows:
     """Figures per UTC day and app, one row each, as equally long arrays.
 
     ``day`` int32, days since 1970-01-01; ``app_id`` int64, 0 for unattributed traffic; ``requests`` int64; ``tokens``
-    (prompt + completion) int64, or objects (Python ints) when a value passes 2**62.
+    (prompt + completion), ``prompt``, ``cached`` and ``reasoning`` tokens each int64, or objects (Python ints) when a
+    value of that column reaches 2**62.
     """
 
     day: NDArray[Any]
     app_id: NDArray[Any]
     requests: NDArray[Any]
     tokens: NDArray[Any]
+    prompt: NDArray[Any]
+    cached: NDArray[Any]
+    reasoning: NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +95,7 @@ class Ledger:
         self._engines = engines
         self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self.analyst = Analyst(self._ask)
         try:
             self._client = self._run(lambda: _connect(dsn))
         except LedgerError:
@@ -146,10 +163,12 @@ class Ledger:
         def read() -> DayRows:
             table = self._client.query_arrow(_query("read_days"), parameters=parameters)
             column = {name: table.column(name).to_numpy() for name in table.column_names}
-            tokens = column["tokens_low"]
-            if column["tokens_high"].any():
-                tokens = tokens.astype(object) + column["tokens_high"].astype(object) * 2**62
-            return DayRows(column["day_number"].astype(np.int32), column["app_id"], column["requests"], tokens)
+            return DayRows(
+                column["day_number"].astype(np.int32),
+                column["app_id"],
+                column["requests"],
+                **{name: _whole(column, name) for name in ("tokens", "prompt", "cached", "reasoning")},
+            )
 
         return self._run(read)
 
@@ -179,7 +198,7 @@ class Ledger:
         return Generation(*rows[0]) if rows else None
 
     def key_usage(self, key_id: int, today: date) -> Spending:
-        """Return what a key has cost so far; ``today`` is the UTC day. Reads every event of the key."""
+        """Return what a key has cost so far; ``today`` is the UTC day."""
         parameters = {
             "key_id": key_id,
             "day": today,
@@ -188,6 +207,71 @@ class Ledger:
         }
         rows = self._run(lambda: self._client.query(_query("key_usage"), parameters=parameters).result_rows)
         return Spending(*rows[0])
+
+    # --- upkeep ----------------------------------------------------------------------------------------------------
+    #
+    # Nothing may be inserted while one of these changes a month: a batch that is in some tables only must be complete
+    # before, and the next one wait until after.
+
+    def raw_months(self) -> list[int]:
+        """Return the months with raw events, in order, as numbers: 202601 is January 2026."""
+        return self._run(lambda: months_held(self._client, "usage"))
+
+    def dropped_months(self) -> list[int]:
+        """Return the months whose raw events were dropped for their age, in order; of these the rollups are all."""
+        return self._run(lambda: months_dropped(self._client))
+
+    def drop_raw_before(self, day: date) -> list[int]:
+        """Drop the raw events of the months that end before this UTC day and return these months; rollups stay."""
+
+        def drop() -> list[int]:
+            old = [month for month in months_held(self._client, "usage") if last_of(month) < day]
+            for month in old:
+                drop_raw_month(self._client, month)
+            return old
+
+        return self._run(drop)
+
+    def rebuild_month(self, month: int, today: date) -> None:
+        """Sum one month of every rollup anew from its raw events; ``today`` is the UTC day.
+
+        Each rollup changes in one step, and may be rebuilt any number of times. Then every day of the month is noted
+        as changed.
+
+        Raises:
+            LedgerError: the month's raw events are not here any more: its rollups are all there is of it.
+
+        """
+
+        def rebuild() -> None:
+            if month in months_dropped(self._client) or month not in months_held(self._client, "usage"):
+                raise LedgerError(f"{month} has no raw events any more")
+            days = days_with_rows(self._client, month)
+            for rollup in ROLLUPS:
+                rebuild_rollup(self._client, rollup, month, today)
+            self._client.insert("day_changes", [[day, 1] for day in days], column_names=["day", "changes"])
+
+        self._run(rebuild)
+
+    def check_month(self, month: int, today: date) -> list[RollupCheck]:
+        """Compare one month of every rollup with its raw events; ``today`` is the UTC day."""
+        return self._run(lambda: [check_rollup(self._client, rollup, month, today) for rollup in ROLLUPS])
+
+    def fill_new_rollups(self, today: date) -> list[str]:
+        """Fill the rollups that a newer program has added from the raw events that were there before.
+
+        Returns their names; may be interrupted and called again. Views fill them from their making on.
+        """
+
+        def fill() -> list[str]:
+            fresh = rollups_to_fill(self._client)
+            for rollup in fresh:
+                for month in months_held(self._client, "usage"):
+                    rebuild_rollup(self._client, rollup, month, today)
+                note_filled(self._client, rollup)
+            return fresh
+
+        return self._run(fill)
 
     def close(self) -> None:
         """Let go of the engine; no other method works afterwards."""
@@ -199,6 +283,10 @@ class Ledger:
                 self._thread.shutdown()
 
     # --- within ----------------------------------------------------------------------------------------------------
+
+    def _ask(self, question: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        text = _query(question)
+        return self._run(lambda: self._client.query(text, parameters=dict(parameters)).result_rows)
 
     def _run(self, call: Callable[[], Answer]) -> Answer:
         try:
@@ -242,15 +330,11 @@ def _connect(dsn: str) -> Client:
     return clickhouse_connect.get_client(dsn=dsn)
 
 
-def _schema_files() -> list[tuple[str, str]]:
-    folder = files("tokenboard.ledger") / "schema"
-    entries = [entry for entry in folder.iterdir() if entry.name.endswith(".sql")]
-    return sorted((entry.name.removesuffix(".sql"), entry.read_text("utf-8")) for entry in entries)
-
-
-def _query(name: str, **names: str) -> str:
-    text = (files("tokenboard.ledger") / "queries" / f"{name}.sql").read_text("utf-8")
-    return Template(text).substitute(names) if names else text
+def _whole(column: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
+    """Return a column that came in two: its low 62 bits, and the rest above them."""
+    low, high = column[f"{name}_low"], column[f"{name}_high"]
+    whole: NDArray[Any] = low.astype(object) + high.astype(object) * 2**62 if high.any() else low
+    return whole
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,84 @@
+"""Parcels: the bytes that hold events in the spool, event by event (MessagePack) or by columns (Arrow)."""
+
+from collections.abc import Sequence
+
+import msgspec
+import pyarrow as pa
+
+from tokenboard.event.event import UsageEvent
+from tokenboard.event.table import SCHEMA, events_of
+
+SCHEMA_VERSION = 1
+"""Written in front of a parcel of events one by one; a reader refuses versions it does not know."""
+
+COLUMNS_VERSION = 101
+"""Written in front of a parcel of columns: 101 and on are its versions."""
+
+_REASON = 200  # characters of a decoder's complaint, which may quote the bytes
+
+
+class EventDecodeError(Exception):
+    """The bytes are not a parcel of usage events of a version this program reads."""
+
+
+_encoder = msgspec.msgpack.Encoder(decimal_format="string")
+_parcel = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
+_events = msgspec.msgpack.Decoder(tuple[UsageEvent, ...])
+_columns = msgspec.msgpack.Decoder(memoryview)
+_COLUMNS_HEAD = b"\x92" + _encoder.encode(COLUMNS_VERSION)
+_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def encode_parcel(events: Sequence[UsageEvent]) -> bytes:
+    """Return the bytes that hold these events, in order: MessagePack ``[version, [event, …]]``."""
+    return _encoder.encode((SCHEMA_VERSION, events))
+
+
+def encode_columns(table: pa.Table) -> bytes:
+    """Return the bytes that hold a table of events: MessagePack ``[version, bytes]``, these an Arrow IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, SCHEMA) as stream:
+        stream.write_table(table)
+    return _encoder.encode((COLUMNS_VERSION, memoryview(sink.getvalue())))
+
+
+def is_by_columns(body: bytes) -> bool:
+    """Whether a parcel holds columns, by its first bytes."""
+    return body.startswith(_COLUMNS_HEAD)
+
+
+def decode_parcel(body: bytes) -> tuple[UsageEvent, ...]:
+    """Return the events of one parcel of either kind.
+
+    Raises:
+        EventDecodeError: the bytes are damaged, or of an unknown schema version.
+
+    """
+    if is_by_columns(body):
+        return tuple(events_of(decode_columns(body)))
+    try:
+        version, content = _parcel.decode(body)
+        if version == SCHEMA_VERSION:
+            return _events.decode(content)
+    except _DAMAGE as error:
+        raise EventDecodeError(f"not a parcel of usage events: {str(error)[:_REASON]}") from error
+    raise EventDecodeError(f"schema version {version}; this program reads version {SCHEMA_VERSION}")
+
+
+def decode_columns(body: bytes) -> pa.Table:
+    """Return the table in a parcel of columns; it may share memory with ``body``.
+
+    Raises:
+        EventDecodeError: the bytes are damaged, or their columns are not the ones of this version.
+
+    """
+    try:
+        _, content = _parcel.decode(body)
+        with pa.ipc.open_stream(_columns.decode(content)) as stream:
+            table = stream.read_all()
+        table.validate()
+    except (*_DAMAGE, pa.ArrowException, OSError, ValueError) as error:
+        raise EventDecodeError(f"not a parcel of usage events: {str(error)[:_REASON]}") from error
+    if table.schema != SCHEMA:
+        raise EventDecodeError("not a parcel of usage events: its columns are others")
+    return table

@@ -1,0 +1,3 @@
+SELECT DISTINCT month
+FROM raw_dropped
+ORDER BY month

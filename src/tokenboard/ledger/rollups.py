@@ -1,0 +1,210 @@
+"""The rollups' upkeep: made anew from raw events month by month, compared with them, and raw events dropped for age.
+
+A rollup's sums are defined once, by the SELECT of its materialized view in ``schema/``; here that same SELECT, narrowed
+to one month, rebuilds a partition or checks it. Months are numbers: 202601 is January 2026.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from tokenboard.ledger.sql import query_text, schema_files
+
+ROLLUPS: Mapping[str, str] = MappingProxyType(
+    {"app_daily": "day", "app_model_daily": "day", "model_daily": "day", "app_hourly": "hour", "key_daily": "day"}
+)
+"""The rollups and the column that says when."""
+
+FIGURES = ("requests", "failed", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "cost")
+"""The figures of every rollup, in the order they are told."""
+
+SHOWN_DIFFERENCES = 10_000
+"""Differences of one rollup and month that are told one by one; of more, the number."""
+
+_KEYS = MappingProxyType(
+    {
+        "app_daily": ("day", "app_id"),
+        "app_model_daily": ("day", "app_id", "model"),
+        "model_daily": ("day", "model"),
+        "app_hourly": ("hour", "app_id"),
+        "key_daily": ("day", "key_id"),
+    }
+)
+_ADDED_LATER = ("key_daily",)  # rollups that older ledgers lack
+_HOURS_KEPT = timedelta(weeks=5)  # the TTL of app_hourly: what is older may be there or be gone
+_FIRST_DAY = date(1970, 1, 1)
+_NO_DEDUPLICATION = {"insert_deduplicate": 0, "deduplicate_blocks_in_dependent_materialized_views": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class RollupDifference:
+    """One key of one rollup (``at`` a UTC day or hour, as text) whose figures differ from what its raw events say.
+
+    ``raw`` and ``held`` have one value for each of `FIGURES`; ``app_id``, ``model`` and ``key_id`` are None where the
+    rollup does not go by them.
+    """
+
+    rollup: str
+    at: str
+    app_id: int | None
+    model: str | None
+    key_id: int | None
+    raw: tuple[int | Decimal, ...]
+    held: tuple[int | Decimal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RollupCheck:
+    """One rollup in one month: the sums of `FIGURES` by raw events and by the rollup, and where they differ.
+
+    ``differences`` are `SHOWN_DIFFERENCES` at most, by time; ``differing`` is how many there are.
+    """
+
+    rollup: str
+    month: int
+    raw: tuple[int | Decimal, ...]
+    held: tuple[int | Decimal, ...]
+    differing: int
+    differences: tuple[RollupDifference, ...]
+
+
+def first_of(month: int) -> date:
+    """Return the first day of a month given by its number."""
+    return date(month // 100, month % 100, 1)
+
+
+def last_of(month: int) -> date:
+    """Return the last day of a month given by its number."""
+    return (first_of(month) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def months_held(client: Client, table: str) -> list[int]:
+    """Return the months that have rows in a table, in order."""
+    rows = client.query(query_text("months_held"), parameters={"table": table}).result_rows
+    return [int(month) for (month,) in rows]
+
+
+def months_dropped(client: Client) -> list[int]:
+    """Return the months whose raw events were dropped for their age, in order."""
+    return [int(month) for (month,) in client.query(query_text("raw_dropped")).result_rows]
+
+
+def drop_raw_month(client: Client, month: int) -> None:
+    """Drop a month's raw events and note it; the rollups keep theirs."""
+    # Noted first: a month that is noted and still there is dropped again, one that is gone and not noted would be
+    # taken for a month without usage.
+    if month not in months_dropped(client):
+        client.insert("raw_dropped", [[month]], column_names=["month"])
+    client.command(f"ALTER TABLE usage DROP PARTITION {month:d}")
+
+
+def rebuild_rollup(client: Client, rollup: str, month: int, today: date) -> None:
+    """Sum one month of one rollup anew and put it in the place of the old partition, in one step.
+
+    At any instant readers, and whoever comes after a crash, find the old partition or the new one. No event of the
+    month may arrive meanwhile.
+    """
+    # One day more than is whole for sure: of that day, hours are still kept.
+    since = _since(rollup, today - timedelta(days=1))
+    if last_of(month) < since:
+        return
+    fresh = f"{rollup}_rebuilt"
+    client.command(f"DROP TABLE IF EXISTS {fresh} SYNC")
+    client.command(f"CREATE TABLE {fresh} AS {rollup}")
+    client.command(
+        f"INSERT INTO {fresh} {_from_raw(rollup)}",
+        parameters={"month": month, "since": since},
+        settings=_NO_DEDUPLICATION,
+    )
+    if months_held(client, fresh):
+        client.command(f"ALTER TABLE {rollup} REPLACE PARTITION {month:d} FROM {fresh}")
+    else:
+        client.command(f"ALTER TABLE {rollup} DROP PARTITION {month:d}")
+    client.command(f"DROP TABLE {fresh} SYNC")
+
+
+def days_with_rows(client: Client, month: int) -> list[date]:
+    """Return the UTC days of a month that the raw events or the figures per app know."""
+    days = "SELECT toDate(ts) AS day FROM usage WHERE toYYYYMM(ts) = {month:UInt32}"
+    known = "SELECT day FROM app_daily WHERE toYYYYMM(day) = {month:UInt32}"
+    rows = client.query(
+        f"SELECT DISTINCT day FROM ({days} UNION ALL {known}) ORDER BY day",  # noqa: S608 - constants
+        parameters={"month": month},
+    ).result_rows
+    return [day for (day,) in rows]
+
+
+def check_rollup(client: Client, rollup: str, month: int, today: date) -> RollupCheck:
+    """Compare one month of one rollup with its raw events; of hours only those of the last weeks, which are kept."""
+    keys = _KEYS[rollup]
+    bucket = ROLLUPS[rollup]
+    parameters = {"month": month, "since": _since(rollup, today), "limit": SHOWN_DIFFERENCES}
+    text = query_text(
+        "rollup_differences",
+        from_raw=_from_raw(rollup),
+        rollup=rollup,
+        bucket=bucket,
+        keys=", ".join(keys),
+        shown_app=next((key for key in keys if key in {"app_id", "key_id"}), "NULL"),
+        shown_model="model" if "model" in keys else "NULL",
+    )
+    rows = client.query(text, parameters=parameters).result_rows
+    kept = (
+        f"SELECT * FROM {rollup} "  # noqa: S608 - our own tables' names
+        f"WHERE toYYYYMM({bucket}) = {{month:UInt32}} AND toDate({bucket}) >= {{since:Date}}"
+    )
+    raw, held = (
+        _figures(client.query(query_text("month_totals", rows=rows_of), parameters=parameters).result_rows[0])
+        for rows_of in (_from_raw(rollup), kept)
+    )
+    differences = tuple(_difference(rollup, row) for row in rows)
+    return RollupCheck(rollup, month, raw, held, int(rows[0][-1]) if rows else 0, differences)
+
+
+def rollups_to_fill(client: Client) -> list[str]:
+    """Return the rollups that were added to a ledger in use and do not have its older events yet."""
+    filled = {name for (name,) in client.query("SELECT name FROM rollups_filled").result_rows}
+    return [rollup for rollup in _ADDED_LATER if rollup not in filled]
+
+
+def note_filled(client: Client, rollup: str) -> None:
+    """Note that a rollup has all events."""
+    client.insert("rollups_filled", [[rollup]], column_names=["name"])
+
+
+def _since(rollup: str, today: date) -> date:
+    """Return the first day from which a rollup holds whole days for sure."""
+    return today - _HOURS_KEPT + timedelta(days=1) if rollup == "app_hourly" else _FIRST_DAY
+
+
+def _from_raw(rollup: str) -> str:
+    """Return the SELECT of a rollup's view, narrowed to the parameters ``month`` and ``since``."""
+    view = f"CREATE MATERIALIZED VIEW IF NOT EXISTS {rollup}_view TO {rollup} AS\n"
+    text = next(text for _, text in schema_files() if view in text).partition(view)[2].partition(";\n")[0]
+    select, _, grouping = text.partition("FROM usage\n")
+    month = "WHERE toYYYYMM(usage.ts) = {month:UInt32} AND toDate(usage.ts) >= {since:Date}"
+    return f"{select}FROM usage\n{month}\n{grouping}"
+
+
+def _difference(rollup: str, row: Sequence[Any]) -> RollupDifference:
+    at, who, model, raw_counts, held_counts, raw_cost, held_cost, _ = row
+    by_key = "key_id" in _KEYS[rollup]
+    number = None if who is None else int(who)
+    return RollupDifference(
+        rollup=rollup,
+        at=str(at),
+        app_id=None if by_key else number,
+        model=None if model is None else str(model),
+        key_id=number if by_key else None,
+        raw=_figures((*raw_counts, raw_cost)),
+        held=_figures((*held_counts, held_cost)),
+    )
+
+
+def _figures(row: Sequence[Any]) -> tuple[int | Decimal, ...]:
+    return (*map(int, row[:-1]), Decimal(row[-1]))

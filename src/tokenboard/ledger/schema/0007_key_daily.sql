@@ -1,0 +1,34 @@
+-- Figures per UTC day and key: what a key has cost. A ledger that has events already gets them here at the next start of
+-- the drain, once a batch that a crash interrupted is complete; from then on rollups_filled names the table.
+CREATE TABLE IF NOT EXISTS key_daily
+(
+    day Date,
+    key_id UInt32,
+    requests UInt64,
+    failed UInt64,
+    prompt_tokens UInt128,
+    completion_tokens UInt128,
+    cached_tokens UInt128,
+    reasoning_tokens UInt128,
+    cost Decimal(38, 12)
+)
+ENGINE = $summing_merge_tree
+PARTITION BY toYYYYMM(day)
+ORDER BY (day, key_id)
+SETTINGS $durable;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS key_daily_view TO key_daily AS
+SELECT
+    toDate(usage.ts) AS day,
+    key_id,
+    countIf(NOT usage.failed) AS requests,
+    countIf(usage.failed) AS failed,
+    sum(toUInt128(ifNull(usage.prompt_tokens, 0))) AS prompt_tokens,
+    sum(toUInt128(ifNull(usage.completion_tokens, 0))) AS completion_tokens,
+    sum(toUInt128(ifNull(usage.cached_tokens, 0))) AS cached_tokens,
+    sum(toUInt128(ifNull(usage.reasoning_tokens, 0))) AS reasoning_tokens,
+    sum(ifNull(usage.cost, 0)) AS cost
+FROM usage
+GROUP BY day, key_id;
+
+CREATE TABLE IF NOT EXISTS rollups_filled (name String) ENGINE = $merge_tree ORDER BY name

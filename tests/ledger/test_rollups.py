@@ -1,0 +1,178 @@
+"""Rollups compared with their raw events and made anew; raw events dropped for age."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.events import event
+from tests.ledger.oracle import ask, expected, held
+from tests.ledger.test_ledger import TODAY_MS, OpenLedger, put, some_rows
+from tokenboard.event import UsageEvent
+from tokenboard.ledger import ROLLUPS, Ledger, LedgerError, Spending, first_of, last_of
+
+KILLS = 4
+TODAY = datetime.now(UTC).date()
+ROWS = some_rows(7, 600, 45)
+DAILY = tuple(rollup for rollup in ROLLUPS if rollup != "app_hourly")
+
+
+def differing(ledger: Ledger) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for month in ledger.raw_months():
+        for check in ledger.check_month(month, TODAY):
+            found[check.rollup] = found.get(check.rollup, 0) + check.differing
+    return {rollup: count for rollup, count in found.items() if count}
+
+
+def rebuild(ledger: Ledger) -> None:
+    for month in ledger.raw_months():
+        ledger.rebuild_month(month, TODAY)
+
+
+def in_month(rows: list[tuple[UsageEvent, int]], month: int) -> list[tuple[UsageEvent, int]]:
+    return [row for row in rows if first_of(month) <= _day(row[0]) <= last_of(month)]
+
+
+def _day(one: UsageEvent) -> date:
+    return datetime.fromtimestamp(one.ts_ms / 1000, UTC).date()
+
+
+@pytest.mark.parametrize(("month", "first", "last"), [(202602, 1, 28), (202412, 1, 31), (202402, 1, 29)])
+def test_a_month_goes_from_its_first_day_to_its_last(month: int, first: int, last: int) -> None:
+    year, number = divmod(month, 100)
+    assert (date(year, number, first), date(year, number, last)) == (first_of(month), last_of(month))
+
+
+def test_a_ledger_in_order_shows_no_difference_and_a_rebuild_changes_nothing(ledger: Ledger) -> None:
+    put(ledger, "b", *ROWS)
+    before = {table: held(ledger, table) for table in DAILY}
+    assert {} == differing(ledger)
+    rebuild(ledger)
+    assert before == {table: held(ledger, table) for table in DAILY}
+    assert {} == differing(ledger)
+
+
+def test_each_difference_is_told_by_its_key_with_both_figures(ledger: Ledger) -> None:
+    put(ledger, "b", (event(model="m", prompt_tokens=5, completion_tokens=1, cost=Decimal("0.5")), 7))
+    ask(ledger, "INSERT INTO app_model_daily SELECT * FROM app_model_daily")
+    ask(ledger, "ALTER TABLE key_daily DELETE WHERE 1 SETTINGS mutations_sync = 1")
+    told = {check.rollup: check for check in ledger.check_month(202601, TODAY) if check.differing}
+    assert {"app_model_daily", "key_daily"} == set(told)
+    (twice,), (gone,) = told["app_model_daily"].differences, told["key_daily"].differences
+    raw = (1, 0, 5, 1, 0, 0, Decimal("0.5"))
+    assert ("2026-01-01", 7, "m", None, raw, (2, 0, 10, 2, 0, 0, Decimal(1))) == (
+        twice.at, twice.app_id, twice.model, twice.key_id, twice.raw, twice.held,
+    )  # fmt: skip
+    assert (None, 1, raw, (0, 0, 0, 0, 0, 0, Decimal(0))) == (gone.app_id, gone.key_id, gone.raw, gone.held)
+    assert (raw, gone.held) == (told["key_daily"].raw, told["key_daily"].held)
+
+
+def test_a_rebuild_mends_every_rollup_and_tells_readers_which_days(ledger: Ledger) -> None:
+    put(ledger, "b", *ROWS)
+    ask(ledger, "ALTER TABLE app_daily DELETE WHERE app_id = 1 SETTINGS mutations_sync = 1")
+    for rollup in ("app_model_daily", "app_hourly", "key_daily"):
+        ask(ledger, f"INSERT INTO {rollup} SELECT * FROM {rollup} LIMIT 5")
+    ask(ledger, "TRUNCATE TABLE model_daily")
+    assert {"app_daily", "app_model_daily", "model_daily", "key_daily"} <= set(differing(ledger))
+    changes = ledger.day_changes()
+    rebuild(ledger)
+    assert {} == differing(ledger)
+    for table in DAILY:
+        assert expected(table, ROWS) == held(ledger, table)
+    assert {day: count + 1 for day, count in changes.items()} == ledger.day_changes()
+
+
+def test_after_a_rebuild_batches_come_in_as_before_each_once(ledger: Ledger) -> None:
+    put(ledger, "b", *ROWS)
+    rebuild(ledger)
+    more = some_rows(8, 300, 45)
+    for _ in range(2):
+        put(ledger, "c", *more)
+    for table in DAILY:
+        assert expected(table, ROWS + more) == held(ledger, table)
+
+
+def test_old_raw_events_go_by_whole_months_and_every_sum_stays(ledger: Ledger) -> None:
+    put(ledger, "b", *ROWS)
+    months = ledger.raw_months()
+    before = {table: held(ledger, table) for table in DAILY}
+    spent = ledger.key_usage(1, TODAY)
+    assert [] == ledger.drop_raw_before(last_of(months[0]))
+    assert months[:1] == ledger.drop_raw_before(last_of(months[0]) + timedelta(days=1))
+    assert (months[1:], months[:1]) == (ledger.raw_months(), ledger.dropped_months())
+    assert before == {table: held(ledger, table) for table in DAILY}
+    assert spent == ledger.key_usage(1, TODAY)
+    gone, stays = in_month(ROWS, months[0])[0][0], in_month(ROWS, months[-1])[0][0]
+    assert ledger.generation(gone.id, 1) is None
+    assert ledger.generation(stays.id, 1) is not None
+
+
+def test_a_month_without_its_raw_events_is_never_rebuilt_even_if_late_events_came(ledger: Ledger) -> None:
+    put(ledger, "b", *ROWS)
+    month = ledger.raw_months()[0]
+    ledger.drop_raw_before(last_of(month) + timedelta(days=1))
+    late = in_month(some_rows(9, 400, 45), month)[:3]
+    put(ledger, "late", *late)
+    assert month in ledger.raw_months()
+    with pytest.raises(LedgerError, match="no raw events any more"):
+        ledger.rebuild_month(month, TODAY)
+    everything = ROWS + late
+    for table in DAILY:
+        assert expected(table, everything) == held(ledger, table)
+    assert [month] == ledger.drop_raw_before(last_of(month) + timedelta(days=1))
+    assert [month] == ledger.dropped_months()
+    assert expected("app_daily", everything) == held(ledger, "app_daily")
+
+
+def test_a_batch_sent_again_after_its_month_was_dropped_counts_once_in_every_sum(ledger: Ledger) -> None:
+    put(ledger, "b", *ROWS)
+    ledger.drop_raw_before(TODAY.replace(day=1))
+    put(ledger, "b", *ROWS)
+    for table in DAILY:
+        assert expected(table, ROWS) == held(ledger, table)
+
+
+def test_a_ledger_from_before_the_keys_sums_gets_them_once(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    ask(ledger, "DROP TABLE key_daily_view SYNC")
+    ask(ledger, "DROP TABLE key_daily SYNC")
+    ask(ledger, "ALTER TABLE schema_files DELETE WHERE name >= '0007' SETTINGS mutations_sync = 1")
+    put(ledger, "before", *ROWS)
+    ledger = open_ledger()
+    # The batch that a crash interrupted is sent again before anything is filled.
+    put(ledger, "before", *ROWS)
+    assert ["key_daily"] == ledger.fill_new_rollups(TODAY)
+    assert expected("key_daily", ROWS) == held(ledger, "key_daily")
+    put(ledger, "after", *some_rows(8, 50, 3))
+    assert [] == ledger.fill_new_rollups(TODAY)
+    assert expected("key_daily", ROWS + some_rows(8, 50, 3)) == held(ledger, "key_daily")
+    cost = sum((one.cost or Decimal(0) for one, _ in ROWS + some_rows(8, 50, 3)), Decimal(0))
+    assert cost == ledger.key_usage(1, TODAY).total
+    assert Spending(Decimal(0), Decimal(0), Decimal(0), Decimal(0)) == ledger.key_usage(2, TODAY)
+
+
+def test_of_hours_only_those_that_are_kept_are_compared_and_rebuilt(ledger: Ledger) -> None:
+    old, new = event(id="old", ts_ms=TODAY_MS - 60 * 86_400_000), event(id="new", ts_ms=TODAY_MS)
+    put(ledger, "b", (old, 1), (new, 1))
+    ask(ledger, "ALTER TABLE app_hourly DELETE WHERE hour < now() - INTERVAL 5 WEEK SETTINGS mutations_sync = 1")
+    assert {} == differing(ledger)
+    rebuild(ledger)
+    assert [(TODAY_MS // 1000,)] == ask(ledger, "SELECT toInt64(toUnixTimestamp(hour)) FROM app_hourly")
+
+
+def test_kill_9_in_the_middle_of_rebuilds_harms_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.ledger.rebuild_torture", str(tmp_path / "ledger"), str(KILLS), "1"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=110,
+    )
+    outcome = json.loads(done.stdout)
+    assert ([], [], []) == (outcome["after_kills"], outcome["in_the_end"], outcome["left"])
+    assert outcome["interrupted"] >= KILLS / 2
