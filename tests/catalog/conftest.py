@@ -1,15 +1,17 @@
-"""A migrated catalog, on SQLite always and on PostgreSQL when TOKENBOARD_TEST_POSTGRES gives a URL of one to use."""
+"""A migrated catalog, on SQLite and on PostgreSQL: the one TOKENBOARD_TEST_POSTGRES names, else one of our own."""
 
 import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from tests.postgres import running_postgres
 from tokenboard.catalog import Catalog
 
 _numbers = itertools.count()
@@ -40,36 +42,77 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-POSTGRES = os.environ.get("TOKENBOARD_TEST_POSTGRES")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES else ["sqlite"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database without tables."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'catalog.db'}"
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server's URL; its user may make databases."""
+    given = os.environ.get("TOKENBOARD_TEST_POSTGRES")
+    if given:
+        yield given
         return
-    given = sa.make_url(str(POSTGRES))
-    server = sa.create_engine(given, isolation_level="AUTOCOMMIT")
-    name = f"catalog_test_{os.getpid()}_{next(_numbers)}"
-    with server.connect() as connection:
+    with running_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> str:
+    """The name of a PostgreSQL database with the tables and nothing in them, to be copied."""
+    name = f"catalog_template_{os.getpid()}"
+    with _server(postgres_url) as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield given.set(database=name).render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    server.dispose()
+    catalog = Catalog.open(_named(postgres_url, name))
+    catalog.migrate()
+    catalog.close()
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The kind of database."""
+    return str(request.param)
 
 
 @pytest.fixture
-def url(empty_url: str, migrated_file: Path) -> str:
-    """The URL of a migrated database with nothing in it."""
-    if empty_url.startswith("sqlite"):
-        shutil.copy(migrated_file, empty_url.removeprefix("sqlite:///"))
+def empty_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables."""
+    if engine == "sqlite":
+        yield f"sqlite:///{tmp_path / 'catalog.db'}"
     else:
-        catalog = Catalog.open(empty_url)
-        catalog.migrate()
-        catalog.close()
-    return empty_url
+        with _database(request.getfixturevalue("postgres_url"), "template0") as url:
+            yield url
+
+
+@pytest.fixture
+def url(engine: str, request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> Iterator[str]:
+    """The URL of a migrated database with nothing in it."""
+    if engine == "sqlite":
+        shutil.copy(migrated_file, tmp_path / "catalog.db")
+        yield f"sqlite:///{tmp_path / 'catalog.db'}"
+    else:
+        template = request.getfixturevalue("migrated_postgres")
+        with _database(request.getfixturevalue("postgres_url"), template) as url:
+            yield url
+
+
+@contextmanager
+def _database(server: str, template: str) -> Iterator[str]:
+    name = f"catalog_test_{os.getpid()}_{next(_numbers)}"
+    with _server(server) as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    yield _named(server, name)
+    with _server(server) as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def _server(url: str) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def _named(url: str, name: str) -> str:
+    return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture

@@ -120,6 +120,12 @@ def test_a_page_out_of_range_is_refused(catalog: Catalog, limit: int, offset: in
         catalog.log(limit, offset)
 
 
+@pytest.mark.parametrize("search", ["a\0b", "\udcff"])
+def test_a_search_text_that_no_store_can_keep_is_refused(catalog: Catalog, search: str) -> None:
+    with pytest.raises(InvalidValue, match="no store can keep"):
+        catalog.apps(search)
+
+
 def test_a_search_text_too_long_is_refused(catalog: Catalog) -> None:
     with pytest.raises(InvalidValue, match="201"):
         catalog.apps("x" * 201)

@@ -22,7 +22,15 @@ from tokenboard.catalog.sightings import DAY_MS, Sightings
 VARIANTS = 3
 LIMIT = 2
 TITLES = ("A", "a", "B", "C", "D", "E")
-URLS = ("https://a.dev", "https://b.dev", "http://localhost")
+URLS = (
+    "https://a.dev",
+    "https://a.dev/x",
+    "https://a.dev/y",
+    "https://a.dev.b.dev",
+    "https://b.dev",
+    "http://localhost",
+)
+HOSTS = ("https://a.dev", "https://b.dev")
 
 
 def identify(url: str, title: str | None) -> AppIdentity:
@@ -41,7 +49,7 @@ sightings = st.builds(
     st.integers(1, 2),
 )
 batches = st.lists(sightings, max_size=12)
-ids = st.integers(1, 5)
+ids = st.integers(1, 6)
 who = st.integers(0, 1)
 
 
@@ -84,14 +92,24 @@ class Catalogs(RuleBasedStateMachine):
         self._act(
             "merge",
             alias_id,
-            "canonical_id",
+            "alias",
             canonical_id,
             lambda: self.catalogs[who].merge(alias_id, canonical_id, "x"),
         )
 
     @rule(alias_id=ids, who=who)
     def unmerge(self, alias_id: int, who: int) -> None:
-        self._act("unmerge", alias_id, "canonical_id", None, lambda: self.catalogs[who].unmerge(alias_id, "x"))
+        self._act("unmerge", alias_id, "alias", None, lambda: self.catalogs[who].unmerge(alias_id, "x"))
+
+    @rule(host=st.sampled_from(HOSTS), into=st.none() | ids, who=who)
+    def fold(self, host: str, into: int | None, who: int) -> None:
+        self._both(
+            lambda: self.reference.fold(host, into), lambda: self.catalogs[who].fold(f"{host}/any", "x", into=into)
+        )
+
+    @rule(host=st.sampled_from(HOSTS), who=who)
+    def unfold(self, host: str, who: int) -> None:
+        self._both(lambda: self.reference.unfold(host), lambda: self.catalogs[who].unfold(host, "x"))
 
     @rule(app_id=ids, name=st.sampled_from(TITLES), who=who)
     def rename(self, app_id: int, name: str, who: int) -> None:
@@ -140,6 +158,18 @@ class Catalogs(RuleBasedStateMachine):
         for number, app in self.reference.apps.items():
             variants = self.catalogs[0].titles(number)
             assert app["titles"] == {one.title: (one.first_seen_ms, one.last_seen_ms) for one in variants}
+
+    @invariant()
+    def every_url_resolves_to_the_end_of_its_aliases(self) -> None:
+        for number, app in self.reference.apps.items():
+            end = number
+            while (onward := self.reference.canonical_of(end)) is not None:
+                end = onward
+            if not app["identity"].is_loopback:
+                assert end == self.catalogs[1].resolve(app["identity"].url).id
+        assert {host: rule["into"] for host, rule in self.reference.folds.items() if rule["into"]} == {
+            fold.host: fold.canonical_id for fold in self.catalogs[0].folds()
+        }
 
     @invariant()
     def the_log_has_every_act(self) -> None:

@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.board import BoardProcess, now_text, today
+from tests.board import BoardProcess, now_text, running_board, today
 from tests.cli.conftest import Run
 
 
@@ -106,6 +107,78 @@ def test_a_pinned_name_and_pinned_categories_no_longer_follow_the_headers_until_
     assert [f"Second {site}", f"First {site}"] == freed["titles"]
 
 
+def test_a_fold_gathers_a_hosts_paths_at_once_and_one_undo_frees_them_with_those_that_came_later(
+    on_board: Run, feed: Feed, ranked: Ranked, site: str
+) -> None:
+    feed(f"https://{site}/a", 20_000, None)
+    feed(f"https://{site}", 30_000, None)
+    path, root = (str(on_board("apps", "show", url, "--json").json["id"]) for url in (f"{site}/a", site))
+
+    folded = on_board("apps", "fold", f"http://{site}/any/page")
+    feed(f"https://{site}/later", 40_000, None)
+    together = ranked()
+    entry = on_board("apps", "log", "--app", site, "--limit", "1", "--json").json[0]
+    listed = on_board("apps", "folds").rows
+    undone = on_board("apps", "undo", str(entry["entry"]))
+
+    head, moved = folded.out.splitlines()
+    assert f"fold: https://{site} (take back with `tokenboard apps undo {entry['entry']}`)" == head
+    assert [path, f"https://{site}/a", root] == moved.split("\t")
+    assert {site: 90_000} == together
+    assert [f"https://{site}", root, "2"] in listed
+    assert f"undo: https://{site} (take back" == undone.out[: len(f"undo: https://{site} (take back")]
+    assert {site: 30_000, f"{site}/a": 20_000, f"{site}/later": 40_000} == ranked()
+
+
+def test_a_fold_names_its_app_and_unfold_and_a_second_fold_say_what_they_did(
+    on_board: Run, feed: Feed, site: str
+) -> None:
+    for url in (f"https://{site}/a", f"https://{site}/b", f"https://b.{site}"):
+        feed(url, 1, None)
+    other = on_board("apps", "show", f"b.{site}", "--json").json["id"]
+
+    folded = on_board("apps", "fold", site, "--into", f"b.{site}", "--json").json
+    again = on_board("apps", "fold", site, "--into", str(other))
+    shown = on_board("apps", "show", f"{site}/a", "--json").json
+    refused = on_board("apps", "fold", f"b.{site}", "--into", f"{site}/a")
+    unfolded = on_board("apps", "unfold", site, "--json").json
+    twice = on_board("apps", "unfold", site)
+
+    assert (2, "fold", [other, other]) == (
+        folded["total"],
+        folded["field"],
+        [a["canonical_id"] for a in folded["apps"]],
+    )
+    assert f"fold: https://{site} is so already; nothing changed\n" == again.out
+    assert (other, True) == (shown["canonical_id"], shown["folded"])
+    assert (1, True) == (refused.code, "each would be the other's alias" in refused.err)
+    assert (2, [None, None]) == (unfolded["total"], [a["canonical_id"] for a in unfolded["apps"]])
+    assert (1, f"error: https://{site} is not folded\n") == (twice.code, twice.err.splitlines(keepends=True)[0])
+
+
+def test_apps_commands_work_before_during_and_after_a_server(on_data: Run, data: Path) -> None:
+    key = on_data("keys", "create", "--label", "x", "--scopes", "data,ingest", "--json").json["key"]
+    before = on_data("apps", "list", "--json").json
+    event = {"ts": now_text(), "model": "m", "prompt_tokens": 5, "completion_tokens": 0}
+    events = [{"id": path, "referer": f"https://x.example{path}", **event} for path in ("/", "/a", "/b")]
+    parameters = {"start_date": today().isoformat(), "end_date": today().isoformat()}
+
+    with (
+        running_board(data) as board,
+        httpx.Client(base_url=board.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as client,
+    ):
+        assert client.post("/api/v1/usage", json=events).status_code == 202
+        board.wait_until_counted()
+        assert on_data("apps", "fold", "x.example").code == 0
+        rows = client.get("/api/v1/datasets/app-rankings", params=parameters).json()["data"]
+    on_data("apps", "unmerge", "x.example/b")
+    after = on_data("apps", "list", "--json").json["apps"]
+
+    assert {"total": 0, "apps": []} == before
+    assert [("x.example", "15")] == [(row["app_name"], row["total_tokens"]) for row in rows]
+    assert [(None, False), (1, True), (None, False)] == [(app["canonical_id"], app["folded"]) for app in after]
+
+
 def test_apps_are_listed_searched_and_shown(on_board: Run, feed: Feed, site: str) -> None:
     for name in ("a", "b"):
         feed(f"https://{name}.{site}", 1, None)
@@ -144,6 +217,13 @@ def test_the_log_tells_who_did_what_in_tab_separated_rows(on_board: Run, feed: F
         (["merge", "javascript:x", "1"], "error: 'javascript:x' is neither an app's id nor its URL"),
         (["show", "\x1b[31m"], "error: '\\x1b[31m' is neither an app's id nor its URL"),
         (["undo", "999999"], "error: "),
+        (
+            ["fold", "localhost:3000"],
+            "error: http://localhost:3000 cannot be folded: its apps are not told apart by paths",
+        ),
+        (["fold", "nowhere.invalid-app.example"], "error: no app of https://nowhere.invalid-app.example has been seen"),
+        (["fold", "a.example", "--into", "999999"], "error: no app with the id 999999"),
+        (["log", "--app", "999999"], "error: no app with the id 999999"),
     ],
 )
 def test_what_cannot_be_done_is_said_with_a_hint(arguments: list[str], said: str, on_board: Run) -> None:

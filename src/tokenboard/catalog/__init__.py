@@ -1,21 +1,22 @@
 r"""Which apps there are, what they are called, who may use the gateway, and who changed what.
 
     drain ─▶ sight ──────────▶ standing (arithmetic) ─┐
-    operator ─▶ actions ─▶ audit                      ├─▶ engine: one database, SQLite or PostgreSQL
-             └▶ keys ────▶ audit                      ┘
+    operator ─▶ actions, folds ─▶ audit               ├─▶ engine: one database, SQLite or PostgreSQL
+             └▶ keys ───────────▶ audit               ┘
     rankings, api ◀─ changes since a revision ◀─ apps
 
 The only part that speaks SQLAlchemy and Alembic. Readers poll ``Catalog.revision`` and keep a read model of their own.
 """
 
 from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility
-from tokenboard.catalog.audit import AuditEntry, Field
+from tokenboard.catalog.audit import AuditEntry, AuditPage, Field
 from tokenboard.catalog.catalog import Catalog
 from tokenboard.catalog.errors import (
     AmbiguousApp,
     CatalogError,
     CatalogFault,
     CatalogUnavailable,
+    FoldRefused,
     InvalidCatalogUrl,
     InvalidValue,
     KeyRevoked,
@@ -28,6 +29,7 @@ from tokenboard.catalog.errors import (
     UnknownEntry,
     UnknownKey,
 )
+from tokenboard.catalog.folds import Fold, Folded
 from tokenboard.catalog.keys import Account, Key, NewKey, Scope, digest_of
 from tokenboard.catalog.migrate import SchemaState
 from tokenboard.catalog.sightings import SIGHTINGS_LIMIT
@@ -40,12 +42,16 @@ __all__ = [
     "App",
     "AppPage",
     "AuditEntry",
+    "AuditPage",
     "Catalog",
     "CatalogChanges",
     "CatalogError",
     "CatalogFault",
     "CatalogUnavailable",
     "Field",
+    "Fold",
+    "FoldRefused",
+    "Folded",
     "InvalidCatalogUrl",
     "InvalidValue",
     "Key",

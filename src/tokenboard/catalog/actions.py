@@ -1,8 +1,9 @@
 """What an operator does to an app: merge, rename, hide, categorize, and undo. Each is one entry of the audit log.
 
-Every action changes one field of one app. What headers say is kept beside what an operator pinned, so taking a pin
-back shows what the headers have come to meanwhile. An action that finds its result already there is logged and
-changes nothing. Every function works inside a writing transaction of its caller.
+Every action changes one field of one app; what is done to a whole host is in ``folds``. What headers say is kept
+beside what an operator pinned, so taking a pin back shows what the headers have come to meanwhile. An action that
+finds its result already there is logged and changes nothing. Every function works inside a writing transaction of its
+caller.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,10 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from tokenboard.attribution import CATEGORIES, MAX_APP_CATEGORIES, AppIdentity
-from tokenboard.catalog import revisions
+from tokenboard.catalog import folds, revisions
 from tokenboard.catalog.app import Visibility, search_text, shown_name, split_list
 from tokenboard.catalog.apps import leads_to, row_of
-from tokenboard.catalog.audit import Act, AuditEntry, Field, entry, history, record
+from tokenboard.catalog.audit import Act, AuditEntry, Field, entry, history, record, stack_of
 from tokenboard.catalog.errors import InvalidValue, MergeRefused, UndoRefused
 from tokenboard.catalog.label import clean_label
 from tokenboard.catalog.schema import APPS
@@ -37,15 +38,24 @@ def merge(connection: sa.Connection, act: Act, alias_id: int, canonical_id: int)
             f"app {canonical_id} ({canonical.name}) already leads to app {alias_id} ({alias.name}): "
             "each would be the other's alias"
         )
-    return _change(connection, act, "merge", alias, field=Field.ALIAS, columns={"canonical_id": canonical_id})
+    columns = {"alias_pinned": True, "canonical_id": canonical_id}
+    return _change(connection, act, "merge", alias, field=Field.ALIAS, columns=columns)
 
 
 def unmerge(connection: sa.Connection, act: Act, alias_id: int) -> AuditEntry:
-    """Make an alias an app of its own again; raises UnknownApp, MergeRefused when it is no alias."""
+    """Make an alias an app of its own again, also where its host is folded.
+
+    Raises:
+        UnknownApp: no such app.
+        MergeRefused: it is no alias.
+
+    """
     alias = row_of(connection, alias_id)
     if alias.canonical_id is None:
         raise MergeRefused(f"app {alias_id} ({alias.name}) is not an alias")
-    return _change(connection, act, "unmerge", alias, field=Field.ALIAS, columns={"canonical_id": None})
+    apart = folds.target_of(connection, alias_id, alias.url) is not None
+    columns = {"alias_pinned": apart, "canonical_id": None}
+    return _change(connection, act, "unmerge", alias, field=Field.ALIAS, columns=columns)
 
 
 def rename(connection: sa.Connection, act: Act, app_id: int, name: str) -> AuditEntry:
@@ -95,7 +105,7 @@ def undo(connection: sa.Connection, act: Act, audit_id: int) -> AuditEntry:
     Raises:
         UnknownEntry: no such entry.
         UndoRefused: it changed nothing, is undone already, concerns a key, is not the field's latest change still in
-            force, or going back would close a ring of aliases.
+            force, or going back would close a ring of aliases; a fold also, when an app of the host was placed since.
 
     """
     target = entry(connection, audit_id)
@@ -108,12 +118,19 @@ def undo(connection: sa.Connection, act: Act, audit_id: int) -> AuditEntry:
             f"entry {audit_id} ({target.action}) was undone by entry {target.undone_by}",
             hint=f"To have it again, undo entry {target.undone_by}, or do the action again.",
         )
-    _refuse_if_built_upon(target, history(connection, target.app_id, target.field))
+    if target.field is Field.FOLD:
+        return folds.undo(connection, act, target)
+    latest = stack_of(history(connection, target.app_id, target.field)).latest_for(target.id)
+    if latest != target.id:
+        raise UndoRefused(
+            f"entry {latest} changed the {target.field} of app {target.app_id} after entry {target.id} did",
+            hint=f"Undo entry {latest} first.",
+        )
     app = row_of(connection, target.app_id)
     if any(app._mapping[column] != value for column, value in _columns(target.field, target.after).items()):
         raise UndoRefused(f"the {target.field} of app {app.id} is no longer what entry {audit_id} made it")
     columns = _columns(target.field, target.before)
-    canonical_id = columns.get("canonical_id")
+    canonical_id = _pointer(connection, {**app._mapping, **columns}) if target.field is Field.ALIAS else None
     if canonical_id is not None and leads_to(connection, canonical_id, app.id):
         raise UndoRefused(
             f"app {canonical_id} leads to app {app.id} by now: each would be the other's alias",
@@ -124,31 +141,6 @@ def undo(connection: sa.Connection, act: Act, audit_id: int) -> AuditEntry:
 
 _SHOWING = {Visibility.PUBLIC: "publish", Visibility.HIDDEN: "hide", Visibility.PRIVATE: "set_private"}
 _KEY_HINT = "Revoke a key you do not want; create a new one instead of a revoked one."
-
-
-def _refuse_if_built_upon(target: AuditEntry, entries: Iterable[AuditEntry]) -> None:
-    """Raise UndoRefused unless the entry is the field's latest change in force, or an undo that nothing followed.
-
-    A field's history is a stack: a change is put on top, an undo takes the top off, undoing that undo puts it on again.
-    """
-    in_force: list[int] = []
-    takes_off: dict[int, bool] = {}
-    last = 0
-    for each in entries:
-        if each.before == each.after:
-            continue
-        last = each.id
-        takes_off[each.id] = each.undoes is not None and not takes_off[each.undoes]
-        if takes_off[each.id]:
-            in_force.pop()
-        else:
-            in_force.append(each.id)
-    latest = last if takes_off[target.id] else in_force[-1]
-    if latest != target.id:
-        raise UndoRefused(
-            f"entry {latest} changed the {target.field} of app {target.app_id} after entry {target.id} did",
-            hint=f"Undo entry {latest} first.",
-        )
 
 
 def _change(
@@ -166,6 +158,8 @@ def _change(
     new = {**old, **columns}
     identity = AppIdentity.from_key(new["identity"])
     new["name"] = shown_name(identity, new["header_title"], new["pinned_name"])
+    if field is Field.ALIAS:
+        new["canonical_id"] = _pointer(connection, new)
     before, after = _value(field, old), _value(field, new)
     if before != after:
         new["revision"] = revisions.bump(connection, "apps")
@@ -176,11 +170,22 @@ def _change(
     return record(connection, act, action, field, before=before, after=after, app_id=app.id, undoes=undoes)
 
 
+def _pointer(connection: sa.Connection, app: Mapping[str, Any]) -> int | None:
+    """Return the app that one with these columns is an alias of: as an operator said, else as its host is folded."""
+    if app["alias_pinned"]:
+        pointer: int | None = app["canonical_id"]
+        return pointer
+    return folds.target_of(connection, app["id"], app["url"])
+
+
 def _value(field: Field, app: Mapping[str, Any]) -> dict[str, Any]:
     """Return a field of an app's row as the log shows it."""
     match field:
         case Field.ALIAS:
-            return {"canonical_id": app["canonical_id"]}
+            canonical_id, pinned = app["canonical_id"], app["alias_pinned"]
+            if pinned == (canonical_id is not None):
+                return {"canonical_id": canonical_id}
+            return {"canonical_id": canonical_id, "apart" if pinned else "folded": True}
         case Field.NAME:
             return {"name": app["name"], "pinned": app["pinned_name"] is not None}
         case Field.VISIBILITY:
@@ -189,20 +194,23 @@ def _value(field: Field, app: Mapping[str, Any]) -> dict[str, Any]:
             pinned = app["pinned_categories"]
             shown = app["header_categories"] if pinned is None else pinned
             return {"categories": list(split_list(shown)), "pinned": pinned is not None}
-        case Field.KEY:
-            raise ValueError("an app has no keys")
+        case Field.KEY | Field.FOLD:
+            raise ValueError(f"an app has no {field}")
 
 
 def _columns(field: Field, value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns by which a field has a logged value; what headers said is not put back."""
+    """Return the columns by which a field has a logged value; what headers or a fold said is not put back."""
     match field:
         case Field.ALIAS:
-            return {"canonical_id": value["canonical_id"]}
+            canonical_id = value["canonical_id"]
+            if "apart" in value or (canonical_id is not None and "folded" not in value):
+                return {"alias_pinned": True, "canonical_id": canonical_id}
+            return {"alias_pinned": False}
         case Field.NAME:
             return {"pinned_name": value["name"] if value["pinned"] else None}
         case Field.VISIBILITY:
             return {"visibility": value["visibility"]}
         case Field.CATEGORIES:
             return {"pinned_categories": ",".join(value["categories"]) if value["pinned"] else None}
-        case Field.KEY:
-            raise ValueError("an app has no keys")
+        case Field.KEY | Field.FOLD:
+            raise ValueError(f"an app has no {field}")

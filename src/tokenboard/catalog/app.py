@@ -20,7 +20,8 @@ class App:
 
     ``canonical_id`` is the app it is an alias of, as the operator gave it; that one may be an alias in turn, so readers
     follow the pointers to the end. ``name`` is at most 100 characters, or a URL without its scheme (at most 512), and
-    ``pinned`` when an operator set it. ``categories`` are at most ten, in the order they came.
+    ``pinned`` when an operator set it. ``categories`` are at most ten, in the order they came. ``alias_pinned`` when an
+    operator said whose alias it is, or that it is none; else ``canonical_id`` is where its host is folded, if it is.
     ``revision`` is the catalog's revision that last changed any of this.
     """
 
@@ -35,6 +36,7 @@ class App:
     first_seen_ms: int
     revision: int
     categories_pinned: bool = False
+    alias_pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

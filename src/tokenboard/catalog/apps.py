@@ -86,6 +86,8 @@ def listing(
     check_page(limit, offset)
     if len(search) > SEARCH_LIMIT:
         raise InvalidValue(f"the search text has {len(search)} characters; at most {SEARCH_LIMIT} are allowed")
+    if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in search):
+        raise InvalidValue("the search text holds a character that no store can keep: NUL, or half of a surrogate pair")
     wanted: list[sa.ColumnElement[bool]] = []
     if search:
         wanted.append(APPS.c.search.contains(search.casefold(), autoescape=True))
@@ -118,11 +120,25 @@ def titles(connection: sa.Connection, app_id: int) -> tuple[TitleVariant, ...]:
 
 def aliases(connection: sa.Connection, app_id: int) -> tuple[App, ...]:
     """Return every app that leads to this one, over any number of pointers, by ascending id; raises UnknownApp."""
+    rows = connection.execute(sa.select(APPS).where(APPS.c.id.in_(_below(connection, app_id))).order_by(APPS.c.id))
+    return tuple(read_app(row) for row in rows)
+
+
+def alias_page(connection: sa.Connection, app_id: int, limit: int, offset: int) -> AppPage:
+    """Return a page of what ``aliases`` returns; raises UnknownApp, InvalidValue."""
+    check_page(limit, offset)
+    leads_here = APPS.c.id.in_(_below(connection, app_id))
+    total = connection.execute(sa.select(sa.func.count()).select_from(APPS).where(leads_here)).scalar_one()
+    rows = connection.execute(sa.select(APPS).where(leads_here).order_by(APPS.c.id).limit(limit).offset(offset))
+    return AppPage(total, tuple(read_app(row) for row in rows))
+
+
+def _below(connection: sa.Connection, app_id: int) -> sa.Select[tuple[int]]:
+    """Return the query for the ids of every app that leads to this one; raises UnknownApp."""
     row_of(connection, app_id)
     below = sa.select(APPS.c.id).where(APPS.c.canonical_id == app_id).cte("below", recursive=True)
     below = below.union(sa.select(APPS.c.id).where(APPS.c.canonical_id == below.c.id))
-    rows = connection.execute(sa.select(APPS).where(APPS.c.id.in_(sa.select(below.c.id))).order_by(APPS.c.id))
-    return tuple(read_app(row) for row in rows)
+    return sa.select(below.c.id)
 
 
 def leads_to(connection: sa.Connection, app_id: int, target_id: int) -> bool:
@@ -149,6 +165,7 @@ def read_app(row: sa.Row[Any]) -> App:
         first_seen_ms=row.first_seen_ms,
         revision=row.revision,
         categories_pinned=pinned_categories is not None,
+        alias_pinned=row.alias_pinned,
     )
 
 

@@ -7,10 +7,12 @@ from typing import Literal, Self
 import sqlalchemy as sa
 
 from tokenboard.attribution import AppIdentity
-from tokenboard.catalog import actions, apps, audit, keys, migrate
+from tokenboard.catalog import actions, apps, audit, folds, keys, migrate
 from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility
-from tokenboard.catalog.audit import Act, AuditEntry
+from tokenboard.catalog.audit import Act, AuditEntry, AuditPage
 from tokenboard.catalog.engine import BUSY_TIMEOUT_MS, Database
+from tokenboard.catalog.errors import UnknownApp
+from tokenboard.catalog.folds import Fold, Folded
 from tokenboard.catalog.keys import Account, Key, NewKey, Scope
 from tokenboard.catalog.label import clean_label
 from tokenboard.catalog.migrate import SchemaState
@@ -130,6 +132,25 @@ class Catalog:
         with self._database.reading() as connection:
             return apps.find(connection, ref)
 
+    def resolve(self, ref: str | int) -> App:
+        """Return the app for which usage under an id or URL counts: at the end of the aliases, hidden or not.
+
+        A URL nobody has sent yet resolves where its host is folded.
+
+        Raises:
+            UnknownApp: it would be a new app; ``tried`` is its canonical URL.
+            AmbiguousApp: as ``find``.
+
+        """
+        with self._database.reading() as connection:
+            try:
+                return apps.app(connection, apps.root_of(connection, apps.find(connection, ref).id))
+            except UnknownApp as unknown:
+                root_id = None if unknown.tried is None else folds.resolve(connection, unknown.tried)
+                if root_id is None:
+                    raise
+                return apps.app(connection, root_id)
+
     def identified(self, identity: AppIdentity) -> App | None:
         """Return the app of an identity, None when no usage has made it yet."""
         with self._database.reading() as connection:
@@ -166,6 +187,11 @@ class Catalog:
         with self._database.reading() as connection:
             return apps.aliases(connection, app_id)
 
+    def alias_page(self, app_id: int, *, limit: int = 50, offset: int = 0) -> AppPage:
+        """Return a page of what ``aliases`` returns, and how many it returns; raises UnknownApp, InvalidValue."""
+        with self._database.reading() as connection:
+            return apps.alias_page(connection, app_id, limit, offset)
+
     def merge(self, alias_id: int, canonical_id: int, actor: str) -> AuditEntry:
         """Make one app an alias of another, or point an alias elsewhere. The pointer is stored as given.
 
@@ -178,9 +204,39 @@ class Catalog:
             return actions.merge(connection, self._act(actor), alias_id, canonical_id)
 
     def unmerge(self, alias_id: int, actor: str) -> AuditEntry:
-        """Make an alias an app of its own again; raises UnknownApp, and MergeRefused when it is no alias."""
+        """Make an alias an app of its own again; raises UnknownApp, and MergeRefused when it is no alias.
+
+        Where its host is folded it stays apart from the fold.
+        """
         with self._database.writing() as connection:
             return actions.unmerge(connection, self._act(actor), alias_id)
+
+    def fold(self, host: str, actor: str, *, into: int | None = None) -> Folded:
+        """Let all paths of a host count for one app, those seen so far and those to come, until it is unfolded.
+
+        ``host`` may be any URL of it. Without ``into`` the app is the one at the host's root, or what that counts for;
+        when no usage has been seen of the root, the first app seen of the host. Apps that an operator merged or
+        unmerged stay as they are.
+
+        Raises:
+            InvalidValue: no host, or one whose apps are not told apart by paths.
+            UnknownApp: ``into`` does not exist, or no app of the host does.
+            FoldRefused: the app leads to one that would be folded into it.
+            LimitReached: 10,000 hosts have been folded.
+
+        """
+        with self._database.writing() as connection:
+            return folds.fold(connection, self._act(actor), host, into)
+
+    def unfold(self, host: str, actor: str) -> Folded:
+        """Make the apps of a folded host apps of their own again; raises InvalidValue, FoldRefused when it is not."""
+        with self._database.writing() as connection:
+            return folds.unfold(connection, self._act(actor), host)
+
+    def folds(self) -> tuple[Fold, ...]:
+        """Return the folded hosts, by host."""
+        with self._database.reading() as connection:
+            return folds.listing(connection)
 
     def rename(self, app_id: int, name: str, actor: str) -> AuditEntry:
         """Set an app's name and pin it: headers no longer change it.
@@ -230,12 +286,13 @@ class Catalog:
             return actions.uncategorize(connection, self._act(actor), app_id)
 
     def undo(self, audit_id: int, actor: str) -> AuditEntry:
-        """Put a field of an app back to what it was before an entry of the log; an undo can itself be undone.
+        """Put a field of an app, or a host's fold, back to what it was before an entry; an undo can itself be undone.
 
         Raises:
-            UnknownEntry: no such entry. UndoRefused: it changed nothing, is undone already, concerns a key, was
-            followed by another change of the same
-                field that is still in force (undo that first), or going back would close a ring of aliases.
+            UnknownEntry: no such entry.
+            UndoRefused: it changed nothing, is undone already, concerns a key, was followed by another change of the
+                same field or fold that is still in force (undo that first), or going back would close a ring of
+                aliases. A fold's also, when an operator placed an app of the host since.
 
         """
         with self._database.writing() as connection:
@@ -243,8 +300,20 @@ class Catalog:
 
     def log(self, limit: int = 50, offset: int = 0) -> tuple[AuditEntry, ...]:
         """Return a page of the audit log, the newest first; ``limit`` is 1–1,000. Raises InvalidValue."""
+        return self.log_page(limit, offset).entries
+
+    def log_page(self, limit: int = 50, offset: int = 0, *, app_id: int | None = None) -> AuditPage:
+        """Return a page of the audit log and its length, of one app's entries or of all.
+
+        Raises UnknownApp, InvalidValue.
+        """
         with self._database.reading() as connection:
-            return audit.log(connection, limit, offset)
+            return audit.log(connection, limit, offset, app_id)
+
+    def entry(self, audit_id: int) -> AuditEntry:
+        """Return one entry of the audit log; raises UnknownEntry."""
+        with self._database.reading() as connection:
+            return audit.entry(connection, audit_id)
 
     def create_key(
         self, label: str, scopes: Iterable[Scope | str], account: str = "default", *, actor: str = "operator"
@@ -274,6 +343,11 @@ class Catalog:
         """
         with self._database.writing() as connection:
             return keys.rotate(connection, self._act(actor), key_id)
+
+    def key(self, key_id: int) -> Key:
+        """Return one key; raises UnknownKey."""
+        with self._database.reading() as connection:
+            return keys.find(connection, key_id)
 
     def keys(self) -> tuple[Key, ...]:
         """Return all keys, revoked ones included, by ascending id."""

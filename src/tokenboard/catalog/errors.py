@@ -70,6 +70,14 @@ class MergeRefused(CatalogError):
     default_hint = "See what points where with `tokenboard apps show`."
 
 
+class FoldRefused(CatalogError):
+    """The fold would make an app its own alias, or the host to be unfolded is not folded."""
+
+    default_hint = (
+        "See the folded hosts with `tokenboard apps folds`, and what points where with `tokenboard apps show`."
+    )
+
+
 class UndoRefused(CatalogError):
     """The change cannot be undone, or not yet: something later depends on it."""
 

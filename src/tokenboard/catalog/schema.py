@@ -1,14 +1,15 @@
 """The tables. Dialect-neutral: the same on SQLite and PostgreSQL; migrations/ brings a database here step by step.
 
 Ids are given out by the catalog itself (largest + 1 inside a writing transaction), never by a sequence: a sequence
-leaves gaps after a rollback, and app ids index arrays. Rows of apps, keys and audit are never deleted, so no id is
-reused. Times are UTC epoch milliseconds. Sets of categories and scopes are comma lists in order, empty text for the
+leaves gaps after a rollback, and app ids index arrays. Rows of apps, keys, folds and audit are never deleted, so no id
+is reused. Times are UTC epoch milliseconds. Sets of categories and scopes are comma lists in order, empty text for the
 empty set.
 """
 
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -52,6 +53,7 @@ APPS = Table(
     Column("pinned_categories", Text),
     Column("visibility", String(16), nullable=False),
     Column("canonical_id", Integer, ForeignKey("apps.id"), index=True),
+    Column("alias_pinned", Boolean, nullable=False),
     Column("first_seen_ms", BigInteger, nullable=False),
     Column("created_key_id", BigInteger, nullable=False),
     Column("created_day", Integer, nullable=False),
@@ -62,7 +64,8 @@ APPS = Table(
     CheckConstraint("canonical_id <> id", name="canonical"),
     Index(None, "created_day", "created_key_id"),
 )
-"""``name`` is what is shown (pinned, else by headers, else the URL); ``search`` is name and identity, case-folded."""
+"""``name`` is what is shown (pinned, else by headers, else the URL); ``search`` is name and identity, case-folded.
+``alias_pinned`` says that an operator decided on ``canonical_id``, null included; else the fold of the host does."""
 
 APP_TITLES = Table(
     "app_titles",
@@ -95,6 +98,15 @@ KEYS = Table(
 )
 """``digest`` is the SHA-256 of the secret in lower-case hexadecimal; the secret itself is stored nowhere."""
 
+FOLDS = Table(
+    "folds",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("host", Text, nullable=False, unique=True),
+    Column("canonical_id", Integer, ForeignKey("apps.id")),
+)
+"""One row for each host that was ever folded: its URL without a path, and into which app, null when it is no more."""
+
 AUDIT = Table(
     "audit",
     METADATA,
@@ -105,9 +117,11 @@ AUDIT = Table(
     Column("field", String(16), nullable=False),
     Column("app_id", Integer, ForeignKey("apps.id")),
     Column("key_id", Integer, ForeignKey("keys.id")),
+    Column("fold_id", Integer, ForeignKey("folds.id")),
     Column("before", JSON, nullable=False),
     Column("after", JSON, nullable=False),
     Column("undoes", Integer, ForeignKey("audit.id")),
     Column("undone_by", Integer, ForeignKey("audit.id")),
     Index(None, "app_id", "field", "id"),
+    Index(None, "fold_id", "id"),
 )

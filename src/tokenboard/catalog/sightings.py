@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tokenboard.attribution import AppIdentity, Reason
-from tokenboard.catalog import revisions
+from tokenboard.catalog import folds, revisions
 from tokenboard.catalog.app import Visibility, search_text, split_list
 from tokenboard.catalog.engine import Database
 from tokenboard.catalog.schema import APP_TITLES, APPS
@@ -99,18 +99,26 @@ class Sightings:
         if not missing:
             return
         made: dict[tuple[int, int], int] = {}
+        hosts = {key: folds.host_of(sighting.identity.url) for key, sighting in zip(keys, sightings, strict=True)}
+        targets = _targets(connection, {host for key, host in hosts.items() if key in missing and host is not None})
         next_id = revisions.next_id(connection, APPS)
         for key, sighting in zip(keys, sightings, strict=True):
             if key not in missing:
                 continue
             maker = (sighting.key_id, sighting.received_ms // DAY_MS)
-            if self._new_app_limit:
+            if self._new_app_limit and sighting.key_id:  # what the operator imports has no key, and no limit
                 if maker not in made:
                     made[maker] = _made_by(connection, *maker)
                 if made[maker] >= self._new_app_limit:
                     continue
                 made[maker] += 1
-            self._known[key] = Standing(next_id, sighting.identity, sighting.ts_ms, made_by=maker)
+            self._known[key] = Standing(
+                next_id,
+                sighting.identity,
+                sighting.ts_ms,
+                made_by=maker,
+                folded_into=targets.get(hosts[key] or ""),
+            )
             missing.remove(key)
             next_id += 1
 
@@ -137,6 +145,14 @@ def _made_by(connection: sa.Connection, key_id: int, day: int) -> int:
     """Return how many apps a key has made on a UTC day."""
     made = sa.select(sa.func.count()).select_from(APPS)
     return int(connection.execute(made.where(APPS.c.created_day == day, APPS.c.created_key_id == key_id)).scalar_one())
+
+
+def _targets(connection: sa.Connection, hosts: Iterable[str]) -> dict[str, int]:
+    """Return the apps into which those of the hosts that are folded are folded."""
+    found: dict[str, int] = {}
+    for chunk in _chunks(list(hosts)):
+        found.update(folds.targets(connection, chunk))
+    return found
 
 
 def _load(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Standing]:
@@ -218,6 +234,8 @@ def _new_row(standing: Standing, revision: int) -> dict[str, Any]:
         "first_seen_ms": standing.first_seen_ms,
         "search": search_text(standing.identity.key, standing.name),
         "visibility": str(Visibility.PUBLIC),
+        "canonical_id": standing.folded_into,
+        "alias_pinned": False,
         "created_key_id": created_key_id,
         "created_day": created_day,
         "revision": revision,

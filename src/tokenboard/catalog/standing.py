@@ -51,7 +51,8 @@ class Standing:
     """One app. Sightings change it; ``moved`` and ``gone`` name the variants that the database has yet to learn of.
 
     ``header_at`` is the time of the latest event that bore ``header_title``. ``made_by`` is the key and the UTC day
-    (days since 1970) that made an app which the database has not; ``weighed`` is for the keeper of the memory.
+    (days since 1970) that made an app which the database has not, ``folded_into`` the app that its host was folded into
+    then; ``weighed`` is for the keeper of the memory.
     """
 
     app_id: int
@@ -64,6 +65,7 @@ class Standing:
     variants: dict[str, Variant] = field(default_factory=dict)
     header_at: int = 0
     made_by: tuple[int, int] | None = None
+    folded_into: int | None = None
     moved: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     weighed: int = 0

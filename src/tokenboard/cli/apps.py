@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tokenboard.catalog import App, AuditEntry, Catalog
+from tokenboard.catalog import App, AuditEntry, Catalog, Field, Folded
 from tokenboard.cli.session import Session, actor
 from tokenboard.cli.terminal import at, say, show_json, show_table
 
@@ -83,6 +83,39 @@ def unmerge(
     _change(context, alias, lambda catalog, app: catalog.unmerge(app.id, actor()), as_json)
 
 
+@commands.command("fold")
+def fold(
+    context: typer.Context,
+    host: Annotated[str, typer.Argument(help="The host, or any URL of it.")],
+    into: Annotated[str, typer.Option(metavar="APP", help="The app; else the one at the host's root.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Count all paths of a host, those seen so far and those to come, for one app."""
+    _fold(context, lambda catalog: catalog.fold(host, actor(), into=catalog.find(into).id if into else None), as_json)
+
+
+@commands.command("unfold")
+def unfold(
+    context: typer.Context,
+    host: Annotated[str, typer.Argument(help="The host, or any URL of it.")],
+    as_json: Json = False,
+) -> None:
+    """Make the apps of a folded host apps of their own again."""
+    _fold(context, lambda catalog: catalog.unfold(host, actor()), as_json)
+
+
+@commands.command("folds")
+def list_folds(context: typer.Context, as_json: Json = False) -> None:
+    """List the folded hosts, each with its app and how many apps count for it by the fold."""
+    session: Session = context.obj
+    with session.catalog() as catalog:
+        folds = catalog.folds()
+    if as_json:
+        show_json([{"host": each.host, "canonical_id": each.canonical_id, "apps": each.apps} for each in folds])
+        return
+    show_table(["host", "app", "folded"], [(each.host, each.canonical_id, each.apps) for each in folds])
+
+
 @commands.command("hide")
 def hide(context: typer.Context, ref: AppRef, as_json: Json = False) -> None:
     """Leave an app out of everything public."""
@@ -145,6 +178,7 @@ def uncategorize(context: typer.Context, ref: AppRef, as_json: Json = False) -> 
 @commands.command("log")
 def log(
     context: typer.Context,
+    ref: Annotated[str, typer.Option("--app", metavar="APP", help="Only entries about this app.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=_PAGE, help="Entries shown at most.")] = 50,
     offset: Annotated[int, typer.Option(min=0, help="Entries left out before them.")] = 0,
     as_json: Json = False,
@@ -152,7 +186,8 @@ def log(
     """Show who changed what, the newest first."""
     session: Session = context.obj
     with session.catalog() as catalog:
-        entries = catalog.log(limit, offset)
+        app_id = catalog.find(ref).id if ref else None
+        entries = catalog.log_page(limit, offset, app_id=app_id).entries
     if as_json:
         show_json([_entry(entry) for entry in entries])
         return
@@ -183,18 +218,34 @@ def _change(context: typer.Context, ref: str, action: Callable[[Catalog, App], A
     _show_entry(entry, as_json)
 
 
+def _fold(context: typer.Context, action: Callable[[Catalog], Folded], as_json: bool) -> None:
+    session: Session = context.obj
+    with session.changing() as catalog:
+        folded = action(catalog)
+    if as_json:
+        moved = [{"id": app.id, "url": app.url, "canonical_id": app.canonical_id} for app in folded.apps]
+        show_json(_entry(folded.entry) | {"total": folded.total, "apps": moved})
+        return
+    _show_entry(folded.entry, as_json)
+    show_table(["app", "url", "alias of"], [(app.id, app.url, app.canonical_id) for app in folded.apps])
+    if folded.total > len(folded.apps):
+        typer.echo(f"{folded.total - len(folded.apps)} more", err=True)
+
+
 def _show_entry(entry: AuditEntry, as_json: bool) -> None:
     if as_json:
         show_json(_entry(entry))
         return
     if entry.before == entry.after:
-        say(f"{entry.action}: app {entry.app_id} is so already; nothing changed")
+        say(f"{entry.action}: {_object(entry)} is so already; nothing changed")
     else:
-        say(f"{entry.action}: app {entry.app_id} (take back with `tokenboard apps undo {entry.id}`)")
+        say(f"{entry.action}: {_object(entry)} (take back with `tokenboard apps undo {entry.id}`)")
 
 
 def _object(entry: AuditEntry) -> str:
     """Return what an entry is about; ids of apps and of keys are counted apart."""
+    if entry.field is Field.FOLD:
+        return str(entry.after["host"])
     return f"key {entry.key_id}" if entry.app_id is None else f"app {entry.app_id}"
 
 
@@ -210,6 +261,7 @@ def _facts(app: App) -> dict[str, object]:
         "url": app.url,
         "visibility": str(app.visibility),
         "canonical_id": app.canonical_id,
+        "folded": app.canonical_id is not None and not app.alias_pinned,
         "categories": list(app.categories),
         "first_seen_ms": app.first_seen_ms,
     }
@@ -221,6 +273,7 @@ def _entry(entry: AuditEntry) -> dict[str, object]:
         "at_ms": entry.at_ms,
         "actor": entry.actor,
         "action": entry.action,
+        "field": str(entry.field),
         "app_id": entry.app_id,
         "key_id": entry.key_id,
         "before": dict(entry.before),

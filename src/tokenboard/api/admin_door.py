@@ -1,0 +1,107 @@
+"""What stands before every route of the Admin API: the key, the body's limit, how the catalog's refusals are told."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import Message
+
+from tokenboard.api.services import Services
+from tokenboard.catalog import (
+    AmbiguousApp,
+    CatalogError,
+    FoldRefused,
+    InvalidValue,
+    Key,
+    KeyRevoked,
+    LimitReached,
+    MergeRefused,
+    Scope,
+    UndoRefused,
+    UnknownApp,
+    UnknownEntry,
+    UnknownKey,
+)
+from tokenboard.problem import Problem
+
+MAX_BYTES = 64 * 1024
+"""Bytes of a body at most."""
+
+# What the catalog refuses. A store that is away, and a fault of ours, are told as on every route.
+_STATUS: dict[type[CatalogError], int] = {
+    UnknownApp: 404,
+    UnknownEntry: 404,
+    UnknownKey: 404,
+    InvalidValue: 400,
+    AmbiguousApp: 409,
+    FoldRefused: 409,
+    KeyRevoked: 409,
+    LimitReached: 409,
+    MergeRefused: 409,
+    UndoRefused: 409,
+}
+
+
+def admin_route(services: Services) -> type[APIRoute]:
+    """Return the class of routes that only a key with the scope ``admin`` gets to.
+
+    The key is checked before the body is read or any parameter looked at. Answers are not to be stored by anybody.
+    """
+
+    class AdminRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            answer = super().get_route_handler()
+
+            async def handle(request: Request) -> Response:
+                request.state.key = services.access.check(request.headers.raw, Scope.ADMIN)
+                body = await _read(request)
+                try:
+                    response = await answer(Request(request.scope, _given(body)))
+                except tuple(_STATUS) as error:
+                    raise _told(error) from error
+                response.headers["Cache-Control"] = "no-store"
+                return response
+
+            return handle
+
+    return AdminRoute
+
+
+def _actor(request: Request) -> str:
+    """Return whom the audit log names: the label of the key."""
+    key: Key = request.state.key
+    return key.label
+
+
+Actor = Annotated[str, Depends(_actor)]
+
+
+async def _read(request: Request) -> bytes:
+    """Return the body; raises Problem: 413 past `MAX_BYTES`."""
+    pieces = bytearray()
+    async for piece in request.stream():
+        pieces += piece
+        if len(pieces) > MAX_BYTES:
+            raise Problem(413, f"The body is larger than {MAX_BYTES:,} bytes, which no request here needs.")
+    return bytes(pieces)
+
+
+def _given(body: bytes) -> Callable[[], Coroutine[Any, Any, Message]]:
+    """Return what an application receives when the whole body is there."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _told(error: CatalogError) -> Problem:
+    """Return a refusal as the caller is told it."""
+    metadata: dict[str, Any] = {"hint": error.hint}
+    if isinstance(error, UnknownApp) and error.tried is not None:
+        metadata["tried"] = error.tried
+    if isinstance(error, AmbiguousApp):
+        metadata["app_ids"] = list(error.ids)
+    text = str(error).rstrip(".")
+    return Problem(_STATUS[type(error)], f"{text[:1].upper()}{text[1:]}. {error.hint}", metadata=metadata)
