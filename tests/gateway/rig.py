@@ -238,7 +238,7 @@ async def gateway(
         send_timeout_s=send_timeout_s,
         counters=counters,
     )
-    server = HttpServer(app)
+    server = HttpServer(nobody, direct=app)
     listener = socket.create_server(("127.0.0.1", 0))
     await server.start(listener)
     port = listener.getsockname()[1]
@@ -257,6 +257,11 @@ async def gateway(
         finally:
             spool.close()  # or its thread would outlive a test that failed, and keep the interpreter from ending
     assert [(0, 0)] * len(upstreams) == [upstream.connections for upstream in upstreams]
+
+
+async def nobody(scope: Any, receive: Any, send: Any) -> None:
+    """What stands beside the gateway: nothing."""
+    raise AssertionError(f"not a path of the gateway: {scope['path']}")
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.gateway.upstream_server import Heard, Peer
 from tokenboard.app.asgi import Application
 from tokenboard.attribution import AttributionOptions, AttributionRule
 from tokenboard.catalog import CatalogUnavailable
+from tokenboard.server import HttpServer
 
 STREAMED = b'{"model":"up/a" ,"stream":true}'
 ECHO = {"model": "tokenboard/echo", "messages": [{"role": "user", "content": "say this"}]}
@@ -320,20 +322,27 @@ def test_the_gateway_owns_exactly_its_paths(stores: Stores, tmp_path: Path) -> N
     run(main)
 
 
-def test_the_application_hands_each_request_to_whoever_owns_its_path(stores: Stores, tmp_path: Path) -> None:
+def test_the_server_hands_each_request_to_whoever_owns_its_path(stores: Stores, tmp_path: Path) -> None:
     async def main() -> None:
         asked = []
 
-        async def api(scope: dict[str, Any], receive: Any, send: Any) -> None:
-            asked.append((scope["type"], scope["path"]))
+        def part(name: str) -> Any:
+            async def answer(scope: dict[str, Any], receive: Any, send: Any) -> None:
+                asked.append((name, scope["path"]))
+                await send({"type": "http.response.start", "status": 204, "headers": []})
+                await send({"type": "http.response.body"})
+
+            return answer
 
         async with gateway(stores, tmp_path) as rig:
-            application = Application(rig.gateway, api)  # type: ignore[arg-type]
-            transport = httpx.ASGITransport(application)  # type: ignore[arg-type]
-            async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            server = HttpServer(Application(part("api"), part("web")), direct=rig.gateway)
+            listener = socket.create_server(("127.0.0.1", 0))
+            await server.start(listener)
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
                 assert 401 == (await client.get("/v1/models")).status_code
-            for kind, path in (("http", "/v1/other"), ("websocket", "/v1/models")):
-                await application({"type": kind, "path": path}, None, None)  # type: ignore[arg-type]
-            assert [("http", "/v1/other"), ("websocket", "/v1/models")] == asked
+                for path in ("/v1/other", "/api/v1/models/x", "/apps"):
+                    assert 204 == (await client.get(path)).status_code
+            await server.stop(0)
+            assert [("api", "/v1/other"), ("api", "/api/v1/models/x"), ("web", "/apps")] == asked
 
     run(main)

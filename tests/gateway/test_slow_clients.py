@@ -1,6 +1,7 @@
 """Clients that read slowly, or not at all: what waits for them is bounded, in bytes and in time."""
 
 import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from tests.gateway.rig import REPORTED, Caller, Stores, outcome, relaying, run
 from tests.gateway.stage import DONE, FIRST, STREAM, STREAM_HEAD, USED, Stage, chunk, event
 from tests.gateway.upstream_server import Peer, until
+from tokenboard.errand import Errand
 from tokenboard.gateway.client import LONGEST_PIECE, Client, ClientStalled
 
 MIB = 1024 * 1024
@@ -160,56 +162,67 @@ def test_draining_ends_after_its_time(stores: Stores, tmp_path: Path) -> None:
     run(main)
 
 
-# -- the client's end itself, under any ASGI server
+# -- the client's end itself, in front of any server
 
 
-async def never() -> dict[str, Any]:
-    await asyncio.get_running_loop().create_future()
-    raise AssertionError
+class Wire:
+    """A server's end of one request that notes what is written, and takes no second piece when it is `held_up`."""
+
+    def __init__(self, *, held_up: bool = False) -> None:
+        self.scope: Mapping[str, Any] = {}
+        self.length: int | None = 0
+        self.gone = False
+        self.on_leave: Callable[[], object] | None = None
+        self.read_to_end = True
+        self.written: list[tuple[bytes, bool]] = []
+        self._held_up = held_up
+
+    async def read(self) -> bytes | None:
+        return b""
+
+    def begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        raise AssertionError("no head is sent here")
+
+    def write(self, body: bytes, *, last: bool) -> bool:
+        self.written.append((body, last))
+        return self._held_up
+
+    async def writable(self) -> None:
+        await asyncio.get_running_loop().create_future()
 
 
 def test_a_long_piece_is_handed_over_in_parts_the_last_of_them_marked() -> None:
     async def main() -> None:
-        sent: list[dict[str, Any]] = []
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
         for size in (0, 1, LONGEST_PIECE, LONGEST_PIECE + 1, 3 * LONGEST_PIECE):
             for last in (False, True):
-                sent.clear()
+                wire = Wire()
                 body = bytes(size)
-                await Client(never, send).send_body(body, last=last)
-                assert body == b"".join(message["body"] for message in sent)
-                assert max(1, -(-size // LONGEST_PIECE)) == len(sent)
-                assert [*[True] * (len(sent) - 1), not last] == [message["more_body"] for message in sent]
+                await Client(wire).send_body(body, last=last)
+                assert body == b"".join(piece for piece, _ in wire.written)
+                assert max(1, -(-size // LONGEST_PIECE)) == len(wire.written)
+                assert [*[False] * (len(wire.written) - 1), last] == [is_last for _, is_last in wire.written]
 
     run(main)
 
 
 def test_a_stalled_send_is_told_apart_from_a_cancelled_one() -> None:
     async def main() -> None:
-        async def send(message: dict[str, Any]) -> None:
-            await asyncio.get_running_loop().create_future()
+        ends: list[tuple[type[BaseException], bool]] = []
 
-        async def answer(seconds: float) -> Client:
-            client = Client(never, send, seconds)
-            client.watch(lambda: None, asyncio.current_task())
+        async def answer(seconds: float) -> None:
+            client = Client(Wire(held_up=True), seconds)
             try:
-                await client.send_body(b"x", last=True)
-            except ClientStalled:
-                assert client.left
-            finally:
-                client.unwatch()
-            return client
+                await client.send_body(b"x", last=False)
+            except (ClientStalled, asyncio.CancelledError) as error:
+                ends.append((type(error), client.left))
 
-        task = asyncio.create_task(answer(0.05))
-        assert (await task).left
-        assert 0 == task.cancelling()
-        task = asyncio.create_task(answer(60.0))
-        await asyncio.sleep(0.05)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        loop = asyncio.get_running_loop()
+        Errand(answer(0.05), loop).step()
+        await until(lambda: bool(ends))
+        errand = Errand(answer(60.0), loop)
+        errand.step()
+        errand.cancel()
+        await until(errand.done)
+        assert [(ClientStalled, True), (asyncio.CancelledError, False)] == ends
 
     run(main)

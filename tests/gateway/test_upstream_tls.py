@@ -214,3 +214,44 @@ def test_a_file_of_authorities_that_is_none_is_named(certificate: tuple[Path, Pa
     for file, said in ((tmp_path / "none.pem", "No such file"), (certificate[1], "it holds no PEM certificate")):
         with pytest.raises(ValueError, match=f"tls_ca_file .*{file.name} cannot be used: {said}"):
             client_context(file, verify=True)
+
+
+def test_an_upstream_that_asks_for_a_certificate_is_shown_ours(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+    both = tmp_path / "both.pem"
+    both.write_bytes(certificate[0].read_bytes() + certificate[1].read_bytes())
+
+    async def main() -> None:
+        asking = server_side(certificate)
+        asking.verify_mode = ssl.CERT_REQUIRED
+        asking.load_verify_locations(certificate[0])
+        async with upstream(list_no_models, tls=asking) as there:
+            url = f"https://localhost:{there.origin.port}"
+            trusting: dict[str, Any] = {"tls_ca_file": certificate[0]}
+            assert await fault(url, **trusting) is not None
+            assert await fault(url, tls_cert_file=certificate[0], tls_key_file=certificate[1], **trusting) is None
+            assert await fault(url, tls_cert_file=both, **trusting) is None
+
+    run(main)
+
+
+def test_a_certificate_of_ours_that_cannot_be_used_is_named(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+    locked = tmp_path / "locked.pem"
+    command = [
+        str(OPENSSL),
+        "ec",
+        "-in",
+        str(certificate[1]),
+        "-aes256",
+        "-passout",
+        "pass:secret",
+        "-out",
+        str(locked),
+    ]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    for cert, key, said in (
+        (tmp_path / "none.pem", None, "No such file"),
+        (certificate[0], None, "it and tls_key_file hold no PEM certificate with its private key"),
+        (certificate[0], locked, "its private key is under a passphrase"),
+    ):
+        with pytest.raises(ValueError, match=f"tls_cert_file .*{cert.name} cannot be used: {said}"):
+            client_context(None, verify=True, cert_file=cert, key_file=key)

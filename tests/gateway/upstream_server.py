@@ -42,6 +42,8 @@ class Peer:
         return Heard(line, headers, await self.reader.readexactly(length))
 
     async def say(self, data: bytes) -> None:
+        if self.writer.transport.is_closing():
+            raise ConnectionResetError  # uvloop says it by a RuntimeError
         self.writer.write(data)
         await self.writer.drain()
 
@@ -52,7 +54,8 @@ class Peer:
 
     def reset(self) -> None:
         sock = self.writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if sock is not None:  # the other side was not quicker
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
     async def hear_the_end(self) -> bytes:

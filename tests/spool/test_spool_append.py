@@ -213,7 +213,7 @@ def test_what_one_turn_of_the_loop_appends_goes_into_one_statement(tmp_path: Pat
     table.gate.set()
 
     async def append() -> None:
-        await asyncio.gather(*[table.committer.append(Append(2, str(number).encode())) for number in range(10)])
+        await asyncio.gather(*[table.committer.append(2, str(number).encode()) for number in range(10)])
 
     asyncio.run(append())
     assert ([10], [(0, 0), (20, 10)]) == (table.statements, table.told)
@@ -224,7 +224,7 @@ def test_what_was_appended_in_the_very_turn_of_the_end_is_committed(tmp_path: Pa
     table = Table(tmp_path / "numbers.sqlite")
 
     async def append_and_stop() -> list[int]:
-        appended = [table.committer.append(Append(1, str(number).encode())) for number in range(3)]
+        appended = [table.committer.append(1, str(number).encode()) for number in range(3)]
         table.gate.set()
         await asyncio.to_thread(table.committer.stop)
         await asyncio.gather(*appended)
@@ -238,7 +238,7 @@ def test_a_bad_write_of_the_same_group_harms_no_parcel(tmp_path: Path) -> None:
 
     async def append() -> None:
         failed = table.fail(ValueError("bad"))
-        appended = [table.committer.append(Append(1, str(number).encode())) for number in range(3)]
+        appended = [table.committer.append(1, str(number).encode()) for number in range(3)]
         await asyncio.sleep(0)
         table.gate.set()
         await asyncio.gather(*appended)

@@ -3,7 +3,7 @@
     request ─▶ attribute (who) ─▶ access (key) ─▶ parse ─▶ choose upstream ─▶ relay ─▶ client
                                                                    meter (how much) ─┴▶ intake
 
-Pure ASGI, so that nothing stands between a client's chunk and its upstream's; ``upstream/`` is the HTTP client.
+No framework and no task stand between a client's chunk and its upstream's; ``upstream/`` is the HTTP client.
 """
 
 from tokenboard.gateway.echo import ECHO_MODEL, EchoUpstream

@@ -3,20 +3,42 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
+from tokenboard.errand import Errand
 from tokenboard.problem import Problem
 
 WATCH_AFTER_S = 0.02
-"""Seconds after which a client is watched: a task for each request is dear, and most short answers are gone by then."""
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
+"""Seconds for which a client that has left is answered as if it had not: one that only stopped sending still reads."""
 
 LONGEST_PIECE = 65_536
 """Bytes handed to the server at once: a client that takes one of these within the send timeout makes progress."""
+
+
+class Line(Protocol):
+    """The server's side of one request; ``tokenboard.server.exchange.Exchange`` says what holds."""
+
+    scope: Mapping[str, Any]
+    length: int | None
+    gone: bool
+    on_leave: Callable[[], object] | None
+
+    @property
+    def read_to_end(self) -> bool:
+        """Whether the end of the body was read."""
+
+    async def read(self) -> bytes | None:
+        """Give what has arrived of the request's body, None once the client left."""
+
+    def begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Begin the answer."""
+
+    def write(self, body: bytes, *, last: bool) -> bool:
+        """Send a piece of the answer's body; returns whether to await `writable` before the next."""
+
+    async def writable(self) -> None:
+        """Wait until the client keeps up, or has gone."""
 
 
 class ClientStalled(Exception):
@@ -24,96 +46,82 @@ class ClientStalled(Exception):
 
 
 class Client:
-    """Sends one ASGI response and notices when the client leaves, or stops reading for ``send_timeout_s`` seconds.
+    """Sends one answer and notices when the client leaves, or stops reading for ``send_timeout_s`` seconds.
 
     ``started``: the response head was sent; ``left``: the client has gone, or is treated as if it had. An answer is cut
     off by returning without having completed it: the server then closes the connection, so that the client cannot take
     it for whole.
     """
 
-    def __init__(self, receive: Receive, send: Send, send_timeout_s: float = math.inf) -> None:
-        self._receive = receive
-        self._send = send
+    __slots__ = ("_began", "_leave", "_line", "_send_timeout_s", "_timer", "left", "started")
+
+    def __init__(self, line: Line, send_timeout_s: float = math.inf) -> None:
+        self._line = line
         self._send_timeout_s = send_timeout_s
-        self._sending_since: float | None = None
-        self._patience: asyncio.TimerHandle | None = None
-        self._stalled = False
+        self._began = 0.0
+        self._leave: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._watcher: asyncio.Task[None] | None = None
         self.started = False
         self.left = False
 
-    async def read_body(self, headers: Sequence[tuple[bytes, bytes]], limit: int) -> bytes:
+    async def read_body(self, limit: int) -> bytes:
         """Return the request's body, of at most ``limit`` bytes.
 
         Raises:
-            Problem: 413 when it is larger, 415 when it is compressed, 400 when the client left before its end.
+            Problem: 413 when it is larger, 400 when the client left before its end.
 
         """
-        for name, value in headers:
-            if name == b"content-length" and value.isdigit() and (len(value) > 18 or int(value) > limit):
-                raise _too_large(limit)
-            if name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
-                raise Problem(415, "Send the body uncompressed: this endpoint does not take a Content-Encoding.")
+        line = self._line
+        if line.length is not None and line.length > limit:
+            raise _too_large(limit)
         pieces: list[bytes] = []
         size = 0
         while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
+            piece = await line.read()
+            if piece is None:
                 self.left = True
                 raise Problem(400, "The connection closed before the body was complete.")
-            piece = message.get("body", b"")
             size += len(piece)
             if size > limit:
                 raise _too_large(limit)
+            if line.read_to_end and not pieces:
+                return piece
             pieces.append(piece)
-            if not message.get("more_body", False):
-                return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if line.read_to_end:
+                return b"".join(pieces)
 
-    def watch(self, leave: Callable[[], None], sender: "asyncio.Task[Any] | None") -> None:
-        """Call ``leave`` once when the client goes, or, if it goes at once, soon; only after its body was read.
-
-        ``sender`` is the task that sends from now on, as a rule the one that calls.
-        """
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(WATCH_AFTER_S, self._start_watching, loop, sender, leave)
+    def watch(self, leave: Callable[[], None]) -> None:
+        """Call ``leave`` once when the client goes, or, if it goes at once, soon; only after its body was read."""
+        self._leave = leave
+        self._began = time.monotonic()
+        self._line.on_leave = self._note_leaving
+        if self._line.gone:
+            self._note_leaving()
 
     def unwatch(self) -> None:
         """Watch no more."""
+        self._line.on_leave = self._leave = None
         if self._timer is not None:
             self._timer.cancel()
-        if self._patience is not None:
-            self._patience.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
 
-    def _start_watching(
-        self, loop: asyncio.AbstractEventLoop, sender: asyncio.Task[Any] | None, leave: Callable[[], None]
-    ) -> None:
-        self._watcher = asyncio.create_task(self._await_leave(leave))
-        if sender is not None and not math.isinf(self._send_timeout_s):
-            self._watch_sending(loop, sender)
-
-    def _watch_sending(self, loop: asyncio.AbstractEventLoop, sender: asyncio.Task[Any]) -> None:
-        """Look when the piece being sent is due; one timer for the whole answer, not one for each piece."""
-        now = time.monotonic()
-        left = (now if self._sending_since is None else self._sending_since) + self._send_timeout_s - now
-        if left > 0:
-            self._patience = loop.call_later(left, self._watch_sending, loop, sender)
+    def _note_leaving(self) -> None:
+        """Tell that the client has gone; not in a request's first moments, most short answers are out by then."""
+        self._line.on_leave = None
+        wait_s = self._began + WATCH_AFTER_S - time.monotonic()
+        if wait_s > 0:
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._has_left)
         else:
-            self._stalled = True
-            sender.cancel()
+            self._has_left()
 
-    async def _await_leave(self, leave: Callable[[], None]) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self.left = True
-        leave()
+    def _has_left(self) -> None:
+        if self._leave is not None:
+            self.left = True
+            self._leave()
 
-    async def send_head(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Send the response's status and headers."""
+    def send_head(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Send the response's status and headers; they leave with the first piece of the body."""
         self.started = True
-        await self._deliver({"type": "http.response.start", "status": status, "headers": headers})
+        self._line.begin(status, headers)
 
     async def send_body(self, body: bytes, *, last: bool) -> None:
         """Send a piece of the response's body.
@@ -125,31 +133,35 @@ class Client:
         if len(body) > LONGEST_PIECE:
             start = 0
             while len(body) - start > LONGEST_PIECE:
-                piece = body[start : start + LONGEST_PIECE]
-                await self._deliver({"type": "http.response.body", "body": piece, "more_body": True})
+                if self._line.write(body[start : start + LONGEST_PIECE], last=False):
+                    await self._until_taken()
                 start += LONGEST_PIECE
             body = body[start:]
-        await self._deliver({"type": "http.response.body", "body": body, "more_body": not last})
+        if self._line.write(body, last=last):
+            await self._until_taken()
 
-    async def _deliver(self, message: dict[str, Any]) -> None:
-        self._sending_since = time.monotonic()
+    async def _until_taken(self) -> None:
+        errand = Errand.current
+        if errand is None or math.isinf(self._send_timeout_s):
+            await self._line.writable()
+            return
+        stalled = ClientStalled()
+        timer = asyncio.get_running_loop().call_later(self._send_timeout_s, errand.cancel, stalled)
         try:
-            await self._send(message)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not self._stalled or self.left or task is None or task.uncancel():
-                raise
+            await self._line.writable()
+        except ClientStalled:
             self.left = True
-            raise ClientStalled from None
+            raise
         finally:
-            self._sending_since = None
+            timer.cancel()
 
-    async def refuse(self, problem: Problem, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    def refuse(self, problem: Problem, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Answer with a problem, unless an answer was begun."""
         if not self.started:
             self.started = True
-            for message in problem.asgi_messages(headers):
-                await self._send(message)
+            start, body = problem.asgi_messages(headers)
+            self._line.begin(start["status"], start["headers"])
+            self._line.write(body["body"], last=True)
 
 
 def _too_large(limit: int) -> Problem:

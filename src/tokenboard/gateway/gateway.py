@@ -1,17 +1,18 @@
-"""The data plane as an ASGI application: no framework between a request and its upstream."""
+"""The data plane: no framework, and no task, between a request and its upstream."""
 
+import asyncio
 import random
 import secrets
 from collections.abc import Callable
-from typing import Any
 
 from tokenboard.access import Access
 from tokenboard.attribution import Attribution, AttributionOptions, attribute
 from tokenboard.catalog import CatalogError, Key, Scope
 from tokenboard.gateway.attempts import Attempts
-from tokenboard.gateway.client import Client, Receive, Send
+from tokenboard.gateway.client import Client, Line
 from tokenboard.gateway.endpoints import ENDPOINTS
-from tokenboard.gateway.headers import Headers
+from tokenboard.gateway.introduction import Introduction, introduce
+from tokenboard.gateway.memory import Memory
 from tokenboard.gateway.models import ModelList
 from tokenboard.gateway.relay import RETRY_AFTER_S, Relay
 from tokenboard.gateway.request import parse_request
@@ -21,7 +22,7 @@ from tokenboard.observability import Counters, logger
 from tokenboard.problem import Problem
 from tokenboard.spool import SpoolError
 
-Scope_ = dict[str, Any]
+Fields = tuple[tuple[bytes, bytes], ...]
 OwnHeaders = list[tuple[bytes, bytes]]
 
 BASES = ("/api/v1", "/v1")
@@ -64,55 +65,78 @@ class Gateway:
         self._counters = counters
         self._inference = {base + endpoint.path: endpoint for base in BASES for endpoint in ENDPOINTS}
         self._lists = {base + path: ask for base in BASES for path, ask in self._models.questions.items()}
+        self._paths = frozenset((*self._inference, *self._lists))
+        self._attributed: Memory[Fields, tuple[Attribution, bytes]] = Memory()
 
     def owns(self, path: str) -> bool:
         """Whether a path is the gateway's."""
-        return path in self._inference or path in self._lists
+        return path in self._paths
 
-    async def __call__(self, scope: Scope_, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request whose path the gateway owns."""
+    async def answer(self, line: Line, /) -> None:
+        """Answer one HTTP request whose path the gateway owns, as an `Errand`."""
         now = self._clock_ms()
         request_id = f"gen-{now}-{self._dice.getrandbits(80):020x}"
-        who = attribute(scope["headers"], self._options)
-        own = [(b"x-generation-id", request_id.encode()), (b"x-tokenboard-app", _app_header(who))]
-        client = Client(receive, send, self._send_timeout_s)
+        client = Client(line, self._send_timeout_s)
+        own: OwnHeaders = [(b"x-generation-id", request_id.encode())]
         try:
-            if scope["path"] in self._lists:
-                await self._list_models(scope, client, own, who)
+            asked = introduce(line.scope["headers"])
+            who, app_header = self._attributed.recall(asked.fields) or self._attribute(asked.fields)
+            own.append((b"x-tokenboard-app", app_header))
+            if line.scope["path"] in self._lists:
+                await self._list_models(line, client, own, asked, who)
             else:
-                await self._infer(scope, client, own, who, request_id, now)
+                await self._infer(line, client, own, asked, who, request_id, now)
         except Problem as problem:
-            await client.refuse(problem, own)
+            client.refuse(problem, own)
         except (CatalogError, SpoolError) as error:
             facts = {"request_id": request_id, "reason": str(error), "hint": getattr(error, "hint", "")}
             _log.error("a store is away: an answer is withheld", extra=facts)
-            await client.refuse(_away(), own)
+            client.refuse(_away(), own)
         except Exception as error:
             _log.error("a request failed by a fault of ours", extra={"request_id": request_id}, exc_info=error)
-            await client.refuse(_fault(), own)
+            client.refuse(_fault(), own)
 
     async def aclose(self) -> None:
         """Let go of the upstreams' connections."""
         await self._upstreams.aclose()
 
-    async def _list_models(self, scope: Scope_, client: Client, own: OwnHeaders, who: Attribution) -> None:
-        _allow(scope["method"], "GET", "HEAD")
-        self._check(scope["headers"], own, who)
-        body = await self._lists[scope["path"]]()
+    def _attribute(self, fields: Fields) -> tuple[Attribution, bytes]:
+        who = attribute(fields, self._options)
+        found = who, _app_header(who)
+        self._attributed.keep(fields, found, fields)
+        return found
+
+    async def _list_models(
+        self, line: Line, client: Client, own: OwnHeaders, asked: Introduction, who: Attribution
+    ) -> None:
+        method = line.scope["method"]
+        _allow(method, "GET", "HEAD")
+        self._check(asked, own, who)
+        # In a task: upstreams are asked under a timeout, which an errand has not.
+        body = await asyncio.ensure_future(self._lists[line.scope["path"]]())
         framing = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await client.send_head(200, [*framing, *own])
-        await client.send_body(b"" if scope["method"] == "HEAD" else body, last=True)
+        client.send_head(200, [*framing, *own])
+        await client.send_body(b"" if method == "HEAD" else body, last=True)
 
     async def _infer(
-        self, scope: Scope_, client: Client, own: OwnHeaders, who: Attribution, request_id: str, now: int
+        self,
+        line: Line,
+        client: Client,
+        own: OwnHeaders,
+        asked: Introduction,
+        who: Attribution,
+        request_id: str,
+        now: int,
     ) -> None:
-        endpoint = self._inference[scope["path"]]
-        headers = scope["headers"]
-        _allow(scope["method"], "POST")
-        key, who = self._check(headers, own, who)
+        endpoint = self._inference[line.scope["path"]]
+        if line.scope["method"] != "POST":
+            _allow(line.scope["method"], "POST")
+        key, who = self._check(asked, own, who)
         if self._intake.admit() is not None:
             raise _full()
-        request = parse_request(await client.read_body(headers, self._max_body), endpoint)
+        if asked.compressed:
+            raise Problem(415, "Send the body uncompressed: this endpoint does not take a Content-Encoding.")
+        request = parse_request(await client.read_body(self._max_body), endpoint)
         candidates = self._upstreams.candidates(request.model)
         if not candidates:
             raise Problem(400, f"{request.model} is not a model served here; GET /api/v1/models lists those that are.")
@@ -131,15 +155,15 @@ class Gateway:
             own=own,
             drain_s=self._drain_s,
         )
-        asked = attempts.ask(endpoint.path, request, headers)
+        answer = attempts.ask(endpoint.path, request, asked.fields)
         del request  # its body may be large, and the answer may take minutes
-        await relay.run(asked)
+        await relay.run(answer)
 
-    def _check(self, headers: Headers, own: OwnHeaders, who: Attribution) -> tuple[Key, Attribution]:
+    def _check(self, asked: Introduction, own: OwnHeaders, who: Attribution) -> tuple[Key, Attribution]:
         """Return the request's key, and its attribution once more, now that the key may give an app by a rule."""
-        key = self._access.check(headers, Scope.INFERENCE)
+        key = self._access.check_credentials(asked.authorization, asked.api_key, Scope.INFERENCE)
         if self._options.rules and not who.tracked:
-            who = attribute(headers, self._options, key_label=key.label)
+            who = attribute(asked.fields, self._options, key_label=key.label)
             own[1] = (b"x-tokenboard-app", _app_header(who))
         return key, who
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -94,6 +95,28 @@ def response_headers(received: Iterable[tuple[bytes, bytes]], status: int) -> li
     if status in {204, 304}:
         return [(name, value) for name, value in headers if name != b"content-length"]
     return headers
+
+
+class BodyHeaders(NamedTuple):
+    """What headers say of their body: type in lower case, and coding, b"" where they do not; whether its length."""
+
+    kind: bytes
+    coding: bytes
+    sized: bool
+
+
+def body_headers(headers: Headers) -> BodyHeaders:
+    """Read what headers, with names in lower case, say of their body; of several of one name the first counts."""
+    kind = coding = None
+    sized = False
+    for name, value in headers:
+        if name == b"content-type":
+            kind = value.lower() if kind is None else kind
+        elif name == b"content-length":
+            sized = True
+        elif name == b"content-encoding":
+            coding = value if coding is None else coding
+    return BodyHeaders(kind or b"", coding or b"", sized)
 
 
 def _passed_on(received: Iterable[tuple[bytes, bytes]], withheld: frozenset[bytes]) -> list[tuple[bytes, bytes]]:

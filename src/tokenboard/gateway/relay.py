@@ -10,14 +10,15 @@ is on disk. One request makes one event, whatever happens on the way.
 import asyncio
 import time
 from collections.abc import Awaitable
-from functools import partial
+from functools import lru_cache
 
 from tokenboard.attribution import Attribution
+from tokenboard.errand import Errand
 from tokenboard.event import Source
 from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.client import Client, ClientStalled
 from tokenboard.gateway.endpoints import Endpoint
-from tokenboard.gateway.headers import Headers, response_headers
+from tokenboard.gateway.headers import Headers, body_headers, response_headers
 from tokenboard.gateway.upstream import (
     ConnectFailed,
     ConnectTimeout,
@@ -43,11 +44,33 @@ _NOTHING = Usage(source=UsageSource.UNKNOWN)
 
 
 class Relay:
-    """Awaits the answer to one request, carries it to the client and records the usage, once.
+    """Awaits the answer to one request, carries it to the client and records the usage, once; run as an errand.
 
     ``own`` are our response headers. ``drain_s`` is for how many seconds the upstream is read on when the client has
     left; None cancels it at once (usage: rule 4).
     """
+
+    __slots__ = (
+        "_attempts",
+        "_attribution",
+        "_began",
+        "_caller",
+        "_client",
+        "_committing",
+        "_drain_end",
+        "_drain_s",
+        "_endpoint",
+        "_ends_line",
+        "_errand",
+        "_first_s",
+        "_id",
+        "_intake",
+        "_model",
+        "_own",
+        "_recorded",
+        "_streamed",
+        "_ts_ms",
+    )
 
     def __init__(
         self,
@@ -73,23 +96,17 @@ class Relay:
         self._own = own
         self._drain_s = drain_s
         self._drain_end: asyncio.TimerHandle | None = None
-        self._facts = partial(
-            Facts,
-            id=request_id,
-            ts_ms=ts_ms,
-            source=Source.GATEWAY,
-            caller=caller,
-            attribution=attribution,
-            model=model,
-            endpoint=endpoint.name,
-            streamed=streamed,
-        )
+        self._caller = caller
+        self._attribution = attribution
+        self._ts_ms = ts_ms
+        self._model = model
+        self._streamed = streamed
         self._began = time.monotonic()
         self._first_s: float | None = None
         self._ends_line = True  # what the client was sent so far, that is
         self._recorded = False
         self._committing = False
-        self._task: asyncio.Task[None] | None = None
+        self._errand: Errand | None = None
 
     async def run(self, asked: Awaitable[Answer]) -> None:
         """Await the upstream's answer and carry it to the client, who is watched meanwhile.
@@ -102,8 +119,8 @@ class Relay:
             SpoolError: the usage could not be recorded; the answer must not be completed.
 
         """
-        self._task = asyncio.current_task()
-        self._client.watch(self._leave, self._task)
+        self._errand = Errand.current
+        self._client.watch(self._leave)
         try:
             await self._carry(await self._answer(asked))
         except asyncio.CancelledError:
@@ -125,8 +142,8 @@ class Relay:
 
     def _stop(self) -> None:
         # A commit under way is not disturbed: it takes no longer than an answer does, and its outcome matters.
-        if self._task is not None and not self._committing:
-            self._task.cancel()
+        if self._errand is not None and not self._committing:
+            self._errand.cancel()
 
     async def _answer(self, asked: Awaitable[Answer]) -> Answer:
         try:
@@ -144,7 +161,7 @@ class Relay:
 
     async def _carry(self, answer: Answer) -> None:
         headers = response_headers(answer.headers, answer.status)
-        kind, coding = _header(headers, b"content-type").lower(), _header(headers, b"content-encoding")
+        kind, coding, sized = body_headers(headers)
         meter = Meter(kind, coding, answer.status)
         try:
             await self._pass_on(answer, headers, meter, holds=_is_document(kind))
@@ -154,7 +171,7 @@ class Relay:
                 await self._record(problem.status, failed=True, usage=_NOTHING)
                 raise problem from error
             await self._record_rest(answer.status, meter, broken=True)
-            if self._client.left or _header(headers, b"content-length"):
+            if self._client.left or sized:
                 return
             if meter.ended:  # all that matters was sent
                 await self._client.send_body(b"", last=True)
@@ -192,7 +209,7 @@ class Relay:
             try:
                 # The head waits for the first piece: until then a fault can still be answered properly.
                 if not client.started:
-                    await client.send_head(answer.status, [*headers, *self._own])
+                    client.send_head(answer.status, [*headers, *self._own])
                 await client.send_body(chunk, last=last)
             except ClientStalled:
                 if self._drain_s is None or self._recorded:
@@ -221,11 +238,19 @@ class Relay:
         now = time.monotonic()
         try:
             await self._intake.record(
-                self._facts(
-                    provider=self._attempts.provider,
-                    status=status,
-                    failed=failed,
-                    usage=usage,
+                Facts(
+                    self._id,
+                    self._ts_ms,
+                    Source.GATEWAY,
+                    self._caller,
+                    self._attribution,
+                    self._model,
+                    self._attempts.provider,
+                    self._endpoint.name,
+                    self._streamed,
+                    status,
+                    failed,
+                    usage,
                     latency_ms=round((now - self._began) * 1000),
                     first_token_ms=None if self._first_s is None else round((self._first_s - self._began) * 1000),
                 )
@@ -266,10 +291,7 @@ def upstream_problem(error: UpstreamError, provider: str) -> Problem:
     return Problem(status, f"The upstream {provider} {what}; try again. The server's log tells its operator more.")
 
 
-def _header(headers: Headers, name: bytes) -> bytes:
-    return next((value for header, value in headers if header == name), b"")
-
-
+@lru_cache(maxsize=256)
 def _is_document(content_type: bytes) -> bool:
     """Tell whether a body is one JSON document, of use to nobody before it is whole."""
     media_type = content_type.partition(b";")[0].strip()

@@ -1,7 +1,6 @@
 """A request for inference, parsed once: what the relay needs to know of a body, and the body to send on."""
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,18 +12,17 @@ MAX_MODEL = 200
 """Longest model name accepted, in characters."""
 
 _READ = frozenset({"model", "stream", "stream_options"})
-_READ_ONCE = (b'"model"', b'"stream"', b'"stream_options"')
 _ESCAPED_ASCII = b"\\u00"
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_any = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
 _name_and_colon = re.compile(rb'\s*"[^"\\]*(?:\\.[^"\\]*)*"\s*:\s*', re.DOTALL)
 _comma = re.compile(rb"\s*,")
 _end = re.compile(rb"\s*\}")
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceRequest:
+class InferenceRequest(msgspec.Struct, frozen=True, gc=False):
     """One parsed request: ``model`` as the client named it, whether it wants a stream, and the body's bytes.
 
     ``can_ask_usage``: its endpoint knows ``stream_options.include_usage``; ``asks_usage``: it is set.
@@ -35,8 +33,12 @@ class InferenceRequest:
     model: str
     stream: bool
     asks_usage: bool
-    body: bytes = field(repr=False)
+    body: bytes
     can_ask_usage: bool = True
+
+    def __repr__(self) -> str:
+        # Without the body: what is logged of a request, even by a traceback, holds no prompt.
+        return f"InferenceRequest(model={self.model!r}, stream={self.stream!r}, body of {len(self.body)} bytes)"
 
 
 def parse_request(body: bytes, endpoint: Endpoint = CHAT) -> InferenceRequest:
@@ -46,12 +48,13 @@ def parse_request(body: bytes, endpoint: Endpoint = CHAT) -> InferenceRequest:
         Problem: 400, naming the member at fault.
 
     """
-    if not body.strip():
-        raise Problem(400, f"The body is empty: send a JSON object with `model` and `{endpoint.input}`.")
     try:
         members = _members.decode(body)
-        model, stream, options = (_value(members, name) for name in ("model", "stream", "stream_options"))
+        model, stream, options = _value(members, "model"), _value(members, "stream"), _value(members, "stream_options")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if not body.strip():
+            message = f"The body is empty: send a JSON object with `model` and `{endpoint.input}`."
+            raise Problem(400, message) from error
         raise Problem(400, f"The body is not a valid JSON object: {error}.") from error
     _refuse_look_alikes(members)
     if model is None:
@@ -89,7 +92,7 @@ def body_for_upstream(request: InferenceRequest, model: str, *, include_usage: b
 
 def _value(members: dict[str, msgspec.Raw], name: str) -> Any:
     raw = members.get(name)
-    return None if raw is None else msgspec.json.decode(raw)
+    return None if raw is None else _any.decode(raw)
 
 
 def _refuse_look_alikes(members: dict[str, msgspec.Raw]) -> None:
@@ -105,7 +108,12 @@ def _names_are_unique(body: bytes, members: dict[str, msgspec.Raw]) -> bool:
     Nearly always the names stand in the bytes at most once, and cannot be spelled otherwise than with escaped ASCII.
     Else the members, as parsed, are laid beside the bytes: they fit, one after the other, only when none hides another.
     """
-    if _ESCAPED_ASCII not in body and all(body.count(name) <= 1 for name in _READ_ONCE):
+    if (
+        _ESCAPED_ASCII not in body
+        and body.count(b'"model"') <= 1
+        and body.count(b'"stream"') <= 1
+        and body.count(b'"stream_options"') <= 1
+    ):
         return True
     at = body.index(b"{") + 1
     for position, raw in enumerate(members.values(), start=1):

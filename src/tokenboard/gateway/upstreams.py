@@ -3,6 +3,7 @@
 import asyncio
 import fnmatch
 import re
+import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tokenboard.gateway.headers import ForwardAttribution, Headers, request_headers, withheld_from_upstream
+from tokenboard.gateway.memory import Memory
 from tokenboard.gateway.request import InferenceRequest, body_for_upstream
 from tokenboard.gateway.upstream import (
     Breaker,
@@ -26,7 +28,7 @@ from tokenboard.gateway.upstream import (
     UpstreamError,
     client_context,
 )
-from tokenboard.gateway.upstream.request import render_head
+from tokenboard.gateway.upstream.request import Template, render_head
 from tokenboard.observability import logger
 
 ANTHROPIC_VERSION = b"2023-06-01"
@@ -109,8 +111,8 @@ class UpstreamSpec:
     """What the settings say of one upstream.
 
     ``models`` are globs over the names clients use; with ``strip_prefix`` the part up to the first slash is cut off on
-    the way up. ``api_key`` is a secret: it is sent to this upstream and shown nowhere. ``tls_ca_file`` and
-    ``tls_verify`` are of https alone (see `client_context`).
+    the way up. ``api_key`` is a secret: it is sent to this upstream and shown nowhere. What begins with ``tls_`` is of
+    https alone (see `client_context`).
     """
 
     name: str
@@ -126,6 +128,8 @@ class UpstreamSpec:
     max_connections: int = 1_000
     tls_ca_file: Path | None = None
     tls_verify: bool = True
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
 
 
 class HttpUpstream:
@@ -146,9 +150,11 @@ class HttpUpstream:
         self._base = parts.path.rstrip("/")
         origin = Origin(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
         limits = Limits(max_connections=spec.max_connections, max_idle=spec.max_connections, idle_keepalive_s=30.0)
-        tls = client_context(spec.tls_ca_file, verify=spec.tls_verify) if parts.scheme == "https" else None
+        tls = _tls(spec) if parts.scheme == "https" else None
         self._breaker = Breaker(time.monotonic)
         self._pool = Pool(origin, limits=limits, timeouts=spec.timeouts, ssl_context=tls, breaker=self._breaker)
+        self._authority = origin.authority
+        self._templates: Memory[tuple[str, Headers], Template] = Memory()
         self._own = _own_headers(spec, board)
         self._asking = [*_version(spec), *self._own]
         self._withheld = withheld_from_upstream(spec.forward_attribution, self._own)
@@ -175,15 +181,21 @@ class HttpUpstream:
     async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
         """Put a request to the upstream; returns once its response head has arrived.
 
+        ``headers`` are kept in mind for a while, so no credential may be among them.
+
         Raises:
             UpstreamError: it could not be reached, or its answer is no HTTP.
 
         """
         model = request.model.partition("/")[2] or request.model if self._spec.strip_prefix else request.model
         body = body_for_upstream(request, model, include_usage=self._spec.include_usage)
-        return await self._pool.send(
-            b"POST", self._target(path), request_headers(headers, self._withheld, self._own), body
-        )
+        fields = headers if isinstance(headers, tuple) else tuple(headers)
+        template = self._templates.recall((path, fields))
+        if template is None:
+            passed = request_headers(fields, self._withheld, self._own)
+            template = Template(self._authority, self._target(path), passed)
+            self._templates.keep((path, fields), template, fields)
+        return await self._pool.send_rendered(template.render(len(body)), body)
 
     async def probe(self) -> str | None:
         """Return what is wrong with the upstream, None when it lists its models."""
@@ -242,6 +254,12 @@ class HttpUpstream:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._pool.aclose()
+
+
+def _tls(spec: UpstreamSpec) -> ssl.SSLContext:
+    return client_context(
+        spec.tls_ca_file, verify=spec.tls_verify, cert_file=spec.tls_cert_file, key_file=spec.tls_key_file
+    )
 
 
 def _own_headers(spec: UpstreamSpec, board: Headers) -> list[tuple[bytes, bytes]]:

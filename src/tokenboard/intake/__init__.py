@@ -7,7 +7,7 @@
 Nothing else writes to the spool. A caller has parsed its input into `Facts` before; headers and JSON stop there.
 """
 
-from tokenboard.intake.facts import Caller, Facts
+from tokenboard.intake.facts import OPERATOR, Caller, Facts
 from tokenboard.intake.intake import MAX_AHEAD_MS, MAX_MODEL, MAX_PROVIDER, Dropped, Intake, Recorded, Refused
 from tokenboard.intake.refusal import Refusal
 
@@ -15,6 +15,7 @@ __all__ = [
     "MAX_AHEAD_MS",
     "MAX_MODEL",
     "MAX_PROVIDER",
+    "OPERATOR",
     "Caller",
     "Dropped",
     "Facts",

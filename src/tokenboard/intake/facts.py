@@ -15,6 +15,10 @@ class Caller(msgspec.Struct, frozen=True):
     label: str
 
 
+OPERATOR = Caller(account_id=0, key_id=0, label="import")
+"""Who brings usage out of files on the board's own machine: no key, no account."""
+
+
 class Facts(msgspec.Struct, frozen=True, gc=False):
     """One use of a model: who, what, how much, how it went.
 

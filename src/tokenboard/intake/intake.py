@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from tokenboard.event import MAX_TOKENS, UsageEvent, encode_parcel
+from tokenboard.event import MAX_TOKENS, UsageEvent, encode_columns, encode_parcel
+from tokenboard.intake.columns import report_table
 from tokenboard.intake.facts import Facts
 from tokenboard.intake.refusal import Refusal
 from tokenboard.observability import Counters
@@ -75,8 +76,8 @@ class Intake:
         """
         event = _event(facts, self._clock_ms())
         await self._spool.append(encode_parcel((event,)))
-        self._counters.add(f"recorded.{facts.source}")
-        return Recorded(accepted=1, duplicates=0)
+        self._counters.add("recorded.gateway")
+        return _ONE
 
     def examine(self, facts: Sequence[Facts]) -> list[Refused]:
         """Return every use that may not be taken, with its reason; an empty list means `record_new` will take them."""
@@ -98,12 +99,14 @@ class Intake:
 
         """
         now = self._clock_ms()
-        events = [_event(use, now) for use in facts]
+        table = report_table(facts, now, max_model=MAX_MODEL, max_provider=MAX_PROVIDER)
         names = [f"{use.caller.account_id}\n{use.id}".encode() for use in facts]
+
+        def parcel(positions: Sequence[int]) -> bytes:
+            return encode_columns(table if len(positions) == len(names) else table.take(positions))
+
         try:
-            receipt: Receipt = self._spool.append_new(
-                lambda positions: encode_parcel([events[position] for position in positions]), names
-            ).result()
+            receipt: Receipt = self._spool.append_new(parcel, names).result()
         except SpoolFull:
             return self._drop(Refusal.SPOOL_FULL)
         self._counters.add("recorded.usage_api", receipt.accepted)
@@ -134,6 +137,7 @@ class Intake:
 
 
 _UNCOUNTED = Usage()
+_ONE = Recorded(accepted=1, duplicates=0)
 
 
 def _event(facts: Facts, received_ms: int) -> UsageEvent:

@@ -8,12 +8,12 @@ import struct
 from collections import deque
 from typing import Any, Protocol, cast
 
+from tokenboard.errand import Errand
 from tokenboard.server.exchange import Exchange
 from tokenboard.server.head import Head, too_much
 from tokenboard.server.limits import Limits
 from tokenboard.server.reader import Reader, Surplus
-from tokenboard.server.refusal import Refusal, Render
-from tokenboard.server.response import render_head
+from tokenboard.server.refusal import Refusal, Render, answer_of
 
 _BODY_STEP = 1_024
 """Bytes of a body that must arrive within each body timeout, unless it ends."""
@@ -32,8 +32,8 @@ class Owner(Protocol):
     stopping: bool
     connections: set["Connection"]
 
-    def run(self, exchange: Exchange) -> None:
-        """Start the application on a request."""
+    def run(self, exchange: Exchange) -> Errand | None:
+        """Start the application on a request, or give the errand that does so once it is begun."""
 
     def date_line(self) -> bytes:
         """Return the Date header of now."""
@@ -59,9 +59,11 @@ class Connection(asyncio.Protocol):
         "_paused",
         "_queue",
         "_reader",
+        "_reading",
         "_refusal",
         "_swallowing",
         "_transport",
+        "_unbegun",
         "_unsent",
         "_writers",
         "deadline",
@@ -79,6 +81,8 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Exchange] = deque()
         self._refusal: Refusal | None = None
         self._eof = False
+        self._reading = False
+        self._unbegun: Errand | None = None
         self._swallowing = False
         self._paused = False
         self._framing_bytes = 0
@@ -106,7 +110,18 @@ class Connection(asyncio.Protocol):
             self._refuse(Refusal(503, "Too many connections are open at the moment; try again later."))
 
     def data_received(self, data: bytes) -> None:
-        """Read what has arrived."""
+        """Read what has arrived; an errand is begun only behind that, when the request's body may be there as well."""
+        self._reading = True
+        try:
+            self._read(data)
+        finally:
+            self._reading = False
+        errand = self._unbegun
+        if errand is not None:
+            self._unbegun = None
+            errand.step()
+
+    def _read(self, data: bytes) -> None:
         reader = self._reader
         if reader is None:
             if not self._swallowing:
@@ -347,7 +362,11 @@ class Connection(asyncio.Protocol):
         self.deadline = math.inf
         if self._eof:
             exchange.leave()
-        self._owner.run(exchange)
+        errand = self._owner.run(exchange)
+        if errand is not None and self._reading:
+            self._unbegun = errand
+        elif errand is not None:
+            self._loop.call_soon(errand.step)  # not within the answer before it
 
     def _next(self) -> None:
         """Begin what comes behind a complete answer: the next request, a refusal, or the wait for either."""
@@ -399,17 +418,7 @@ class Connection(asyncio.Protocol):
             self._say(refusal, linger=True)
 
     def _say(self, refusal: Refusal, *, linger: bool) -> None:
-        content_type, body = self._owner.render(refusal.status, refusal.message)
-        head = render_head(
-            refusal.status,
-            [(b"content-type", content_type)],
-            whole=len(body),
-            to_head=False,
-            version_1_0=False,
-            closes=True,
-            date=self._owner.date_line(),
-        )
-        self.write(head.block + body)
+        self.write(answer_of(refusal, self._owner.render, self._owner.date_line()))
         self._close(linger=linger)
 
     def _close(self, *, linger: bool) -> None:

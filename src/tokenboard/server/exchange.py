@@ -1,9 +1,10 @@
 """One request and its answer, as the application sees them: the ASGI scope, ``receive`` and ``send``."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
+from tokenboard.errand import Errand
 from tokenboard.observability import logger
 from tokenboard.server.head import Head
 from tokenboard.server.response import BadResponse, Framing, render_head
@@ -13,6 +14,17 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Direct(Protocol):
+    """Answers requests on the `Exchange` itself, as an errand: without a task, and without ASGI's messages."""
+
+    def owns(self, path: str) -> bool:
+        """Whether requests for this path are its own."""
+
+    def answer(self, line: Any, /) -> Coroutine[Any, Any, None]:
+        """Answer one request; what holds for an ASGI application holds here too."""
+
 
 _JOINED_BODY = 65_536
 """Bodies up to this many bytes are copied behind their head: one write is cheaper than two."""
@@ -57,19 +69,20 @@ class Exchange:
     """The state shared by the connection that reads a request and the application that answers it.
 
     ``received`` counts the body's bytes, ``held`` those the application has not taken. ``whole``: the request has
-    arrived in full. ``gone``: the client is away, or has said that it sends no more. ``begun`` and ``complete`` tell of
-    the answer.
+    arrived in full. ``gone``: the client is away, or has said that it sends no more; ``on_leave`` is called then.
+    ``begun`` and ``complete`` tell of the answer.
     """
 
     __slots__ = (
         "_awaits_continue",
         "_chunks",
         "_framing",
+        "_headers",
         "_last_given",
         "_line",
         "_loop",
         "_remaining",
-        "_start",
+        "_status",
         "_to_head",
         "_version_1_0",
         "_waiters",
@@ -80,6 +93,7 @@ class Exchange:
         "held",
         "keep",
         "length",
+        "on_leave",
         "received",
         "scope",
         "task",
@@ -100,7 +114,8 @@ class Exchange:
         self.scope = scope
         self.length = head.length
         self.keep = keep
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | Errand | None = None
+        self.on_leave: Callable[[], object] | None = None
         self.received = 0
         self.held = 0
         self.whole = self.gone = self.begun = self.complete = self.closes = False
@@ -108,7 +123,8 @@ class Exchange:
         self._chunks: list[bytes] = []
         self._last_given = False
         self._waiters: list[asyncio.Future[None]] = []
-        self._start: Message | None = None
+        self._status = 0
+        self._headers: Iterable[tuple[bytes, bytes]] = ()
         self._to_head = scope["method"] == "HEAD"
         self._version_1_0 = scope["http_version"] == "1.0"
         self._framing = Framing.NONE
@@ -140,6 +156,8 @@ class Exchange:
         """Note that the client sends nothing more; it may still read."""
         self.gone = True
         self._wake()
+        if self.on_leave is not None:
+            self.on_leave()
 
     def detach(self) -> None:
         """Part from the connection: what is sent from now on goes nowhere."""
@@ -148,6 +166,8 @@ class Exchange:
         self._chunks.clear()
         self.held = 0
         self._wake()
+        if self.on_leave is not None:
+            self.on_leave()
 
     def _wake(self) -> None:
         for waiter in self._waiters:
@@ -159,6 +179,13 @@ class Exchange:
 
     async def receive(self) -> Message:
         """Give the next piece of the request's body; after its end, wait for the client to leave."""
+        body = await self.read()
+        if body is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": body, "more_body": not self._last_given}
+
+    async def read(self) -> bytes | None:
+        """Give what has arrived of the body, perhaps b"" at its end (see `read_to_end`); None once the client left."""
         while True:
             if self._chunks:
                 chunks = self._chunks
@@ -168,18 +195,23 @@ class Exchange:
                 self._last_given = self.whole
                 if not self.whole and self._line is not None:
                     self._line.taken()
-                return {"type": "http.request", "body": body, "more_body": not self._last_given}
+                return body
             if self.whole and not self._last_given and not (self.gone and self._line is None):
                 self._last_given = True
-                return {"type": "http.request", "body": b"", "more_body": False}
+                return b""
             if self.gone or self.complete:
-                return {"type": "http.disconnect"}
+                return None
             if self._awaits_continue and self._line is not None and not self.begun:
                 self._awaits_continue = False
                 self._line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             waiter = self._loop.create_future()
             self._waiters.append(waiter)
             await waiter
+
+    @property
+    def read_to_end(self) -> bool:
+        """Whether the end of the body was read."""
+        return self._last_given
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer; returns once the client keeps up. Nothing happens when the client has gone.
@@ -190,22 +222,39 @@ class Exchange:
         """
         kind = message["type"]
         if kind == "http.response.body":
-            await self._send_body(message.get("body", b""), last=not message.get("more_body", False))
+            if self.write(message.get("body", b""), last=not message.get("more_body", False)):
+                await self.writable()
         elif kind == "http.response.start":
-            if self._start is not None or self.complete:
-                raise BadResponse("the answer was already begun")
-            self._start = message
+            self.begin(message["status"], message.get("headers", ()))
         else:
             raise BadResponse(f"an ASGI message of a kind not known here: {str(kind)[:50]!r}")
 
-    async def _send_body(self, body: bytes, *, last: bool) -> None:
+    def begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Begin the answer; its head leaves with the first piece of the body.
+
+        Raises:
+            BadResponse: it was begun before.
+
+        """
+        if self._status or self.complete:
+            raise BadResponse("the answer was already begun")
+        self._status = status
+        self._headers = headers
+
+    def write(self, body: bytes, *, last: bool) -> bool:
+        """Send a piece of the body; returns whether to await `writable` before the next. Does nothing without a client.
+
+        Raises:
+            BadResponse: a piece out of turn, or an answer that cannot be sent as HTTP.
+
+        """
         line = self._line
         if line is None:
             self.complete = self.complete or last
-            return
-        if self._start is None or self.complete:
+            return False
+        if not self._status or self.complete:
             raise BadResponse("a body without the start of its answer, or behind its end")
-        head = b"" if self.begun else self._begin(line, self._start, len(body) if last else None, last=last)
+        head = b"" if self.begun else self._begin(line, len(body) if last else None, last=last)
         data = self._frame(line, body, last=last)
         if len(data) <= _JOINED_BODY or not head:
             data = head + data
@@ -218,13 +267,18 @@ class Exchange:
             if self._waiters:
                 self._wake()
             line.answered(self)
-        elif line.writing_is_held_up():
-            await line.writable()
+            return False
+        return line.writing_is_held_up()
 
-    def _begin(self, line: Line, start: Message, whole: int | None, *, last: bool) -> bytes:
+    async def writable(self) -> None:
+        """Wait until the client keeps up, or has gone."""
+        if self._line is not None:
+            await self._line.writable()
+
+    def _begin(self, line: Line, whole: int | None, *, last: bool) -> bytes:
         head = render_head(
-            start["status"],
-            start.get("headers", ()),
+            self._status,
+            self._headers,
             whole=whole,
             to_head=self._to_head,
             version_1_0=self._version_1_0,
@@ -253,10 +307,13 @@ class Exchange:
 
     # -- running the application
 
-    async def run(self, app: App, forget: Callable[["Exchange"], object]) -> None:
-        """Let the application answer; whatever it does or fails to do, the connection is not left waiting."""
+    async def run(self, app: App, direct: Direct | None, forget: Callable[["Exchange"], object]) -> None:
+        """Let the application, or ``direct``, answer; whatever it does, the connection is not left waiting."""
         try:
-            await app(self.scope, self.receive, self.send)
+            if direct is None:
+                await app(self.scope, self.receive, self.send)
+            else:
+                await direct.answer(self)
         except asyncio.CancelledError:
             self._fail(503, _STOPPED)
             raise
@@ -267,7 +324,7 @@ class Exchange:
             self._fail(500, _FAULT)
         else:
             if not self.complete and self._line is not None:
-                if not self.begun:
+                if not self.begun and not self.gone:
                     _log.error("an application returned without an answer")
                 self._fail(500, _FAULT)
         finally:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from tokenboard.server.response import render_head
+
 Render = Callable[[int, str], tuple[bytes, bytes]]
 """Makes the body of such an answer: from status and message to the content type and the bytes."""
 
@@ -21,3 +23,18 @@ class Refusal(Exception):
 def render_plain(status: int, message: str) -> tuple[bytes, bytes]:
     """Return the message as plain text."""
     return b"text/plain; charset=utf-8", f"{status} {message}\n".encode()
+
+
+def answer_of(refusal: Refusal, render: Render, date: bytes) -> bytes:
+    """Return the whole answer, head and body, that tells a refusal; it is the connection's last."""
+    content_type, body = render(refusal.status, refusal.message)
+    head = render_head(
+        refusal.status,
+        [(b"content-type", content_type)],
+        whole=len(body),
+        to_head=False,
+        version_1_0=False,
+        closes=True,
+        date=date,
+    )
+    return head.block + body

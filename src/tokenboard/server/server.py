@@ -5,9 +5,10 @@ import socket
 import time
 from email.utils import formatdate
 
+from tokenboard.errand import Errand
 from tokenboard.observability import logger
 from tokenboard.server.connection import Connection
-from tokenboard.server.exchange import App, Exchange
+from tokenboard.server.exchange import App, Direct, Exchange
 from tokenboard.server.limits import Limits
 from tokenboard.server.refusal import Render, render_plain
 
@@ -17,6 +18,7 @@ CANCELLED_WITHIN_S = 10.0
 _LAST_WORDS_S = 0.05
 """For what is written last to leave: transports write when the loop comes round."""
 
+_LOOK_AGAIN_S = 0.005
 _BACKLOG = 2_048
 _log = logger("server")
 
@@ -25,16 +27,20 @@ class HttpServer:
     """Serves an ASGI 3 application over HTTP/1.1 and HTTP/1.0, in the running event loop.
 
     ``render`` makes the body of what the server itself answers. The application's lifespan is its own affair, and there
-    are no WebSockets. ``connections`` and ``running`` are those open and the requests whose application runs.
+    are no WebSockets. ``direct`` answers the requests whose paths it owns in the application's place.
+    ``connections`` and ``running`` are those open and the requests whose application runs.
     """
 
-    def __init__(self, app: App, *, limits: Limits | None = None, render: Render = render_plain) -> None:
+    def __init__(
+        self, app: App, *, direct: Direct | None = None, limits: Limits | None = None, render: Render = render_plain
+    ) -> None:
         self.limits = limits or Limits()
         self.render = render
         self.stopping = False
         self.connections: set[Connection] = set()
         self.running: set[Exchange] = set()
         self._app = app
+        self._direct = direct
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: asyncio.Server | None = None
         self._sweep: asyncio.TimerHandle | None = None
@@ -59,11 +65,12 @@ class HttpServer:
             connection.wind_down()
         if not await self._emptied(grace_s):
             _log.warning("open answers are cut off", extra={"answers": len(self.running)})
-            tasks = [exchange.task for exchange in self.running if exchange.task is not None]
-            for task in tasks:
+            cancelled = [exchange.task for exchange in self.running if exchange.task is not None]
+            for task in cancelled:
                 task.cancel()
-            if tasks:
-                await asyncio.wait(tasks, timeout=CANCELLED_WITHIN_S)
+            until = time.monotonic() + CANCELLED_WITHIN_S
+            while not all(task.done() for task in cancelled) and time.monotonic() < until:  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(_LOOK_AGAIN_S)
             for exchange in [one for one in self.running if one.task is not None and one.task.done()]:
                 # Cancelled before its first step, a task runs nothing, not even its end.
                 exchange.refuse_to_run()
@@ -94,12 +101,18 @@ class HttpServer:
 
     # -- what connections ask for
 
-    def run(self, exchange: Exchange) -> None:
-        """Start the application on a request, in a task of its own."""
+    def run(self, exchange: Exchange) -> Errand | None:
+        """Start the application on a request, in a task of its own; an errand is for the caller to begin."""
         if self._loop is None:
             raise RuntimeError("the server was not started")
         self.running.add(exchange)
-        exchange.task = self._loop.create_task(exchange.run(self._app, self.running.discard))
+        direct = self._direct
+        if direct is not None and direct.owns(exchange.scope["path"]):
+            errand = Errand(exchange.run(self._app, direct, self.running.discard), self._loop)
+            exchange.task = errand
+            return errand
+        exchange.task = self._loop.create_task(exchange.run(self._app, None, self.running.discard))
+        return None
 
     def date_line(self) -> bytes:
         """Return the Date header of this second."""

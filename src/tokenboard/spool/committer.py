@@ -1,18 +1,19 @@
 """The committer: one thread, one connection, every waiting write in one transaction.
 
-Callers hand over a write and get a future; the future is resolved only after COMMIT returned. While one group is being
-committed the next one gathers, so the group grows with the load and a lone caller waits for one commit only.
+Callers hand over a write and wait for it; they are told only after COMMIT returned. While one group is being committed
+the next one gathers, so the group grows with the load and a lone caller waits for one commit only.
 """
 
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any, NamedTuple
 
+from tokenboard.errand import Pause
 from tokenboard.spool.errors import SpoolError, SpoolUnavailable
 
 
@@ -28,11 +29,25 @@ class Write(NamedTuple):
     durable: bool = False
 
 
-class Append(NamedTuple):
-    """The commonest write: one parcel more. Those of a group go into one statement."""
+class Append(Pause):
+    """The commonest write: one parcel more. Those of a group go into one statement.
 
-    events: int
-    body: bytes
+    Awaiting it waits for its commit, and raises the error that prevented that.
+    """
+
+    __slots__ = ("body", "error", "events", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, events: int, body: bytes) -> None:
+        super().__init__()
+        self.loop = loop
+        self.events = events
+        self.body = body
+        self.error: Exception | None = None
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from super().__await__()
+        if self.error is not None:
+            raise self.error
 
 
 class Appends(NamedTuple):
@@ -45,8 +60,7 @@ class Appends(NamedTuple):
     committed: Callable[[int, int], None]
 
 
-Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]"] | Future[Any]
-Entry = tuple[Write | Append, Waiter]
+Entry = Append | tuple[Write, Future[Any]]
 
 MAX_STATEMENT = 500
 """Parcels in one statement at most."""
@@ -86,21 +100,22 @@ class Committer:
             self._handed.put([(write, future)])
         return future
 
-    def append(self, parcel: Append) -> "asyncio.Future[None]":
-        """Queue a parcel from a running event loop; the future is done once it is committed.
+    def append(self, events: int, body: bytes) -> Append:
+        """Queue a parcel from a running event loop; to be awaited there.
 
         What one turn of the loop appends is handed over at its end, all at once: waking the thread is the dear part.
         """
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
+        parcel = Append(loop, events, body)
         with self._door:
             self._check_open()
             turn = self._turns.get(loop)
             if turn is None:
-                turn = self._turns[loop] = []
+                self._turns[loop] = [parcel]
                 loop.call_soon(self._end_turn, loop)
-            turn.append((parcel, (loop, future)))
-        return future
+            else:
+                turn.append(parcel)
+        return parcel
 
     def stop(self) -> None:
         """Commit what is waiting, end the thread and close the connection."""
@@ -145,48 +160,49 @@ class Committer:
         return group, False
 
     def _commit(self, group: list[Entry]) -> None:
+        parcels = [entry for entry in group if isinstance(entry, Append)]
+        writes = [entry for entry in group if not isinstance(entry, Append)] if len(parcels) < len(group) else []
         try:
-            results = self._transact([write for write, _ in group])
+            results = self._transact(parcels, [write for write, _ in writes])
         except sqlite3.OperationalError as error:
             # The file cannot be written now: the disk is full, gone, or somebody holds the lock.
-            _settle([(waiter, None, _unavailable(error)) for _, waiter in group])
+            _tell(parcels, error)
+            for _, future in writes:
+                future.set_exception(_failure(error))
         except Exception as error:
             if len(group) > 1:
                 # One write of several was at fault: give each a transaction of its own, so that it harms nobody else.
                 for entry in group:
                     self._commit([entry])
                 return
-            failure = _unavailable(error) if isinstance(error, sqlite3.Error) else error
-            _settle([(group[0][1], None, failure)])
+            _tell(parcels, error)
+            for _, future in writes:
+                future.set_exception(_failure(error))
         else:
-            self._tell([write for write, _ in group], results)
-            _settle([(waiter, result, None) for (_, waiter), result in zip(group, results, strict=True)])
-
-    def _tell(self, writes: Sequence[Write | Append], results: Sequence[Any]) -> None:
-        events, size = 0, 0
-        for write, result in zip(writes, results, strict=True):
-            if isinstance(write, Append):
-                events, size = events + write.events, size + len(write.body)
-            else:
+            events, size = 0, 0
+            for parcel in parcels:
+                events, size = events + parcel.events, size + len(parcel.body)
+            self._appends.committed(events, size)
+            _tell(parcels, None)
+            for (write, future), result in zip(writes, results, strict=True):
                 write.after(result)
-        self._appends.committed(events, size)
+                future.set_result(result)
 
-    def _transact(self, writes: Sequence[Write | Append]) -> list[Any]:
+    def _transact(self, parcels: Sequence[Append], writes: Sequence[Write]) -> list[Any]:
         connection = self._connection
-        parcels = [write for write in writes if isinstance(write, Append)]
-        if len(parcels) == len(writes) <= MAX_STATEMENT:
+        if not writes and len(parcels) <= MAX_STATEMENT:
             # One statement is a transaction by itself. Each one gives up the interpreter, which a busy event loop may
             # take its time to give back.
             self._appends.insert(connection, parcels)
-            return [None] * len(writes)
-        flush = not self._fsync and any(isinstance(write, Write) and write.durable for write in writes)
+            return []
+        flush = not self._fsync and any(write.durable for write in writes)
         if flush:
             set_durability(connection, fsync=True)
         try:
             connection.execute("BEGIN IMMEDIATE")
             for start in range(0, len(parcels), MAX_STATEMENT):
                 self._appends.insert(connection, parcels[start : start + MAX_STATEMENT])
-            results = [write.run(connection) if isinstance(write, Write) else None for write in writes]
+            results = [write.run(connection) for write in writes]
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
@@ -204,37 +220,27 @@ def set_durability(connection: sqlite3.Connection, *, fsync: bool) -> None:
     connection.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
 
 
-def _unavailable(error: sqlite3.Error) -> SpoolUnavailable:
+def _failure(error: Exception) -> Exception:
+    """Return what one caller is told: an error of its own, as raising it adds to it."""
+    if not isinstance(error, sqlite3.Error):
+        return error
     unavailable = SpoolUnavailable(f"cannot write the spool: {error}")
     unavailable.__cause__ = error
     return unavailable
 
 
-Outcome = tuple[Waiter, Any, BaseException | None]
-
-
-def _settle(outcomes: list[Outcome]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, BaseException | None]]] = {}
-    for waiter, result, failure in outcomes:
-        if isinstance(waiter, Future):
-            if failure is not None:
-                waiter.set_exception(failure)
-            else:
-                waiter.set_result(result)
-        else:
-            by_loop.setdefault(waiter[0], []).append((waiter[1], result, failure))
-    # One wake-up of the loop for the whole group: waking it is the dear part.
-    for loop, futures in by_loop.items():
+def _tell(parcels: Sequence[Append], error: Exception | None) -> None:
+    """Let those go on who wait for the parcels, with one wake-up of their loop for all: waking it is the dear part."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Append]] = {}
+    for parcel in parcels:
+        by_loop.setdefault(parcel.loop, []).append(parcel)
+    for loop, theirs in by_loop.items():
         # A loop that is closed has nobody left who waits.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_settle_on_loop, futures)
+            loop.call_soon_threadsafe(_go_on, theirs, error)
 
 
-def _settle_on_loop(outcomes: list[tuple["asyncio.Future[Any]", Any, BaseException | None]]) -> None:
-    for future, result, failure in outcomes:
-        if future.done():
-            continue
-        if failure is not None:
-            future.set_exception(failure)
-        else:
-            future.set_result(result)
+def _go_on(parcels: list[Append], error: Exception | None) -> None:
+    for parcel in parcels:
+        parcel.error = None if error is None else _failure(error)
+        parcel.end()

@@ -135,12 +135,12 @@ class Spool:
         """Whether new work may be taken; ask before starting anything whose usage must be recorded."""
         return self._bytes < self._max_bytes
 
-    def append(self, body: bytes, events: int = 1) -> "Awaitable[None]":
-        """Queue one parcel from a running event loop; the awaitable is done once the parcel is committed.
+    def append(self, body: bytes, events: int = 1) -> Awaitable[None]:
+        """Queue one parcel from a running event loop; awaiting it there waits until the parcel is committed.
 
         Never refuses for lack of room: usage of an answer already begun must not be lost. `has_room` guards the door.
         """
-        return self._committer.append(Append(events, body))
+        return self._committer.append(events, body)
 
     def append_new(self, parcels: Callable[[Sequence[int]], bytes], ids: Sequence[bytes]) -> "Future[Receipt]":
         """Queue those of the events whose ids have not been seen within the memory of ids, in one transaction.
@@ -350,7 +350,7 @@ def _insert_all(connection: sqlite3.Connection, parcels: Sequence[Append]) -> No
     rows = ", ".join(["(?, ?)"] * len(parcels))
     connection.execute(
         f"INSERT INTO parcels (events, body) VALUES {rows}",  # noqa: S608 - question marks only
-        [value for parcel in parcels for value in parcel],
+        [value for parcel in parcels for value in (parcel.events, parcel.body)],
     )
 
 

@@ -1,6 +1,7 @@
 """Reads along with one response and tells at its end how many tokens it took."""
 
-from enum import Enum, StrEnum
+from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from tokenboard.usage.dialects import count_text, find_ending, read_usage
@@ -45,6 +46,13 @@ _UNNAMED: Final = b"message"  # what the format calls an event without a name; i
 _BOM: Final = b"\xef\xbb\xbf"
 _WHITESPACE: Final = b" \t\r\n"
 
+# What a body turns out to be. Plain numbers: a member of an Enum takes several times as long to look up.
+_UNSEEN: Final = 0
+_EVENTS: Final = 1
+_LINES: Final = 2
+_BODY: Final = 3
+_OTHER: Final = 4
+
 
 class Blindness(StrEnum):
     """Why a meter stopped reading before the end of the response."""
@@ -54,14 +62,6 @@ class Blindness(StrEnum):
     OVERSIZED = "oversized"
     FAULT = "fault"
     """A mistake of ours; the response is relayed all the same."""
-
-
-class _Form(Enum):
-    UNSEEN = 0
-    EVENTS = 1
-    LINES = 2
-    BODY = 3
-    OTHER = 4
 
 
 class Meter:
@@ -113,14 +113,13 @@ class Meter:
     ) -> None:
         self._max_buffer = max_buffer
         self._max_event = max_event
-        self._media_type = _text(content_type).partition(";")[0].strip().lower()
-        self._form = _Form.OTHER if self._media_type.startswith(_WORDLESS) else _Form.UNSEEN
+        self._media_type, self._form = _read_type(content_type)
         self._decoder: BodyDecoder | None = None
         self._events: EventSplitter | None = None
         self._lines: LineSplitter | None = None
         self._body: ClippedBuffer | None = None
         self._start = b""
-        self._tally = Reading()
+        self._tally: Reading = {}
         self._characters = 0
         self._broken = False
         self._usage: Usage | None = None
@@ -177,7 +176,7 @@ class Meter:
                 self._read_event(line, b"")
         elif self._body is not None:
             self._body.append(data)
-        elif self._form is _Form.UNSEEN:
+        elif self._form is _UNSEEN:
             self._recognise(data)
 
     def _recognise(self, data: bytes) -> None:
@@ -191,16 +190,16 @@ class Meter:
             return
         self._start = b""
         if start[:1] in (b"{", b"["):
-            self._form = _Form.LINES if self._media_type in _NDJSON_TYPES else _Form.BODY
+            self._form = _LINES if self._media_type in _NDJSON_TYPES else _BODY
         elif self._media_type == _EVENT_STREAM or start[:1] in (b"d", b"e", b"i", b"r", b":"):
-            self._form = _Form.EVENTS
+            self._form = _EVENTS
         else:
-            self._form = _Form.OTHER
-        if self._form is _Form.EVENTS:
+            self._form = _OTHER
+        if self._form is _EVENTS:
             self._events = EventSplitter(self._max_event)
-        elif self._form is _Form.LINES:
+        elif self._form is _LINES:
             self._lines = LineSplitter(self._max_event)
-        elif self._form is _Form.BODY:
+        elif self._form is _BODY:
             self._body = ClippedBuffer(self._max_buffer)
         self._read(start)
 
@@ -242,6 +241,8 @@ class Meter:
             if isinstance(part, dict):
                 self.response_id = self.response_id or _name(part.get("id")) or _name(part.get("responseId"))
                 self.response_model = self.response_model or _name(part.get("model")) or _name(part.get("modelVersion"))
+                if self.response_id is not None and self.response_model is not None:
+                    return
 
     def _conclude(self, complete: bool, prompt_chars: int | None) -> Usage:
         intact = complete
@@ -288,6 +289,13 @@ def _estimate(characters: int) -> int:
 
 def _name(value: Any) -> str | None:
     return value[:MAX_NAME] if isinstance(value, str) and value else None
+
+
+@lru_cache(maxsize=256)
+def _read_type(content_type: str | bytes | None) -> tuple[str, int]:
+    """Return the media type in lower case, and what it alone says of the body."""
+    media_type = _text(content_type).partition(";")[0].strip().lower()
+    return media_type, _OTHER if media_type.startswith(_WORDLESS) else _UNSEEN
 
 
 def _text(header: str | bytes | None) -> str:

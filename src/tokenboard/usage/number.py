@@ -21,6 +21,8 @@ def token_count(value: object) -> int | None:
     Whole numbers are taken as int, float, Decimal or a string of digits. Booleans, fractions, negative and absurd
     numbers, and everything else are None: such a field counts as not given.
     """
+    if type(value) is int or value is None:  # by far the most frequent
+        return value if value is not None and 0 <= value <= MAX_TOKENS else None
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -45,7 +47,7 @@ def usd(value: object) -> Decimal | None:
 
     An int, a Decimal or a decimal string is taken exactly; a float by its shortest spelling.
     """
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     if isinstance(value, int):
         amount: Decimal | None = Decimal(value) if 0 <= value <= MAX_USD else None

@@ -19,7 +19,7 @@ class UsageSource(StrEnum):
     """Nobody said; every number is None."""
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The tokens of one response, in tokens, and its cost in USD. None is unknown, which is not zero.
 
     `prompt_tokens` includes `cached_tokens` (those read from a cache), `completion_tokens` includes `reasoning_tokens`.

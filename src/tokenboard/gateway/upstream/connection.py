@@ -212,14 +212,18 @@ class Connection(asyncio.Protocol):
         elif exchange.size > size or exchange.status != status:
             self._framing_bytes = 0
             self.deadline = math.inf
-            exchange.wake()
+            if exchange.size <= self._limits.high_water:
+                exchange.wake()
+                return
+            # Bulk: others get their turn before it is read, and before more of it comes.
+            if not self._paused:
+                self._pause()
+            self._loop.call_soon(exchange.wake)
         else:
             self._framing_bytes += len(data)
             if self._framing_bytes > self._limits.max_header_bytes:
                 self._break(f"has more than {self._limits.max_header_bytes} bytes of headers, framing or trailers")
                 return
-        if exchange.size > self._limits.high_water and not self._ended and not self._paused:
-            self._pause()
 
     def eof_received(self) -> None:
         """Take the end of the stream; the transport is closed in any case."""
@@ -300,7 +304,6 @@ class Connection(asyncio.Protocol):
         self.deadline = math.inf
         exchange.complete = True
         exchange.source = None
-        exchange.wake()
         transport = self._transport
         if (
             not self._keep
@@ -309,11 +312,12 @@ class Connection(asyncio.Protocol):
             or transport.get_write_buffer_size()  # answered before it had read the whole request
         ):
             self.drop()
-            return
-        if self._paused:
-            self._resume()
-        keep_alive_s = self._keep_alive_s
-        self._owner.freed(self, None if keep_alive_s is None else keep_alive_s * _KEEP_ALIVE_MARGIN)
+        else:
+            if self._paused:
+                self._resume()
+            keep_alive_s = self._keep_alive_s
+            self._owner.freed(self, None if keep_alive_s is None else keep_alive_s * _KEEP_ALIVE_MARGIN)
+        exchange.wake()
 
     def _end_of_stream(self, exc: Exception | None, *, clean: bool) -> None:
         exchange = self._exchange

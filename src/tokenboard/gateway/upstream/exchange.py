@@ -7,6 +7,7 @@ by then be carrying somebody else's request.
 import asyncio
 from typing import Protocol
 
+from tokenboard.errand import Pause
 from tokenboard.gateway.upstream.errors import UpstreamError
 
 
@@ -27,7 +28,7 @@ class Source(Protocol):
 
 
 class Exchange:
-    """The state shared by the connection that receives an answer and the task that reads it.
+    """The state shared by the connection that receives an answer and the errand, or task, that reads it.
 
     `status` is 0 until the final head has arrived. `complete` is set when the message has ended by the rules of its
     framing, `error` when it never will; at most one of them. `source` is the connection until then.
@@ -44,13 +45,13 @@ class Exchange:
         self.size = 0
         self.complete = False
         self.error: UpstreamError | None = None
-        self.waiter: asyncio.Future[None] | None = None
+        self.waiter: Pause | None = None
 
     async def arrival(self) -> None:
         """Wait until the connection has something new: the head, body bytes, the end or an error."""
         if self.waiter is not None:
             raise RuntimeError("two tasks read one response")
-        waiter = self.waiter = self.loop.create_future()
+        waiter = self.waiter = Pause()
         try:
             await waiter
         finally:
@@ -60,12 +61,11 @@ class Exchange:
                     self.source.stop_clock()
 
     def wake(self) -> None:
-        """Let the waiting task, if there is one, look again."""
+        """Let who waits, if somebody does, look again; an errand does so within this call: make it the last."""
         waiter = self.waiter
         if waiter is not None:
             self.waiter = None
-            if not waiter.done():
-                waiter.set_result(None)
+            waiter.end()
 
     def take(self) -> bytes:
         """Give the unread bytes, at least one piece of them, as one."""

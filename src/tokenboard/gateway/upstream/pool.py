@@ -108,7 +108,10 @@ class Pool:
         Raises ValueError for a request that must not be sent (see `render_head`), ConnectFailed, ConnectTimeout,
         PoolExhausted, FirstByteTimeout, or ResponseBroken.
         """
-        head = render_head(self._authority, method, target, headers, body)
+        return await self.send_rendered(render_head(self._authority, method, target, headers, body), body)
+
+    async def send_rendered(self, head: bytes, body: bytes) -> Response:
+        """Do what `send` does, with a head that was rendered for this body."""
         connection = self._reuse() or await self._acquire()
         exchange = connection.begin(head, body)
         try:
@@ -249,6 +252,22 @@ class Pool:
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> Connection:
         """Make a connection with a slot that is the caller's already."""
+        # In a task: the timeout asks for asyncio's current one, which an errand is not.
+        making = loop.create_task(self._make(loop))
+        try:
+            connection = await making
+        except BaseException:
+            if making.done() and not making.cancelled() and making.exception() is None:
+                self._pass_on(making.result())  # made in the very turn in which nobody wanted it any more
+            else:
+                self._pass_slot_on()
+            raise
+        if connection.closed:  # since then, and its slot is somebody else's
+            raise self._closed() if self._closing else ConnectFailed(f"{self._name} closed a connection at once")
+        return connection
+
+    async def _make(self, loop: asyncio.AbstractEventLoop) -> Connection:
+        """Make a connection; a slot for it is taken, and is the caller's business when there is none to return."""
         origin = self._origin
         connection = Connection(self, self._name, self._limits, self._timeouts, loop)
         try:
@@ -262,7 +281,6 @@ class Pool:
                 )
         except BaseException as error:
             connection.drop()
-            self._pass_slot_on()
             if isinstance(error, TimeoutError):
                 self._breaker.failed(in_time=False)
                 raise ConnectTimeout(f"{self._name} did not accept a connection in time") from error
@@ -272,7 +290,6 @@ class Pool:
             raise
         if connection.closed or self._closing:
             connection.drop()
-            self._pass_slot_on()
             if self._closing:
                 raise self._closed()
             self._breaker.failed(in_time=True)

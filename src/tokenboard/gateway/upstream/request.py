@@ -25,11 +25,41 @@ def render_head(
 
     The headers go out as given and in their order. Only what framing needs is added: `Host: authority` first, when
     there is none, and `Content-Length` last, when there is none and there is a body or a method that asks for one.
+    `Template` renders the heads of many POSTs that differ in their body alone.
 
     Raises ValueError for a method or name that is no token, for HEAD and CONNECT (their answers are framed otherwise),
     a target with white space, controls or bytes above ASCII, a value with a control character, a second Host, a
     Content-Length that is not the body's, and any Transfer-Encoding. The text never holds a value.
     """
+    lines, kinds = _lines(authority, method, target, headers, len(body))
+    if not kinds & _LENGTH and (body or method not in _BODILESS):
+        lines.append(b"Content-Length: %d" % len(body))
+    return b"%b %b HTTP/1.1\r\n%b\r\n\r\n" % (method, target, b"\r\n".join(lines))
+
+
+class Template:
+    """What `render_head` gives for a POST with these headers, Content-Length not among them, whatever the body.
+
+    Raises ValueError as `render_head` does.
+    """
+
+    __slots__ = ("_start",)
+
+    def __init__(self, authority: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        lines, kinds = _lines(authority, b"POST", target, headers, 0)
+        if kinds & _LENGTH:
+            raise ValueError("Content-Length is the body's to tell")
+        self._start = b"POST %b HTTP/1.1\r\n%b\r\nContent-Length: " % (target, b"\r\n".join(lines))
+
+    def render(self, length: int) -> bytes:
+        """Give the head of a request whose body has ``length`` bytes."""
+        return b"%b%d\r\n\r\n" % (self._start, length)
+
+
+def _lines(
+    authority: bytes, method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]], length: int
+) -> tuple[list[bytes], int]:
+    """Check a request; return its lines, a Host among them, and which headers of framing were given."""
     _check_method(method)
     if not target or len(target.translate(None, _NOT_IN_TARGETS)) != len(target):
         raise ValueError("a request target is made of visible ASCII characters")
@@ -42,19 +72,17 @@ def render_head(
             raise ValueError("the body is sent with Content-Length; Transfer-Encoding must not be given")
         if kinds & kind:
             raise ValueError(f"{name.decode('ascii')} is given twice")
-        if kind == _LENGTH and (not value.isdigit() or len(value) > 15 or int(value) != len(body)):
+        if kind == _LENGTH and (not value.isdigit() or len(value) > 15 or int(value) != length):
             raise ValueError("Content-Length does not tell the body's length")
         kinds |= kind
     lines = [name + b": " + value for name, value in headers]
     if not kinds & _HOST:
         lines.insert(0, b"Host: " + authority)
-    if not kinds & _LENGTH and (body or method not in _BODILESS):
-        lines.append(b"Content-Length: %d" % len(body))
     block = b"\r\n".join(lines)
     # One pass over all lines: the only controls left may be the CR and LF of the joints.
     if lines and len(block) - len(block.translate(None, _CONTROLS)) != 2 * (len(lines) - 1):
         raise ValueError("a header value holds a control character")
-    return b"%b %b HTTP/1.1\r\n%b\r\n\r\n" % (method, target, block)
+    return lines, kinds
 
 
 @lru_cache(maxsize=32)

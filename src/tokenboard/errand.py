@@ -1,0 +1,129 @@
+"""A coroutine that is carried on by whoever ends its wait, in the very call that does so.
+
+    errand ─▶ runs ─▶ awaits a Pause ─▶ … ─▶ somebody calls Pause.end() ─▶ runs on, within that call ─▶ …
+
+A task of asyncio costs a turn of the event loop, and several calls through it, for each wait. What is done many
+thousand times a second, and waits only for what callbacks tell, is run as an errand instead. Everything here belongs to
+one event loop.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from typing import Any, ClassVar
+
+
+class Pause:
+    """One wait for one thing; an errand or a task may await it, once.
+
+    `end` may be called before anybody waits, and again; an errand goes on within that call.
+    """
+
+    __slots__ = ("_ended", "_errand", "_future")
+
+    def __init__(self) -> None:
+        self._ended = False
+        self._errand: Errand | None = None
+        self._future: asyncio.Future[None] | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing to wait for."""
+        return self._ended
+
+    def end(self) -> None:
+        """Let who waits go on."""
+        if self._ended:
+            return
+        self._ended = True
+        errand = self._errand
+        if errand is not None:
+            self._errand = None
+            errand.step()
+        elif self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+    def __await__(self) -> Generator[Any, None, None]:
+        if not self._ended:
+            errand = Errand.current
+            if errand is None:
+                self._future = asyncio.get_running_loop().create_future()
+                yield from self._future
+            else:
+                self._errand = errand
+                yield self
+
+    def let_go(self) -> None:
+        """Forget the errand that waits."""
+        self._errand = None
+
+
+class Errand:
+    """Runs a coroutine to its end; `current` is the one that runs at this moment.
+
+    The coroutine may await a `Pause`, a future, or a task made for what asks for asyncio's current task
+    (`asyncio.timeout` does). Nobody awaits an errand: an exception that escapes it is told to the event loop.
+    ``done`` and ``cancel`` are those of a task.
+    """
+
+    current: ClassVar["Errand | None"] = None
+
+    __slots__ = ("_coroutine", "_done", "_interruption", "_loop", "_waits_for")
+
+    def __init__(self, coroutine: Coroutine[Any, None, None], loop: asyncio.AbstractEventLoop) -> None:
+        self._coroutine = coroutine
+        self._loop = loop
+        self._waits_for: Any = None
+        self._interruption: BaseException | None = None
+        self._done = False
+
+    def done(self) -> bool:
+        """Whether the coroutine has ended."""
+        return self._done
+
+    def step(self, error: BaseException | None = None) -> None:
+        """Run on to the next wait; with ``error`` the wait that was ends in it."""
+        before = Errand.current
+        Errand.current = self
+        self._waits_for = None
+        try:
+            waits_for = self._coroutine.send(None) if error is None else self._coroutine.throw(error)
+        except (StopIteration, asyncio.CancelledError):
+            self._done = True
+            return
+        except Exception as escaped:
+            self._done = True
+            self._loop.call_exception_handler({"message": "an errand failed", "exception": escaped})
+            return
+        finally:
+            Errand.current = before
+        if isinstance(waits_for, Pause):
+            self._waits_for = waits_for
+        elif waits_for is None:  # a task would give others a turn
+            self._loop.call_soon(self._resume, None)
+        else:
+            self._waits_for = waits_for
+            waits_for.add_done_callback(self._resume)
+        if self._interruption is not None:
+            self._interrupt()
+
+    def cancel(self, error: BaseException | None = None) -> None:
+        """End what it waits for in ``error``, or else in `asyncio.CancelledError`, in the loop's next turn.
+
+        As with a task, that befalls also a future that is done by then: its result is for the waiting code to look at.
+        """
+        if not self._done and self._interruption is None:
+            self._interruption = error or asyncio.CancelledError()
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        waits_for = self._waits_for
+        if isinstance(waits_for, Pause):
+            waits_for.let_go()
+            self._loop.call_soon(self._resume, None)
+        elif waits_for is not None:
+            waits_for.cancel()
+        # Else it runs, or is about to: `step` and `_resume` come back to this.
+
+    def _resume(self, future: "asyncio.Future[Any] | None") -> None:  # noqa: ARG002 - as a future calls it
+        error, self._interruption = self._interruption, None
+        self.step(error)
