@@ -2,7 +2,6 @@ import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from tests.events import NOON
 from tokenboard.api.usage import MAX_NAMED, _take
 from tokenboard.attribution import AttributionOptions
-from tokenboard.intake import Intake
+from tokenboard.intake import Caller, Intake
 from tokenboard.observability import Counters
 from tokenboard.problem import Problem
 from tokenboard.spool import Spool
@@ -26,11 +25,11 @@ class Board:
         self.options = AttributionOptions()
 
     def take(self, *events: Any) -> tuple[int, Any]:
-        key: Any = SimpleNamespace(account_id=1, id=2, label="laptop")
+        caller = Caller(account_id=1, key_id=2, label="laptop")
         body = b"\n".join(json.dumps(event).encode() for event in events)
         services: Any = self
         try:
-            answer = _take(services, key, body, "")
+            answer = _take(services, caller, body, "")
         except Problem as problem:
             return problem.status, json.loads(problem.body())["error"]
         return answer.status_code, json.loads(bytes(answer.body))["data"]
@@ -91,9 +90,9 @@ def test_a_full_spool_answers_503_and_when_to_come_again(tmp_path: Path) -> None
     try:
         assert 202 == board.take(report("a"))[0]
         services: Any = board
-        key: Any = SimpleNamespace(account_id=1, id=2, label="laptop")
+        caller = Caller(account_id=1, key_id=2, label="laptop")
         with pytest.raises(Problem) as caught:
-            _take(services, key, json.dumps(report("b")).encode(), "")
+            _take(services, caller, json.dumps(report("b")).encode(), "")
         assert (503, "5") == (caught.value.status, caught.value.headers["Retry-After"])
     finally:
         board.spool.close()

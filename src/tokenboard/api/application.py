@@ -1,13 +1,16 @@
 """The FastAPI application: routes, and one shape for every error."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from tokenboard import __version__
-from tokenboard.api import attribution, datasets, generation, health, key, usage
+from tokenboard.api import admin, apps, attribution, datasets, generation, health, key, openapi, upkeep, usage
+from tokenboard.api.cors import Cors
+from tokenboard.api.delivery import Delivery
 from tokenboard.api.services import Services
 from tokenboard.catalog import CatalogUnavailable
 from tokenboard.ledger import LedgerUnavailable
@@ -21,6 +24,9 @@ BASE = "/api/v1"
 
 INFERENCE_BASES = (BASE, "/v1")
 """Where the routes beside the inference endpoints live: as these do, under the OpenAI-style alias too."""
+
+DATA_PREFIXES = tuple(f"{BASE}/{name}" for name in ("datasets/", "apps", "models/", "openapi.json"))
+"""What pages of other origins may read, if the setting says so."""
 
 _log = logger("api")
 _RETRY = {"Retry-After": "2"}
@@ -40,13 +46,19 @@ def create_api(services: Services) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # an unknown path is 404, in the one shape, not a redirect to a host the caller named
     )
-    for routes in (datasets, attribution, usage):
+    delivery = Delivery(services)
+    for data in (datasets, apps):
+        api.include_router(data.router(services, delivery), prefix=BASE)
+    for routes in (attribution, usage, admin):
         api.include_router(routes.router(services), prefix=BASE)
     for routes in (key, generation):
         router = routes.router(services)
         for base in INFERENCE_BASES:
             api.include_router(router, prefix=base)
-    api.include_router(health.router(services))
+    for routes in (health, upkeep):
+        api.include_router(routes.router(services))
+    api.include_router(usage.internal_router(services))
+    api.include_router(openapi.router(cache(lambda: openapi.describe(api))))
 
     # Looked up by class, most specific first; what no other handler knows is a fault of ours and is answered as such.
     api.add_exception_handler(Problem, _handler(_pass_on))
@@ -57,6 +69,7 @@ def create_api(services: Services) -> FastAPI:
     for away in (CatalogUnavailable, LedgerUnavailable, SpoolUnavailable):
         api.add_exception_handler(away, _handler(_unavailable))
     api.add_exception_handler(Exception, _handler(_fault))
+    api.add_middleware(Cors, origin=services.data.cors_origin, prefixes=DATA_PREFIXES)
     return api
 
 
@@ -65,7 +78,8 @@ def _handler(
 ) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def handle(request: Request, error: Exception) -> Response:
         problem = explain(request, error)
-        return Response(problem.body(), problem.status, problem.headers, "application/json")
+        headers = getattr(request.state, "headers", {}) | problem.headers
+        return Response(problem.body(), problem.status, headers, "application/json")
 
     return handle
 

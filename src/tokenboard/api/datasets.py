@@ -1,56 +1,58 @@
-"""``GET /datasets/app-rankings``: the ranking, compatible with OpenRouter's Data API."""
+"""``GET /datasets/…``: app rankings and daily rankings of models, compatible with OpenRouter's Data API."""
 
-from datetime import UTC, datetime
-
-import msgspec
 from fastapi import APIRouter, Request, Response
 
+from tokenboard.analytics import DailyRankings, Period
+from tokenboard.api.delivery import Delivery
+from tokenboard.api.formats import Sheet
+from tokenboard.api.parameters import Parameters
+from tokenboard.api.ranking_sheet import meta_of, ranking_sheet, table_meta
 from tokenboard.api.services import Services
-from tokenboard.catalog import Scope
-from tokenboard.rankings import Answer, Question, parse_question
+from tokenboard.rankings import parse_extras, parse_question
+from tokenboard.tables import Column, Kind, Table
 
-VERSION = "v1"
-"""Version of the dataset, as in ``meta.version``."""
-
-_encoder = msgspec.json.Encoder()
+_DAILY = (Column("date", Kind.DAY), Column("model_permaslug", Kind.TEXT), Column("total_tokens", Kind.BIG))
 
 
-def router(services: Services) -> APIRouter:
+def router(services: Services, delivery: Delivery) -> APIRouter:
     """Return the routes of the datasets."""
     routes = APIRouter()
 
     @routes.get("/datasets/app-rankings")
-    def app_rankings(request: Request) -> Response:
-        services.access.check(request.headers.raw, Scope.DATA)
-        today = datetime.fromtimestamp(services.clock_ms() / 1000, UTC).date()
-        question = parse_question(request.query_params.multi_items(), floor=services.data.floor, today=today)
-        answer = services.rankings.answer(question)
-        headers = {"Cache-Control": "private, max-age=60"}
-        if services.data.cors_origin:
-            headers["Access-Control-Allow-Origin"] = services.data.cors_origin
-        return Response(_body(question, answer), headers=headers, media_type="application/json")
+    async def app_rankings(request: Request) -> Response:
+        delivery.admit(request)
+        given = request.query_params.multi_items()
+        question = parse_question(given, floor=services.data.floor, today=services.analytics.today)
+        extras = parse_extras(given)
+        return await delivery.send(
+            request,
+            ("app-rankings", question, extras),
+            lambda: ranking_sheet(services.rankings.answer(question, extras), question, extras),
+        )
+
+    @routes.get("/datasets/rankings-daily")
+    async def rankings_daily(request: Request) -> Response:
+        delivery.admit(request)
+        given = Parameters(request, ("start_date", "end_date", "period"))
+        window = given.window(floor=services.data.floor, today=services.analytics.today)
+        period = Period(given.choice("period", [each.value for each in Period], Period.DAY.value))
+        return await delivery.send(
+            request,
+            ("rankings-daily", window, period),
+            lambda: _daily_sheet(services.analytics.rankings_daily(window, period), period),
+        )
 
     return routes
 
 
-def _body(question: Question, answer: Answer) -> bytes:
-    return _encoder.encode(
-        {
-            "data": [
-                {
-                    "app_id": row.app_id,
-                    "app_name": row.name,
-                    "rank": row.rank,
-                    "total_requests": row.requests,
-                    "total_tokens": str(row.tokens),
-                }
-                for row in answer.ranking.rows
-            ],
-            "meta": {
-                "as_of": answer.as_of.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "end_date": question.window.end.isoformat(),
-                "start_date": question.window.start.isoformat(),
-                "version": VERSION,
-            },
-        }
+def _daily_sheet(answer: DailyRankings, period: Period) -> Sheet:
+    meta = meta_of(answer.window, answer.as_of)
+    return Sheet(
+        name=f"rankings-daily_{period}_{answer.window.start}_{answer.window.end}",
+        data=[
+            {"date": row.day.isoformat(), "model_permaslug": row.model, "total_tokens": str(row.tokens)}
+            for row in answer.rows
+        ],
+        meta=meta,
+        table=Table(_DAILY, [(row.day, row.model, row.tokens) for row in answer.rows], table_meta(meta)),
     )

@@ -1,6 +1,5 @@
 """Whether the program lives, whether it is ready, and the nudge by which a command tells it of a change."""
 
-from hmac import compare_digest
 from typing import Any
 
 import msgspec
@@ -8,8 +7,8 @@ from fastapi import APIRouter, Request, Response
 
 from tokenboard import __version__
 from tokenboard.api.services import Services
+from tokenboard.api.upkeep import require_proof
 from tokenboard.catalog import CatalogError
-from tokenboard.problem import Problem
 
 _encoder = msgspec.json.Encoder()
 
@@ -41,9 +40,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/internal/nudge", include_in_schema=False)
     def nudge(request: Request) -> Response:
-        given = request.headers.get("x-tokenboard-nudge", "").encode("latin-1", "replace")
-        if not compare_digest(given, services.nudge_token.encode()):
-            raise Problem(404, "There is nothing at /internal/nudge.")
+        require_proof(services, request)
         services.nudge()
         return _json({"status": "ok"})
 

@@ -17,7 +17,7 @@ from tokenboard.ledger import Spending
 from tokenboard.problem import Problem
 
 FRESH_MS = 5_000
-"""How long a key's spending is told again before the ledger, which reads every event of the key, is asked anew."""
+"""How long a key's spending is told again before the ledger is asked anew."""
 
 _PATIENCE_S = 5.0  # a thread of the API's small pool that waits for the ledger serves nobody else
 _NO_LIMIT = -1

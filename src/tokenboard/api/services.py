@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from tokenboard.access import Access
+from tokenboard.allowance import Allowance
+from tokenboard.analytics import Analytics
 from tokenboard.attribution import AttributionOptions
 from tokenboard.catalog import Catalog
 from tokenboard.drain import DrainState
@@ -12,6 +14,7 @@ from tokenboard.intake import Intake
 from tokenboard.ledger import Ledger
 from tokenboard.rankings import Rankings
 from tokenboard.spool import Spool
+from tokenboard.upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,9 @@ class Services:
     intake: Intake
     ledger: Ledger
     rankings: Rankings
+    analytics: Analytics
+    allowance: Allowance
+    upkeep: Upkeep
     drain_state: Callable[[], DrainState]
     options: AttributionOptions
     data: DataSettings

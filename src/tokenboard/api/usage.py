@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
+from threading import Lock
 
 import msgspec
 from fastapi import APIRouter, Request, Response
@@ -11,14 +12,16 @@ from starlette.concurrency import run_in_threadpool
 from tokenboard.api.packed import MAX_BYTES, unpack
 from tokenboard.api.reports import parse_reports
 from tokenboard.api.services import Services
-from tokenboard.catalog import Key, Scope
-from tokenboard.intake import Caller, Dropped, Refused
+from tokenboard.api.upkeep import require_proof
+from tokenboard.catalog import Scope
+from tokenboard.intake import OPERATOR, Caller, Dropped, Refused
 from tokenboard.problem import Problem
 
 MAX_NAMED = 20
 """Bad events named in one answer at most."""
 
 _encoder = msgspec.json.Encoder()
+_reading = Lock()
 
 
 def router(services: Services) -> APIRouter:
@@ -28,11 +31,27 @@ def router(services: Services) -> APIRouter:
     @routes.post("/usage")
     async def report_usage(request: Request) -> Response:
         key = services.access.check(request.headers.raw, Scope.INGEST)
-        body = await _read(request)
-        encoding = request.headers.get("content-encoding", "").strip().lower()
-        return await run_in_threadpool(_take, services, key, body, encoding)
+        return await _report(services, request, Caller(key.account_id, key.id, key.label))
 
     return routes
+
+
+def internal_router(services: Services) -> APIRouter:
+    """Return the same way in for commands on this machine: it needs no key, and the usage belongs to none."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.post("/internal/usage")
+    async def import_usage(request: Request) -> Response:
+        require_proof(services, request)
+        return await _report(services, request, OPERATOR)
+
+    return routes
+
+
+async def _report(services: Services, request: Request, caller: Caller) -> Response:
+    body = await _read(request)
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    return await run_in_threadpool(_take, services, caller, body, encoding)
 
 
 async def _read(request: Request) -> bytes:
@@ -48,12 +67,14 @@ async def _read(request: Request) -> bytes:
     return bytes(pieces)
 
 
-def _take(services: Services, key: Key, body: bytes, encoding: str) -> Response:
-    caller = Caller(key.account_id, key.id, key.label)
-    parsed = parse_reports(unpack(body, encoding), caller=caller, options=services.options)
-    refused = parsed.refused
-    for problem in services.intake.examine(parsed.facts):
-        refused.append(replace(problem, index=parsed.positions[problem.index]))
+def _take(services: Services, caller: Caller, body: bytes, encoding: str) -> Response:
+    plain = unpack(body, encoding)
+    # Reading holds the interpreter: two bodies at once would not be read sooner, and the drain would wait longer.
+    with _reading:
+        parsed = parse_reports(plain, caller=caller, options=services.options)
+        refused = parsed.refused
+        for problem in services.intake.examine(parsed.facts):
+            refused.append(replace(problem, index=parsed.positions[problem.index]))
     if refused:
         services.intake.refuse(refused)
         raise _bad_events(sorted(refused, key=attrgetter("index")))

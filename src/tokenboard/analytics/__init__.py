@@ -1,0 +1,85 @@
+"""Analytics: every question that a page or the Data API asks beyond a plain ranking, answered once per state of data.
+
+    rankings (figures per app and day, in memory) ─┐
+    ledger's analyst (by model, by hour) ──────────┼─▶ Analytics ─▶ frozen answers ─▶ api · web
+    catalog (URLs) ────────────────────────────────┘      └─ gate: what may be shown, decided in one place
+
+Answers are kept per state of figures, apps and day; of many who ask the same one works and the others wait.
+"""
+
+from tokenboard.analytics.analytics import MAX_DAYS, MAX_LIMIT, MAX_MODELS, MAX_SEARCH, Analytics
+from tokenboard.analytics.answers import (
+    PERIOD_DAYS,
+    AppBar,
+    AppDetail,
+    AppsDaily,
+    AppStanding,
+    AppUsage,
+    AuthorRow,
+    Authors,
+    DailyRankings,
+    DailyRow,
+    DayFigures,
+    DirectoryPage,
+    DirectoryRow,
+    Found,
+    Grain,
+    HourCell,
+    HourPattern,
+    Listing,
+    ModelAppRow,
+    ModelApps,
+    ModelDetail,
+    ModelPage,
+    ModelRow,
+    ModelShare,
+    NotFound,
+    Order,
+    Period,
+    RankPoint,
+    UsagePoint,
+)
+from tokenboard.analytics.cache import AnswerCache
+from tokenboard.ledger import Consumption
+from tokenboard.rankings import Figures, Window
+
+__all__ = [
+    "MAX_DAYS",
+    "MAX_LIMIT",
+    "MAX_MODELS",
+    "MAX_SEARCH",
+    "PERIOD_DAYS",
+    "Analytics",
+    "AnswerCache",
+    "AppBar",
+    "AppDetail",
+    "AppStanding",
+    "AppUsage",
+    "AppsDaily",
+    "AuthorRow",
+    "Authors",
+    "Consumption",
+    "DailyRankings",
+    "DailyRow",
+    "DayFigures",
+    "DirectoryPage",
+    "DirectoryRow",
+    "Figures",
+    "Found",
+    "Grain",
+    "HourCell",
+    "HourPattern",
+    "Listing",
+    "ModelAppRow",
+    "ModelApps",
+    "ModelDetail",
+    "ModelPage",
+    "ModelRow",
+    "ModelShare",
+    "NotFound",
+    "Order",
+    "Period",
+    "RankPoint",
+    "UsagePoint",
+    "Window",
+]

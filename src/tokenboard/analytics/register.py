@@ -1,0 +1,59 @@
+"""The register: the catalog's apps in the orders in which a directory lists them, and the text a search looks in."""
+
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tokenboard.catalog import Catalog
+from tokenboard.rankings import AppRow, Rankings
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """All apps, aliases and hidden ones included: whoever shows some asks the gate.
+
+    ``by_name`` and ``by_newest`` are ids, ties by ascending id; ``texts`` holds name and URL, case folded, by id.
+    """
+
+    by_name: NDArray[np.int64]
+    by_newest: NDArray[np.int64]
+    texts: dict[int, str]
+
+    def matching(self, search: str, width: int) -> NDArray[np.bool_]:
+        """Return for each id below ``width`` whether the app's name or URL holds ``search``, whatever the case."""
+        wanted = search.casefold()
+        found = np.zeros(width, np.bool_)
+        found[[app_id for app_id, text in self.texts.items() if app_id < width and wanted in text]] = True
+        return found
+
+
+class Registrar:
+    """Keeps the register; makes it anew, once, when the catalog has changed."""
+
+    def __init__(self, rankings: Rankings, catalog: Catalog) -> None:
+        self._rankings = rankings
+        self._catalog = catalog
+        self._lock = Lock()
+        self._revision = -1
+        self._register: Register | None = None
+
+    def register(self) -> Register:
+        """Return the register as of now; raises NotFilledError and CatalogUnavailable."""
+        with self._lock:
+            revision = self._catalog.revision()
+            if self._register is None or revision != self._revision:
+                self._register = _arranged(self._rankings.read(lambda _, roster: roster.apps()))
+                self._revision = revision
+            return self._register
+
+
+def _arranged(apps: dict[int, AppRow]) -> Register:
+    by_name = sorted(apps.values(), key=lambda app: (app.name.casefold(), app.id))
+    by_newest = sorted(apps.values(), key=lambda app: (-app.first_seen_ms, app.id))
+    return Register(
+        by_name=np.array([app.id for app in by_name], np.int64),
+        by_newest=np.array([app.id for app in by_newest], np.int64),
+        texts={app.id: f"{app.name}\n{app.url}".casefold() for app in apps.values()},
+    )

@@ -1,0 +1,77 @@
+"""How the routes of data answer: who may ask, how often, in which format, and with bytes that are made once."""
+
+from collections.abc import Callable, Hashable
+
+from fastapi import Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from tokenboard.allowance import Verdict
+from tokenboard.analytics import AnswerCache
+from tokenboard.api.formats import Format, Rendered, Sheet, asked_format, matches, render
+from tokenboard.api.services import Services
+from tokenboard.catalog import Scope
+from tokenboard.problem import Problem
+
+ROOM = 64 * 1024**2
+"""Bytes of answers kept."""
+
+CACHE_CONTROL = "private, max-age=60"
+
+_OVERHEAD = 1_000  # bytes that an answer takes beside its body
+_ALWAYS = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept, Authorization", "X-Content-Type-Options": "nosniff"}
+
+
+class Delivery:
+    """Sends sheets; one for all routes, so that they share the room for answers."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._kept: AnswerCache[Rendered] = AnswerCache(ROOM, lambda answer: len(answer.body) + _OVERHEAD)
+
+    def admit(self, request: Request) -> None:
+        """Let a request in; how its limits stand goes into the answer's headers, whatever the answer will be.
+
+        Raises:
+            Problem: 401 or 403 by its key, 429 when the key or its account have asked too often.
+
+        """
+        key = self._services.access.check(request.headers.raw, Scope.DATA)
+        verdict = self._services.allowance.take(key_id=key.id, account_id=key.account_id)
+        if verdict is None:
+            return
+        request.state.headers = _told(verdict)
+        if verdict.wait_s is not None:
+            per = "a minute are allowed for each key" if verdict.window == "minute" else "a UTC day for each account"
+            raise Problem(
+                429,
+                f"Too many requests: {verdict.limit} {per}. Try again in {verdict.wait_s} s.",
+                metadata={"limit": verdict.limit, "window": verdict.window},
+                headers={"Retry-After": str(verdict.wait_s)},
+            )
+
+    async def send(
+        self, request: Request, question: Hashable, make: Callable[[], Sheet], *, files: bool = True
+    ) -> Response:
+        """Answer with what ``make`` makes of a question; made in a thread, and only when nobody has it yet.
+
+        ``question`` stands for all that ``make`` depends on beside the state of the data. Without ``files`` the answer
+        is no table, and comes as JSON.
+        """
+        form = asked_format(request, Format if files else (Format.JSON,))
+        stamp, question = self._services.analytics.stamp, (question, form)
+        rendered = self._kept.peek(stamp, question)
+        if rendered is None:
+            rendered = await run_in_threadpool(self._kept.get, stamp, question, lambda: render(make(), form))
+        headers = {"ETag": rendered.etag, **_ALWAYS, **getattr(request.state, "headers", {})}
+        asked = request.headers.get("if-none-match")
+        if asked is not None and matches(rendered.etag, asked):
+            return Response(status_code=304, headers=headers)
+        return Response(rendered.body, headers=headers | rendered.headers)
+
+
+def _told(verdict: Verdict) -> dict[str, str]:
+    return {
+        "X-RateLimit-Limit": str(verdict.limit),
+        "X-RateLimit-Remaining": str(verdict.remaining),
+        "X-RateLimit-Reset": str(verdict.reset_s),
+    }

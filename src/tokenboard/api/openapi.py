@@ -1,0 +1,161 @@
+"""The OpenAPI 3.1 document, and the page on which it can be read and tried."""
+
+import gzip
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import distribution
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from starlette.concurrency import run_in_threadpool
+
+from tokenboard import __version__
+from tokenboard.api.openapi_operations import operations, refusals
+from tokenboard.api.openapi_schemas import SCHEMAS
+from tokenboard.problem import Problem
+
+_BASE = "/api/v1"
+_ADMIN = f"{_BASE}/admin"
+_DESCRIPTION = (
+    "Which apps use which models, and how much. Every address below /api/v1 takes `Authorization: Bearer <key>`; the "
+    "inference endpoints answer under /v1 too. docs/api.md has the rules in words."
+)
+_HEALTH = {
+    "/healthz": ("getHealth", "The process lives", "200"),
+    "/readyz": ("getReadiness", "The stores answer and the spool has room", "503"),
+}
+_FILES = {
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+}
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>API - tokenboard</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/docs/api/assets/swagger-ui.css">
+</head>
+<body>
+<div id="api"></div>
+<noscript><p>This page needs a script. <a href="/api/v1/openapi.json">The OpenAPI document</a> does not.</p></noscript>
+<script src="/docs/api/assets/swagger-ui-bundle.js"></script>
+<script src="/docs/api/assets/start.js"></script>
+</body>
+</html>
+"""
+_START = """SwaggerUIBundle({
+  url: "/api/v1/openapi.json", dom_id: "#api", deepLinking: true, validatorUrl: null, persistAuthorization: false
+});
+"""
+_POLICY = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_encoder = msgspec.json.Encoder()
+
+
+def router(document: Callable[[], bytes]) -> APIRouter:
+    """Return the routes of the document, under its base, and of the page. Both are public."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get(f"{_BASE}/openapi.json")
+    async def openapi() -> Response:
+        return Response(document(), headers={"Cache-Control": "public, max-age=300"}, media_type="application/json")
+
+    @routes.get("/docs/api")
+    async def page() -> Response:
+        return Response(_PAGE, headers=_POLICY, media_type="text/html")
+
+    @routes.get("/docs/api/assets/{name}")
+    async def asset(request: Request, name: str) -> Response:
+        headers = _POLICY | {"Cache-Control": "public, max-age=86400"}
+        if name == "start.js":
+            return Response(_START, headers=headers, media_type="text/javascript")
+        if name not in _FILES:
+            raise Problem(404, "There is no such file of the API's page.")
+        body = await run_in_threadpool(_packed, name)
+        headers |= {"Content-Type": _FILES[name], "Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(body, headers=headers | {"Content-Encoding": "gzip"})
+        return Response(await run_in_threadpool(gzip.decompress, body), headers=headers)
+
+    return routes
+
+
+def describe(api: FastAPI) -> bytes:
+    """Return the document of an application, JSON: what FastAPI knows of the Admin API, and what is written by hand."""
+    generated = get_openapi(title="tokenboard", version=__version__, openapi_version="3.1.0", routes=api.routes)
+    paths: dict[str, Any] = dict(operations())
+    admin = {path: methods for path, methods in generated.get("paths", {}).items() if path.startswith(_ADMIN)}
+    for path, methods in admin.items():
+        paths[path.removeprefix(_BASE)] = {method: _admin(given) for method, given in methods.items()}
+    paths |= {path: _health(*given) for path, given in _HEALTH.items()}
+    for item in paths.values():
+        for operation in item.values():
+            if isinstance(operation, dict):
+                # What the HTTP server itself refuses, on every address.
+                operation["responses"] |= refusals(414, 431)
+    schemas = generated.get("components", {}).get("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    return _encoder.encode(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "tokenboard",
+                "version": __version__,
+                "description": _DESCRIPTION,
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            },
+            "servers": [{"url": _BASE}],
+            "security": [{"apiKey": []}],
+            "paths": paths,
+            "components": {
+                "schemas": SCHEMAS | schemas,
+                "securitySchemes": {
+                    "apiKey": {
+                        "type": "http",
+                        "scheme": "bearer",
+                        "description": "A key of this board; `tokenboard keys create` makes one.",
+                    }
+                },
+            },
+        }
+    )
+
+
+def _admin(generated: dict[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in generated.items() if name != "security"}
+    responses = {status: answer for status, answer in given["responses"].items() if status != "422"}
+    given["responses"] = refusals(400, 401, 403, 404, 409, 413, 503) | responses
+    given["tags"] = ["Admin"]
+    return given
+
+
+def _health(operation_id: str, summary: str, other: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"type": "object"}}}
+    answers = {status: {"description": "How things stand.", "content": content} for status in ("200", other)}
+    operation = {
+        "operationId": operation_id,
+        "summary": summary,
+        "tags": ["Health"],
+        "security": [],
+        "responses": answers,
+    }
+    return {"servers": [{"url": "/"}], "get": operation}
+
+
+@cache
+def _packed(name: str) -> bytes:
+    """Return a file of the page's script, gzipped: it comes with an installed package, never from another host."""
+    file = distribution("fastapi-offline").locate_file(f"fastapi_offline/static/{name}")
+    with open(str(file), "rb") as opened:
+        return gzip.compress(opened.read(), 6)

@@ -1,0 +1,327 @@
+"""The operations of the OpenAPI document that are written by hand: the Data API, ingest, and the inference endpoints.
+
+The inference endpoints are no FastAPI routes, so nothing could describe them but us. Operation ids, parameters and tags
+of what OpenRouter publishes too are its own.
+"""
+
+from typing import Any
+
+from tokenboard.analytics import MAX_LIMIT, MAX_MODELS, MAX_SEARCH, Grain, Order, Period
+from tokenboard.api.apps import DEFAULT_LIMIT, DEFAULT_MODEL_APPS, DEFAULT_MODELS, MAX_OFFSET, MAX_URL
+from tokenboard.api.formats import Format
+from tokenboard.api.openapi_schemas import ref
+from tokenboard.attribution import CATEGORIES, GROUPS
+from tokenboard.rankings import Extra, Sort
+from tokenboard.rankings.question import MAX_LIMIT as MAX_ROWS
+from tokenboard.rankings.question import MAX_OFFSET as MAX_ROW_OFFSET
+
+Operation = dict[str, Any]
+
+_DATES = (
+    ("start_date", "First UTC day of the window, included; 30 days up to end_date by default. Moved to the floor."),
+    ("end_date", "Last UTC day, included; the last completed one by default. A day to come is moved to today."),
+)
+_REASONS = {
+    400: "A parameter or the body is wrong; the message says which and how to mend it.",
+    401: "No key, an unknown or a revoked one.",
+    403: "The key lacks the scope.",
+    404: "There is no such thing here.",
+    405: "The address does not take this method; `Allow` lists those it takes.",
+    409: "The catalog does not allow it as things stand.",
+    413: "The body is too large.",
+    414: "The address is too long.",
+    415: "The body's encoding or type is not taken.",
+    429: "Too many requests; `Retry-After` says in how many seconds to ask again.",
+    431: "The headers are too long, or too many.",
+    500: "A fault of the board's.",
+    502: "The upstream failed.",
+    503: "The board cannot answer now; `Retry-After` says when to try again.",
+    504: "The upstream was too slow.",
+}
+
+
+def refusals(*statuses: int) -> dict[str, Any]:
+    """Return the error answers of these statuses, all in the one shape."""
+    content = {"application/json": {"schema": ref("Error")}}
+    return {str(status): {"description": _REASONS[status], "content": content} for status in statuses}
+
+
+def operations() -> dict[str, dict[str, Operation]]:
+    """Return every operation by path, below the base, and method."""
+    return {**_datasets(), **_apps(), **_inference(), **_own()}
+
+
+def query(name: str, description: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
+    """Return one query parameter."""
+    return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
+
+
+def _choice(name: str, description: str, allowed: list[str], default: str | None = None) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string", "enum": allowed}
+    return query(name, description, schema if default is None else schema | {"default": default})
+
+
+def _count(name: str, description: str, least: int, most: int, default: int) -> dict[str, Any]:
+    return query(name, description, {"type": "integer", "minimum": least, "maximum": most, "default": default})
+
+
+def _window() -> list[dict[str, Any]]:
+    return [query(name, description, {"type": "string", "format": "date"}) for name, description in _DATES]
+
+
+def _categories() -> list[dict[str, Any]]:
+    return [
+        _choice("category", "Only apps of this group of categories.", list(GROUPS)),
+        _choice("subcategory", "Only apps of this category; takes precedence over `category`.", sorted(CATEGORIES)),
+    ]
+
+
+def _format() -> dict[str, Any]:
+    return _choice("format", "The answer's format; before `Accept`.", [each.value for each in Format], "json")
+
+
+def _in_path(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+
+
+def _data(  # one operation of the data routes, which share limits, formats and errors
+    operation_id: str,
+    summary: str,
+    schema: str,
+    parameters: list[dict[str, Any]],
+    *,
+    tag: str,
+    files: bool = True,
+    missing: bool = False,
+) -> Operation:
+    text = {"schema": {"type": "string"}}
+    content: dict[str, Any] = {"application/json": {"schema": ref(schema)}}
+    if files:
+        content |= {
+            "text/csv": text,
+            "application/x-ndjson": text,
+            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+        }
+        parameters = [*parameters, _format()]
+    names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+    headers = {
+        "ETag": {"schema": {"type": "string"}},
+        **{name: {"description": "Absent when nothing is limited.", "schema": {"type": "integer"}} for name in names},
+    }
+    return {
+        "operationId": operation_id,
+        "summary": summary,
+        "tags": [tag],
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": "The figures.", "headers": headers, "content": content},
+            "304": {"description": "`If-None-Match` names the ETag of what would be answered."},
+            **refusals(400, 401, 403, *((404,) if missing else ()), 429, 503),
+        },
+    }
+
+
+def _datasets() -> dict[str, dict[str, Operation]]:
+    extras = {"type": "string", "examples": ["url,categories"]}
+    offset = {
+        "anyOf": [{"type": "integer", "minimum": 0, "maximum": MAX_ROW_OFFSET}, {"type": "null"}],
+        "default": 0,
+    }
+    return {
+        "/datasets/app-rankings": {
+            "get": _data(
+                "getAppRankings",
+                "Top apps by tokens in a window",
+                "AppRankingsResponse",
+                [
+                    *_categories(),
+                    _choice("sort", "By tokens, or by growth over the three windows before.", _values(Sort), "popular"),
+                    *_window(),
+                    _count("limit", "Rows.", 1, MAX_ROWS, 50),
+                    query("offset", "Rows left out before them; ranks stay absolute.", offset),
+                    query("include", f"Extras, with commas between: {', '.join(_values(Extra))}.", extras),
+                ],
+                tag="Datasets",
+            )
+        },
+        "/datasets/rankings-daily": {
+            "get": _data(
+                "getRankingsDaily",
+                "Top 50 models of each day, week or month by tokens, and the others together",
+                "RankingsDailyResponse",
+                [*_window(), _choice("period", "Weeks begin on Monday.", _values(Period), "day")],
+                tag="Datasets",
+            )
+        },
+    }
+
+
+def _apps() -> dict[str, dict[str, Operation]]:
+    app_id = _in_path("app_id", "The app's id, or an alias's.", {"type": "integer", "minimum": 1, "maximum": 2**31 - 1})
+    url = {"type": "string", "minLength": 1, "maxLength": MAX_URL}
+    return {
+        "/apps": {
+            "get": _data(
+                "listApps",
+                "The directory of visible apps",
+                "DirectoryResponse",
+                [
+                    query(
+                        "search",
+                        "Only apps whose name or URL holds this, whatever the case.",
+                        {"type": "string", "maxLength": MAX_SEARCH},
+                    ),
+                    *_categories(),
+                    _choice("sort", "`trending` lists only apps that grow.", _values(Order), "popular"),
+                    *_window(),
+                    _count("limit", "Rows.", 1, MAX_LIMIT, DEFAULT_LIMIT),
+                    _count("offset", "Rows left out before them.", 0, MAX_OFFSET, 0),
+                ],
+                tag="Apps",
+            )
+        },
+        "/apps/lookup": {
+            "get": _data(
+                "lookUpApp",
+                "The app of a URL, by the rules of attribution",
+                "AppResponse",
+                [query("url", "Any URL of the app, an alias's too.", url, required=True)],
+                tag="Apps",
+                files=False,
+                missing=True,
+            )
+        },
+        "/apps/{app_id}": {
+            "get": _data("getApp", "One app", "AppResponse", [app_id], tag="Apps", files=False, missing=True)
+        },
+        "/apps/{app_id}/usage": {
+            "get": _data(
+                "getAppUsage",
+                "One app over time, by model",
+                "AppUsageResponse",
+                [
+                    app_id,
+                    *_window(),
+                    _choice("by", "Hours are kept for five weeks, without models.", _values(Grain), "day"),
+                    _count("models", "Models named; the others are summed.", 0, MAX_MODELS, DEFAULT_MODELS),
+                ],
+                tag="Apps",
+                missing=True,
+            )
+        },
+        "/models/{author}/{slug}/apps": {
+            "get": _data(
+                "listModelApps",
+                "The top apps of one model",
+                "ModelAppsResponse",
+                [
+                    _in_path("author", "The part of the model's name before its slash.", {"type": "string"}),
+                    _in_path("slug", "The part after it.", {"type": "string"}),
+                    *_window(),
+                    _count("limit", "Rows.", 1, MAX_LIMIT, DEFAULT_MODEL_APPS),
+                ],
+                tag="Models",
+                missing=True,
+            )
+        },
+    }
+
+
+def _inference() -> dict[str, dict[str, Operation]]:
+    texts = {"anyOf": [{"type": "string"}, {"type": "array"}]}
+    objects = {"type": "array", "items": {"type": "object"}}
+    return {
+        "/chat/completions": _infer("sendChatCompletionRequest", "Chat, as OpenAI's API has it", "Chat", objects),
+        "/completions": _infer("createCompletion", "Completions of plain prompts", "Completions", texts, "prompt"),
+        "/embeddings": _infer("createEmbeddings", "Embeddings", "Embeddings", texts, "input", streams=False),
+        "/responses": _infer("createResponses", "OpenAI's responses", "Responses", texts, "input"),
+        "/messages": _infer("createMessages", "Anthropic's messages", "Messages", objects),
+        "/models": {"get": _read("getModels", "The models of all upstreams", "Models", "Fields")},
+        "/models/count": {"get": _read("listModelsCount", "How many models there are", "Models", "FieldsResponse")},
+        "/key": {
+            "get": _read("getCurrentKey", "What the key that asks is, and has cost", "API Keys", "FieldsResponse")
+        },
+        "/generation": {
+            "get": _read(
+                "getGeneration",
+                "What became of one request",
+                "Generations",
+                "FieldsResponse",
+                [query("id", "The X-Generation-Id of an answer.", {"type": "string", "minLength": 1}, required=True)],
+                (400, 404),
+            )
+        },
+    }
+
+
+def _infer(
+    operation_id: str, summary: str, tag: str, asked: dict[str, Any], member: str = "messages", *, streams: bool = True
+) -> dict[str, Operation]:
+    properties: dict[str, Any] = {"model": {"type": "string", "minLength": 1}, member: asked}
+    content: dict[str, Any] = {"application/json": {"schema": ref("Fields")}}
+    if streams:
+        properties["stream"] = {"type": "boolean", "default": False}
+        content["text/event-stream"] = {"schema": {"type": "string"}}
+    body = {"type": "object", "required": ["model", member], "properties": properties}
+    answer = {"description": "The upstream's own answer, as it came.", "content": content}
+    return {
+        "post": {
+            "operationId": operation_id,
+            "summary": summary,
+            "tags": [tag],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+            "responses": {"200": answer, **refusals(400, 401, 403, 413, 415, 429, 500, 502, 503, 504)},
+        }
+    }
+
+
+def _read(
+    operation_id: str,
+    summary: str,
+    tag: str,
+    schema: str,
+    parameters: list[dict[str, Any]] | None = None,
+    more: tuple[int, ...] = (),
+) -> Operation:
+    answer = {"description": "The answer.", "content": {"application/json": {"schema": ref(schema)}}}
+    return {
+        "operationId": operation_id,
+        "summary": summary,
+        "tags": [tag],
+        "parameters": parameters or [],
+        "responses": {"200": answer, **refusals(*sorted({401, 403, 503, *more}))},
+    }
+
+
+def _own() -> dict[str, dict[str, Operation]]:
+    events = {"type": "array", "items": ref("UsageEvent"), "maxItems": 10_000}
+    accepted = {"application/json": {"schema": ref("UsageAccepted")}}
+    return {
+        "/attribution": {
+            "get": _read(
+                "checkAttribution", "How this very request would be attributed", "Attribution", "AttributionResponse"
+            )
+        },
+        "/usage": {
+            "post": {
+                "operationId": "reportUsage",
+                "summary": "Usage metered elsewhere",
+                "tags": ["Usage"],
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {"schema": events},
+                        "application/x-ndjson": {"schema": {"type": "string"}},
+                    },
+                },
+                "responses": {
+                    "202": {"description": "On disk, each event once.", "content": accepted},
+                    **refusals(400, 401, 403, 413, 415, 503),
+                },
+            }
+        },
+    }
+
+
+def _values(choices: Any) -> list[str]:
+    return [each.value for each in choices]

@@ -1,0 +1,252 @@
+"""The schemas of the OpenAPI document that are written by hand: JSON Schema 2020-12, as OpenAPI 3.1 takes it.
+
+Names and fields of what OpenRouter publishes too are its own; its client is the ``openrouter`` SDK, whose
+``components/apprankings*.py`` and ``components/rankingsdaily*.py`` have them.
+"""
+
+from typing import Any
+
+from tokenboard.attribution import CATEGORIES
+
+Schema = dict[str, Any]
+
+
+def ref(name: str) -> Schema:
+    """Return a reference to a schema of the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def record(properties: Schema, optional: tuple[str, ...] = (), **more: Any) -> Schema:
+    """Return an object with exactly these members, all required but the ``optional`` ones."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False, **more}
+
+
+def array(items: Schema, **more: Any) -> Schema:
+    """Return an array."""
+    return {"type": "array", "items": items, **more}
+
+
+def maybe(schema: Schema) -> Schema:
+    """Return the schema, or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+COUNT: Schema = {"type": "integer", "minimum": 0}
+PLACE: Schema = {"type": "integer", "minimum": 1}
+TOKENS: Schema = {"type": "string", "pattern": "^[0-9]+$", "description": "A decimal string: it may pass 2^63."}
+SIGNED: Schema = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+DAY: Schema = {"type": "string", "format": "date"}
+INSTANT: Schema = {"type": "string", "format": "date-time"}
+TEXT: Schema = {"type": "string"}
+SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+_CATEGORIES = array({"type": "string", "enum": sorted(CATEGORIES)})
+_VERSION: Schema = {"type": "string", "const": "v1"}
+_FIGURES = record({"total_requests": COUNT, "total_tokens": TOKENS})
+_META: Schema = {
+    "as_of": INSTANT | {"description": "When the figures were computed, UTC."},
+    "end_date": DAY | {"description": "Last UTC day of the window, included."},
+    "start_date": DAY | {"description": "First UTC day of the window, included."},
+    "version": _VERSION,
+}
+_SPLIT = {
+    "prompt_tokens": TOKENS,
+    "completion_tokens": TOKENS,
+    "cached_tokens": TOKENS,
+    "reasoning_tokens": TOKENS,
+}
+_CONSUMPTION: Schema = {
+    "total_requests": COUNT,
+    "failed_requests": COUNT,
+    **_SPLIT,
+    "total_tokens": TOKENS,
+    "cost": SIGNED | {"description": "USD."},
+}
+_LISTING: Schema = {
+    "app_id": PLACE,
+    "name": TEXT,
+    "url": TEXT,
+    "categories": _CATEGORIES,
+    "first_seen": INSTANT,
+}
+_STANDING = record(
+    {
+        "start_date": DAY,
+        "end_date": DAY,
+        "rank": maybe(PLACE),
+        "listed": COUNT,
+        "total_requests": COUNT,
+        "total_tokens": TOKENS,
+    }
+)
+
+SCHEMAS: dict[str, Schema] = {
+    "Error": record(
+        {
+            "error": record(
+                {
+                    "code": {"type": "integer", "description": "The HTTP status."},
+                    "message": {"type": "string", "description": "What is wrong and how to mend it."},
+                    "metadata": {"type": ["object", "null"]},
+                },
+                ("metadata",),
+            )
+        },
+        description="The one shape of every error, whatever its status.",
+    ),
+    "AppRankingsItem": record(
+        {
+            "app_id": PLACE,
+            "app_name": TEXT,
+            "rank": PLACE | {"description": "From 1, over all pages."},
+            "total_requests": COUNT,
+            "total_tokens": TOKENS,
+            "url": TEXT,
+            "categories": _CATEGORIES,
+            "split": record(_SPLIT),
+            "trend": record(
+                {
+                    "window": TOKENS,
+                    "baselines": array(TOKENS, minItems=3, maxItems=3),
+                    "excess": SIGNED,
+                    "excess_times_three": SIGNED,
+                    "growth": maybe({"type": "number"}),
+                }
+            ),
+            "history": array(record({"date": DAY, "total_tokens": TOKENS})),
+            "previous_rank": maybe(PLACE),
+        },
+        ("url", "categories", "split", "trend", "history", "previous_rank"),
+        description="One app; the fields after total_tokens are there when `include` asks for them.",
+    ),
+    "Totals": record(dict.fromkeys(("all", "listed", "unlisted", "unattributed"), _FIGURES)),
+    "RankingsDailyMeta": record(_META | {"totals": ref("Totals")}, ("totals",)),
+    "AppRankingsResponse": record({"data": array(ref("AppRankingsItem")), "meta": ref("RankingsDailyMeta")}),
+    "RankingsDailyItem": record(
+        {
+            "date": DAY | {"description": "First UTC day of the period."},
+            "model_permaslug": TEXT | {"description": "`other` sums the models beyond the period's top 50."},
+            "total_tokens": TOKENS,
+        }
+    ),
+    "RankingsDailyResponse": record({"data": array(ref("RankingsDailyItem")), "meta": ref("RankingsDailyMeta")}),
+    "DirectoryItem": record(
+        _LISTING
+        | {
+            "rank": maybe(PLACE),
+            "total_requests": COUNT,
+            "total_tokens": TOKENS,
+            "growth": maybe({"type": "number"}),
+        }
+    ),
+    "DirectoryResponse": record(
+        {
+            "data": array(ref("DirectoryItem")),
+            "meta": record(_META | {"total": COUNT, "limit": PLACE, "offset": COUNT}),
+        }
+    ),
+    "AppResponse": record(
+        {
+            "data": record(
+                _LISTING
+                | {
+                    "last_seen": maybe(DAY),
+                    "aliases": array(record({"app_id": PLACE, "name": TEXT, "url": TEXT})),
+                    "day": _STANDING,
+                    "week": _STANDING,
+                    "month": _STANDING,
+                }
+            ),
+            "meta": record({"as_of": INSTANT, "version": _VERSION, "asked_app_id": PLACE, "tried": TEXT}, ("tried",)),
+        }
+    ),
+    "AppUsageItem": record(
+        {"date": DAY, "hour": INSTANT, "model": maybe(TEXT), **_CONSUMPTION},
+        ("date", "hour"),
+        description="One bucket of one model; `model` null sums those not named. `date` by day, `hour` by hour.",
+    ),
+    "AppUsageResponse": record(
+        {
+            "data": array(ref("AppUsageItem")),
+            "meta": record(
+                _META
+                | {
+                    "app_id": PLACE,
+                    "by": {"type": "string", "enum": ["day", "hour"]},
+                    "models": array(TEXT),
+                    "total": record(_CONSUMPTION),
+                }
+            ),
+        }
+    ),
+    "ModelAppsItem": record(
+        _LISTING
+        | {
+            "rank": PLACE,
+            "overall_rank": maybe(PLACE),
+            "total_requests": COUNT,
+            "total_tokens": TOKENS,
+            "share": SHARE,
+        }
+    ),
+    "ModelAppsResponse": record(
+        {
+            "data": array(ref("ModelAppsItem")),
+            "meta": record(_META | {"model": TEXT, "listed": COUNT, "totals": ref("Totals")}),
+        }
+    ),
+    "AttributionResponse": record(
+        {
+            "data": record(
+                {
+                    "tracked": {"type": "boolean"},
+                    "reason": maybe(TEXT),
+                    "app": maybe(
+                        record(
+                            {
+                                "app_id": maybe(PLACE),
+                                "url": TEXT,
+                                "name": TEXT,
+                                "canonical_app_id": maybe(PLACE),
+                            }
+                        )
+                    ),
+                    "title": maybe(TEXT),
+                    "title_source": maybe(TEXT),
+                    "categories": record(
+                        {
+                            "accepted": _CATEGORIES,
+                            "ignored": array(record({"value": TEXT, "reason": TEXT})),
+                        }
+                    ),
+                    "warnings": array(record({"code": TEXT, "message": TEXT})),
+                    "rule": maybe(record({"url": TEXT})),
+                }
+            )
+        }
+    ),
+    "UsageEvent": {
+        "type": "object",
+        "required": ["id", "ts", "model", "prompt_tokens", "completion_tokens"],
+        "properties": {
+            "id": {"type": "string", "minLength": 1, "maxLength": 128},
+            "ts": {"anyOf": [INSTANT, {"type": "number"}], "description": "RFC 3339, or Unix seconds or milliseconds."},
+            "referer": {"type": ["string", "null"]},
+            "title": {"type": ["string", "null"]},
+            "categories": {"type": ["string", "null"], "description": "A comma list."},
+            "model": {"type": "string", "minLength": 1},
+            "provider": {"type": ["string", "null"]},
+            "prompt_tokens": COUNT | {"maximum": 10**12},
+            "completion_tokens": COUNT | {"maximum": 10**12},
+            "cached_tokens": {"type": ["integer", "null"], "minimum": 0, "maximum": 10**12},
+            "reasoning_tokens": {"type": ["integer", "null"], "minimum": 0, "maximum": 10**12},
+            "cost": {"type": ["string", "number", "null"]},
+            "status": {"type": ["integer", "null"]},
+            "latency_ms": {"type": ["integer", "null"], "minimum": 0},
+        },
+    },
+    "UsageAccepted": record({"data": record({"accepted": COUNT, "duplicates": COUNT})}),
+    "Fields": {"type": "object", "description": "An object with the fields that the text names."},
+    "FieldsResponse": record({"data": ref("Fields")}),
+}
+"""By name."""
