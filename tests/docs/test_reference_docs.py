@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
-from tokenboard.api import attribution, datasets, generation, health, key, usage
+from tokenboard.api import admin, apps, attribution, datasets, generation, health, key, openapi, usage
 from tokenboard.api.application import BASE, INFERENCE_BASES
 from tokenboard.attribution import CATEGORIES, GROUPS, IgnoredReason, Reason, WarningCode
 from tokenboard.gateway import Upstreams
@@ -63,12 +63,16 @@ def test_every_route_is_documented_and_no_other() -> None:
     assert BASES == INFERENCE_BASES
     served = {f"POST {base}{endpoint.path}" for base in BASES for endpoint in ENDPOINTS}
     served |= {f"GET {base}{path}" for base in BASES for path in ModelList(Upstreams([])).questions}
-    modules = [(attribution, BASE), (datasets, BASE), (usage, BASE), (health, "")]
+    modules = [(admin, BASE), (attribution, BASE), (usage, BASE), (health, "")]
     modules += [(module, base) for module in (key, generation) for base in INFERENCE_BASES]
-    for module, prefix in modules:
-        for route in module.router(None).routes:
-            if isinstance(route, APIRoute) and not route.path.startswith("/internal/"):
-                served |= {f"{method} {prefix}{route.path}" for method in route.methods or ()}
+    routers = [(module.router(None), prefix) for module, prefix in modules]
+    routers += [(module.router(None, None), BASE) for module in (apps, datasets)]
+    routers.append((openapi.router(bytes), ""))
+    for router, prefix in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and not route.path.startswith(("/internal/", "/docs/api/assets/")):
+                path = route.path.replace(":path}", "}")
+                served |= {f"{method} {prefix}{path}" for method in route.methods or ()}
     assert served == documented
 
 

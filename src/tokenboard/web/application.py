@@ -1,0 +1,272 @@
+"""The pages as an ASGI application: routes, one way from a view to an answer, one page for every error."""
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from functools import partial
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from tokenboard.catalog import CatalogUnavailable
+from tokenboard.ledger import LedgerUnavailable
+from tokenboard.observability import logger
+from tokenboard.problem import Problem
+from tokenboard.rankings import NotFilledError, QuestionError
+from tokenboard.web.asked import Asked
+from tokenboard.web.assets import Assets
+from tokenboard.web.charts import SVG_POLICY
+from tokenboard.web.frame import Form, Frame
+from tokenboard.web.gate import Gate
+from tokenboard.web.pages import DRAWINGS, PAGES, Drawn, Page
+from tokenboard.web.presses import NoSuchForm, Press, Printed
+from tokenboard.web.security import POLICY, secured
+from tokenboard.web.services import WebServices
+from tokenboard.web.shelf import Shelf
+from tokenboard.web.site import Visibility
+from tokenboard.web.templates import environment
+from tokenboard.web.view import Elsewhere, NothingThere, View
+
+MAX_QUERY = 2_000
+"""Longest query string, in bytes; a longer one asks for nothing a page has."""
+
+_MAX_FORM = 4_096
+_log = logger("web")
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Web:
+    """Answers every path that is neither the API's nor the gateway's."""
+
+    def __init__(self, services: WebServices) -> None:
+        self._services = services
+        self._assets = Assets()
+        self._gate = Gate(services.site, services.access)
+        self._press = Press(environment(services.site, self._assets))
+        self._shelf = Shelf()
+
+    def application(self) -> Starlette:
+        """Return the routes."""
+        routes = [Route("/static/{name}", self._static)]
+        for page in PAGES:
+            # The plain page comes last: a model's name may hold dots, and is then cut at a form's ending first.
+            stem = "/index" if page.path == "/" else page.path
+            routes += [Route(f"{stem}.{form}", self._endpoint(page, form)) for form in page.forms]
+            routes.append(Route(page.path, self._endpoint(page, Form.HTML)))
+        routes += [Route(drawing.path, self._drawn(drawing)) for drawing in DRAWINGS]
+        routes.append(Route("/session", self._session, methods=["GET", "POST"]))
+        routes.append(Route("/session/end", self._end_session, methods=["POST"]))
+        return Starlette(
+            routes=routes,
+            exception_handlers={
+                HTTPException: self._http_error,
+                Exception: self._fault,
+            },
+        )
+
+    # -- pages and what is drawn for them
+
+    def _endpoint(self, page: Page, form: Form) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            return await self._answer(request, form, partial(self._print_page, page, form))
+
+        return answer
+
+    def _drawn(self, drawing: Drawn) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            return await self._answer(request, None, partial(self._print_drawing, drawing))
+
+        return answer
+
+    def _print_page(self, page: Page, form: Form, asked: Asked) -> Printed:
+        return self._press.print(page.view(self._services, asked), form)
+
+    def _print_drawing(self, drawing: Drawn, asked: Asked) -> Printed:
+        return drawing.draw(self._services, asked)
+
+    async def _answer(self, request: Request, form: Form | None, make: Callable[[Asked], Printed]) -> Response:
+        """Answer with what ``make`` prints, kept until the figures or the day change. ``form`` None is an image."""
+        try:
+            if not self._gate.admits(request):
+                return self._ask_for_key(request, form)
+            if len(request.url.query) > MAX_QUERY:
+                raise Problem(400, f"The query is longer than {MAX_QUERY:,} bytes; no page takes that much.")
+            asked = Asked(request.url.path, request.path_params, tuple(request.query_params.multi_items()))
+            if form is Form.HTML:
+                # Its charts are asked for next; a board that nobody looks at never starts the process that draws.
+                self._services.renderer.start()
+            key: Hashable = (form, asked.path, asked.query)
+            shown = await self._shelf.get(
+                key, self._services.analytics.stamp, lambda: run_in_threadpool(self._attempt, make, asked, form)
+            )
+            return self._respond(request, shown)
+        except Elsewhere as elsewhere:
+            # An alias can be taken back: no browser may remember where it led.
+            status = 301 if elsewhere.permanent else 302
+            return secured(RedirectResponse(elsewhere.path, status, headers={"Cache-Control": "no-cache"}))
+        except Problem as problem:
+            return self._explain(problem, form)
+        except Exception as error:
+            told = _problem_of(error)
+            if told.status == 500:
+                _log.error("a page failed by a fault of ours", extra={"path": request.url.path[:200]}, exc_info=error)
+            return self._explain(told, form)
+
+    def _attempt(self, make: Callable[[Asked], Printed], asked: Asked, form: Form | None) -> Printed:
+        try:
+            return make(asked)
+        except NothingThere as nothing:
+            if form is Form.HTML and nothing.view is not None:
+                return self._press.print(nothing.view, form)
+            raise Problem(404, nothing.message) from nothing
+
+    def _respond(self, request: Request, shown: Printed) -> Response:
+        private = self._services.site.visibility is Visibility.KEY
+        headers = {
+            "ETag": shown.etag,
+            # A page is asked for anew each time, at the cost of a few bytes: what was hidden is gone at once.
+            "Cache-Control": "private, no-cache" if private else "no-cache",
+            "Vary": "Accept-Encoding, Cookie" if private else "Accept-Encoding",
+        }
+        policy = SVG_POLICY if shown.media_type.startswith("image/svg") else POLICY
+        if shown.status == 200 and shown.etag in request.headers.get("if-none-match", ""):
+            return secured(Response(status_code=304, headers=headers), policy=policy)
+        body = shown.body
+        if shown.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            body = shown.packed
+        headers["Content-Type"] = shown.media_type
+        return secured(Response(body, shown.status, headers), policy=policy)
+
+    async def _static(self, request: Request) -> Response:
+        asset = self._assets.find(request.path_params["name"])
+        if asset is None:
+            return self._explain(Problem(404, "There is no such file."), None)
+        headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            return secured(Response(asset.packed, headers=headers, media_type=asset.media_type))
+        return secured(Response(asset.body, headers=headers, media_type=asset.media_type))
+
+    # -- sessions
+
+    def _ask_for_key(self, request: Request, form: Form | None) -> Response:
+        if form is not Form.HTML:
+            return self._explain(
+                Problem(401, "This board's pages need a key: send `Authorization: Bearer <key>`."), form
+            )
+        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return self._session_page(wanted, "", 401)
+
+    async def _session(self, request: Request) -> Response:
+        match self._services.site.visibility:
+            case Visibility.OFF:
+                return self._explain(Problem(404, "This board shows no pages."), Form.HTML)
+            case Visibility.PUBLIC:
+                return secured(RedirectResponse("/", 302))
+        if request.method in {"GET", "HEAD"}:
+            return self._session_page("/", "", 200)
+        given: dict[str, str] = {}
+        try:
+            given = await _read_form(request)
+            wanted = _own_path(given.get("next", "/"))
+            response = RedirectResponse(wanted, 303)
+            secret = given.get("key", "")
+            https = self._services.site.base_url.startswith("https:")
+            await run_in_threadpool(self._gate.open_session, secret, response, https=https)
+        except (Problem, CatalogUnavailable) as error:
+            problem = _problem_of(error)
+            return self._session_page(_own_path(given.get("next", "/")), problem.message, problem.status)
+        else:
+            response.headers["Cache-Control"] = "no-store"
+            return secured(response)
+
+    async def _end_session(self, request: Request) -> Response:  # noqa: ARG002 - the route's signature
+        response = RedirectResponse("/", 303)
+        self._gate.close_session(response)
+        return secured(response)
+
+    def _session_page(self, wanted: str, message: str, status: int) -> Response:
+        frame = Frame("Sign in with a key", "This board's pages need a key.", "/session", indexed=False)
+        view = View(frame, "session.html", {"wanted": wanted, "message": message}, status=status)
+        shown = self._press.print(view, Form.HTML)
+        headers = {"Cache-Control": "no-store"} | ({"WWW-Authenticate": "Bearer"} if status == 401 else {})
+        return secured(Response(shown.body, status, headers, shown.media_type))
+
+    # -- errors
+
+    def _explain(self, problem: Problem, form: Form | None) -> Response:
+        headers = {**problem.headers, "Cache-Control": "no-store"}
+        if form is not Form.HTML:
+            return secured(Response(problem.body(), problem.status, headers, "application/json"))
+        frame = Frame(_TITLES.get(problem.status, "Something went wrong"), problem.message, "/", indexed=False)
+        view = View(frame, "problem.html", {"problem": problem}, status=problem.status)
+        shown = self._press.print(view, Form.HTML)
+        return secured(Response(shown.body, problem.status, headers, shown.media_type))
+
+    async def _http_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+        path = request.url.path[:200]
+        notes: Mapping[int, str] = {
+            404: f"There is nothing at {path}. The pages are listed above; the Data API lives under /api/v1.",
+            405: f"{path} does not take {request.method[:20]}.",
+        }
+        problem = Problem(error.status_code, notes.get(error.status_code, str(error.detail)), headers=error.headers)
+        wants_page = "text/html" in request.headers.get("accept", "") and not path.startswith("/api/")
+        return self._explain(problem, Form.HTML if wants_page else None)
+
+    async def _fault(self, request: Request, error: Exception) -> Response:
+        _log.error("a page failed by a fault of ours", extra={"path": request.url.path[:200]}, exc_info=error)
+        return self._explain(_problem_of(error), Form.HTML)
+
+
+_TITLES = {
+    400: "That cannot be asked",
+    404: "Nothing here",
+    405: "Not in this way",
+    503: "In a moment",
+}
+
+
+def create_web(services: WebServices) -> Starlette:
+    """Return the application that answers the pages' addresses."""
+    return Web(services).application()
+
+
+def _problem_of(error: Exception) -> Problem:
+    """Return what a reader is told of an error that a view met."""
+    retry = {"Retry-After": "2"}
+    match error:
+        case Problem():
+            return error
+        case QuestionError():
+            return Problem(400, error.message, metadata={"parameter": error.parameter})
+        case NoSuchForm():
+            return Problem(404, "This page has no such form; try .json.")
+        case NotFilledError():
+            return Problem(503, f"{error}.", headers=retry)
+        case CatalogUnavailable() | LedgerUnavailable() | TimeoutError():
+            _log.error("a store is away", extra={"reason": str(error)})
+            return Problem(503, "A store behind the board does not answer; try again in a moment.", headers=retry)
+        case _:
+            return Problem(500, "Something went wrong here, not with your request; the server's log tells more.")
+
+
+def _own_path(path: str) -> str:
+    """Return a path of this board, never another host's: what a browser would read as one becomes the start page."""
+    plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
+    return path if plain and len(path) <= MAX_QUERY else "/"
+
+
+async def _read_form(request: Request) -> dict[str, str]:
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        raise Problem(415, "Send the form as a browser does.")
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _MAX_FORM:
+            raise Problem(413, f"The form is larger than {_MAX_FORM:,} bytes.")
+    return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=10))

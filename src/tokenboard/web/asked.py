@@ -1,0 +1,160 @@
+"""What a reader asks a page for: the query's parameters, parsed once, each refusal naming its parameter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from tokenboard.analytics import Period
+from tokenboard.rankings import Question, QuestionError, Sort, Window, parse_question
+from tokenboard.web.frame import Query
+from tokenboard.web.services import WebServices
+
+MAX_SEARCH = 200
+"""Longest text searched for, in characters."""
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class Metric(StrEnum):
+    """What a table goes by."""
+
+    TOKENS = "tokens"
+    REQUESTS = "requests"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request for a page: its path, the path's parameters, and the query in order."""
+
+    path: str
+    parts: Mapping[str, Any]
+    query: tuple[tuple[str, str], ...]
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a parameter, stripped; raises QuestionError when it is given twice."""
+        values = [value for given, value in self.query if given == name]
+        if len(values) > 1:
+            raise QuestionError(name, f"{name} is given more than once; give it once.")
+        return values[0].strip() if values else default
+
+    def choice(self, name: str, default: Choice) -> Choice:
+        """Return a parameter that is one of an enumeration's values; empty is the default. Raises QuestionError."""
+        given = self.text(name)
+        if not given:
+            return default
+        kinds = type(default)
+        try:
+            return kinds(given)
+        except ValueError:
+            allowed = ", ".join(kinds)
+            raise QuestionError(name, f"{name} {given[:40]!r} is not known; allowed: {allowed}.") from None
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        """Return a parameter that is a whole number; empty is the default. Raises QuestionError."""
+        given = self.text(name)
+        if not given:
+            return default
+        if not (given.isascii() and given.isdigit() and len(given) <= 9 and least <= int(given) <= most):
+            raise QuestionError(name, f"{name} {given[:40]!r} is not a whole number from {least} to {most:,}.")
+        return int(given)
+
+    def search(self, name: str = "q") -> str:
+        """Return a text to search for; raises QuestionError when it is too long."""
+        given = self.text(name)
+        if len(given) > MAX_SEARCH:
+            raise QuestionError(name, f"{name} is longer than {MAX_SEARCH} characters.")
+        return given
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The days a page is about: a period that ends with the last completed day, or a window of the reader's own.
+
+    ``unasked`` is the period that the page shows without being asked for one.
+    """
+
+    window: Window
+    period: Period | None
+    unasked: Period = Period.WEEK
+
+    @property
+    def query(self) -> Query:
+        """The parameters that ask for it; none for what the page shows unasked."""
+        if self.period is None:
+            return (("start_date", str(self.window.start)), ("end_date", str(self.window.end)))
+        return () if self.period is self.unasked else (("period", self.period.value),)
+
+    @property
+    def phrase(self) -> str:
+        """How a sentence names it."""
+        if self.period is not None:
+            return {Period.DAY: "yesterday", Period.WEEK: "the last 7 days", Period.MONTH: "the last 30 days"}[
+                self.period
+            ]
+        return f"{self.window.start} to {self.window.end}"
+
+
+def parse_span(services: WebServices, asked: Asked, default: Period = Period.WEEK) -> Span:
+    """Return the days asked for: ``period``, or ``start_date`` and ``end_date`` by the Data API's rules.
+
+    Raises:
+        QuestionError: a parameter is wrong, or both ways are mixed.
+
+    """
+    dates = [(name, asked.text(name)) for name in ("start_date", "end_date")]
+    given = [(name, value) for name, value in dates if value]
+    if not given:
+        period = asked.choice("period", default)
+        return Span(services.analytics.window(period), period, default)
+    if asked.text("period"):
+        raise QuestionError("period", "period and dates are both given; leave one out.")
+    question = parse_question(given, floor=services.floor, today=services.analytics.today)
+    return Span(question.window, None, default)
+
+
+def parse_ranking(services: WebServices, asked: Asked, span: Span, *, limit: int) -> Question:
+    """Return the question to the rankings that a page asks: sort, metric, category, page.
+
+    Raises:
+        QuestionError: a parameter is wrong.
+
+    """
+    names = ("sort", "category", "subcategory", "offset")
+    given = [(name, value) for name, value in ((name, asked.text(name)) for name in names) if value]
+    question = parse_question(given, floor=services.floor, today=services.analytics.today)
+    metric = asked.choice("metric", Metric.TOKENS)
+    return Question(
+        sort=question.sort,
+        category=question.category,
+        subcategory=question.subcategory,
+        window=span.window,
+        limit=limit,
+        offset=question.offset,
+        metric="tokens" if metric is Metric.TOKENS else "requests",
+    )
+
+
+def ranking_query(question: Question, span: Span, *, offset: int | None = None) -> Query:
+    """Return the parameters that ask a page for this question; what is the default is left out."""
+    start = question.offset if offset is None else offset
+    return (
+        *span.query,
+        ("sort", "" if question.sort is Sort.POPULAR else question.sort.value),
+        ("metric", "" if question.metric == "tokens" else question.metric),
+        ("category", "" if question.subcategory else question.category or ""),
+        ("subcategory", question.subcategory or ""),
+        ("offset", str(start) if start else ""),
+    )
+
+
+def changed(query: Query, **values: str) -> Query:
+    """Return a query with some parameters set anew; the empty text leaves one out."""
+    kept = [(name, value) for name, value in query if name not in values]
+    return (*kept, *((name, value) for name, value in values.items() if value))
+
+
+def as_day(day: date) -> str:
+    """Return a day as parameters and twins write it."""
+    return day.isoformat()

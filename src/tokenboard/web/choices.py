@@ -1,0 +1,96 @@
+"""What a reader may choose on a page: links, each to the same page with one thing changed."""
+
+from dataclasses import dataclass
+
+from tokenboard.analytics import Period
+from tokenboard.attribution import GROUPS
+from tokenboard.rankings import Question, Sort
+from tokenboard.web.asked import Span, changed
+from tokenboard.web.frame import Query, address
+from tokenboard.web.text import label_of
+
+_PERIODS = {Period.DAY: ("Day", "d"), Period.WEEK: ("Week", "w"), Period.MONTH: ("Month", "m")}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One link of a choice; ``key`` is the key that follows it, empty for none."""
+
+    label: str
+    href: str
+    chosen: bool
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A named set of links, of which one is in force at most."""
+
+    label: str
+    options: tuple[Option, ...]
+
+
+def periods(path: str, query: Query, span: Span) -> Choice:
+    """Return the choice of day, week and month."""
+    rest = changed(query, period="", start_date="", end_date="", offset="")
+    return Choice(
+        "Period",
+        tuple(
+            Option(
+                label,
+                address(path, changed(rest, period="" if period is span.unasked else period.value)),
+                period is span.period,
+                key,
+            )
+            for period, (label, key) in _PERIODS.items()
+        ),
+    )
+
+
+def sorts(path: str, query: Query, question: Question) -> Choice:
+    """Return the choice of popular and trending."""
+    return Choice(
+        "Sort",
+        tuple(
+            Option(
+                sort.value.capitalize(),
+                address(path, changed(query, sort="" if sort is Sort.POPULAR else sort.value, offset="")),
+                sort is question.sort,
+            )
+            for sort in Sort
+        ),
+    )
+
+
+def metrics(path: str, query: Query, metric: str) -> Choice:
+    """Return the choice of tokens and requests."""
+    return Choice(
+        "Metric",
+        tuple(
+            Option(
+                name.capitalize(),
+                address(path, changed(query, metric="" if name == "tokens" else name, offset="")),
+                name == metric,
+            )
+            for name in ("tokens", "requests")
+        ),
+    )
+
+
+def categories(path: str, query: Query, category: str | None, subcategory: str | None) -> tuple[Choice, ...]:
+    """Return the choice of a group, and, once there is one, of a category in it."""
+    rest = changed(query, category="", subcategory="", offset="")
+    group = category or next((name for name, members in GROUPS.items() if subcategory in members), None)
+    groups = [Option("All", address(path, rest), group is None)]
+    groups += [
+        Option(label_of(name), address(path, changed(rest, category=name)), name == group and subcategory is None)
+        for name in GROUPS
+    ]
+    choices = [Choice("Category", tuple(groups))]
+    if group is not None:
+        members = tuple(
+            Option(label_of(name), address(path, changed(rest, subcategory=name)), name == subcategory)
+            for name in GROUPS[group]
+        )
+        choices.append(Choice(label_of(group), members))
+    return tuple(choices)

@@ -1,0 +1,34 @@
+"""What twins say of their figures, in the words of the Data API."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from tokenboard.rankings import Figures, Totals
+
+
+def instant(moment: datetime) -> str:
+    """Return a time as the Data API writes it: UTC, whole seconds, ``Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def as_text(values: Iterable[int]) -> list[str]:
+    """Return integers that may pass 2**53 as decimal strings."""
+    return [str(value) for value in values]
+
+
+def figures(share: Figures, metric: str) -> int:
+    """Return one figure of a share of the traffic."""
+    return share.tokens if metric == "tokens" else share.requests
+
+
+def left_out(totals: Totals) -> dict[str, Any]:
+    """Return all traffic of a window and what of it no row shows."""
+    return {
+        "total_tokens": str(totals.all_traffic.tokens),
+        "total_requests": totals.all_traffic.requests,
+        "unlisted_tokens": str(totals.unlisted.tokens),
+        "unlisted_requests": totals.unlisted.requests,
+        "unattributed_tokens": str(totals.unattributed.tokens),
+        "unattributed_requests": totals.unattributed.requests,
+    }

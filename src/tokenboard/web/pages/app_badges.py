@@ -1,0 +1,58 @@
+"""``/badge/apps/{app_id}.svg`` and ``.json``: an app's place, to be shown elsewhere."""
+
+from tokenboard.analytics import Period
+from tokenboard.rankings import parse_question
+from tokenboard.web.asked import Asked
+from tokenboard.web.badges import Badge, Metric, Style, app_badge, no_badge
+from tokenboard.web.pages.app_use import find_app
+from tokenboard.web.pages.page import Drawn
+from tokenboard.web.presses import Printed, printed
+from tokenboard.web.services import WebServices
+from tokenboard.web.view import NothingThere
+
+PATH = "/badge/apps/{app_id}"
+
+
+def _svg(services: WebServices, asked: Asked) -> Printed:
+    style = asked.choice("style", Style.FLAT)
+    try:
+        badge, status = _badge(services, asked), 200
+    except NothingThere:
+        # Whoever shows it sees a badge that says so, not a broken image.
+        badge, status = no_badge(services.site.title), 404
+    return printed(badge.svg(style), "image/svg+xml", status=status)
+
+
+def _json(services: WebServices, asked: Asked) -> Printed:
+    asked.choice("style", Style.FLAT)
+    return printed(_badge(services, asked).endpoint(), "application/json")
+
+
+def _badge(services: WebServices, asked: Asked) -> Badge:
+    """Return what the badge of an app says; raises as `find_app` does, and QuestionError."""
+    metric = asked.choice("metric", Metric.TOKENS)
+    period = asked.choice("period", Period.WEEK)
+    given = [(name, asked.text(name)) for name in ("category", "subcategory")]
+    question = parse_question([pair for pair in given if pair[1]], floor=services.floor, today=services.analytics.today)
+    detail = find_app(services, asked)
+    standing = services.rankings.standing(
+        detail.app.app_id,
+        services.analytics.window(period),
+        category=question.category,
+        subcategory=question.subcategory,
+        metric="requests" if metric is Metric.REQUESTS else "tokens",
+    )
+    figure = 0
+    if standing is not None:
+        figure = standing.requests if metric is Metric.REQUESTS else standing.tokens
+    return app_badge(
+        label=services.site.title,
+        metric=metric,
+        period=period.value,
+        rank=standing.rank if standing is not None else None,
+        figure=figure,
+        group=question.subcategory or question.category or "",
+    )
+
+
+BADGES = (Drawn(f"{PATH}.svg", _svg), Drawn(f"{PATH}.json", _json))

@@ -1,0 +1,219 @@
+"""``/apps``: the marketplace, to look round in and to search; ``/apps?url=`` leads to the app of a URL."""
+
+from dataclasses import dataclass
+
+from tokenboard.analytics import DirectoryPage, DirectoryRow, NotFound, Order
+from tokenboard.attribution import GROUPS
+from tokenboard.rankings import Extra, Question, Sort, Totals, Window, parse_question
+from tokenboard.web import choices
+from tokenboard.web.asked import Asked, changed, parse_span
+from tokenboard.web.choices import Choice, Option
+from tokenboard.web.frame import FeedLink, Frame, Query, address, twins
+from tokenboard.web.pages.apps_twins import Listed, directory_document, directory_table
+from tokenboard.web.pages.page import Page
+from tokenboard.web.pages.rankings import SPARK_DAYS, spark_of, window_to
+from tokenboard.web.services import WebServices
+from tokenboard.web.text import label_of
+from tokenboard.web.view import Elsewhere, NothingThere, View
+
+PATH = "/apps"
+ROWS = 40
+MOST_OFFSET = 1_000_000
+_POPULAR = 6
+_TRENDING = 6
+_OF_GROUP = 5
+_LABELS = {Order.POPULAR: "Popular", Order.TRENDING: "Trending", Order.NAME: "Name", Order.NEWEST: "Newest"}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An app with its days for the small line."""
+
+    row: DirectoryRow
+    spark: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aisle:
+    """A few apps of the marketplace under a heading; ``more`` is the list they are from."""
+
+    name: str
+    title: str
+    note: str
+    more: str
+    cards: tuple[Card, ...]
+
+
+def trending(services: WebServices, window: Window, limit: int) -> tuple[Card, ...]:
+    """Return the apps that grow most, with their last days."""
+    return _cards(services, window, services.analytics.directory(sort=Order.TRENDING, window=window, limit=limit))
+
+
+def totals_of(services: WebServices, window: Window) -> Totals:
+    """Return all traffic of a window, and what of it no visible app has."""
+    question = Question(Sort.POPULAR, None, None, window, limit=1, offset=0)
+    return services.rankings.answer(question, {Extra.TOTALS}).ranking.totals
+
+
+def _view(services: WebServices, asked: Asked) -> View:
+    if url := asked.text("url"):
+        raise _destination(services, asked, url)
+    listed = _parse(services, asked)
+    window = listed.span.window
+    page = services.analytics.directory(
+        search=listed.search,
+        category=listed.category,
+        subcategory=listed.subcategory,
+        sort=listed.sort,
+        window=window,
+        limit=ROWS,
+        offset=listed.offset,
+    )
+    if not page.rows and listed.search:
+        _follow_address(services, listed.search, asked)
+    query = listed.query
+    path = address(PATH, query)
+    last = listed.offset + len(page.rows)
+    totals = totals_of(services, window)
+    frame = Frame(
+        title=_title(listed),
+        description=f"{page.total} apps by name, URL and category, with the tokens they used, {listed.span.phrase}.",
+        address=path,
+        section="apps",
+        as_of=page.as_of,
+        twins=twins(PATH, query),
+        feeds=(FeedLink("Movements in the app ranking", "/feeds/apps.atom"),),
+        og_image=address("/share/rankings.png", listed.span.query),
+        indexed=not listed.search,
+        search=listed.search,
+    )
+    context = {
+        "listed": listed,
+        "listing": page,
+        "aisles": () if listed.narrowed else _aisles(services, listed),
+        "sorts": _sorts(query, listed.sort),
+        "periods": choices.periods(PATH, query, listed.span),
+        "categories": choices.categories(PATH, query, listed.category, listed.subcategory),
+        "before": address(PATH, changed(query, offset=_offset(max(0, listed.offset - ROWS)))) if listed.offset else "",
+        "after": address(PATH, changed(query, offset=_offset(last))) if page.rows and last < page.total else "",
+        "rows_after": min(ROWS, page.total - last),
+        "first": listed.offset + 1,
+        "last": last,
+        "whole": address(PATH, changed(query, q="", offset="")),
+        "totals": totals,
+    }
+    return View(
+        frame,
+        "apps.html",
+        context,
+        document=directory_document(listed, page, totals),
+        table=lambda: directory_table(listed, page),
+    )
+
+
+def _parse(services: WebServices, asked: Asked) -> Listed:
+    given = [(name, asked.text(name)) for name in ("category", "subcategory")]
+    question = parse_question([pair for pair in given if pair[1]], floor=services.floor, today=services.analytics.today)
+    return Listed(
+        search=asked.search(),
+        sort=asked.choice("sort", Order.POPULAR),
+        category=question.category,
+        subcategory=question.subcategory,
+        offset=asked.number("offset", 0, 0, MOST_OFFSET),
+        span=parse_span(services, asked),
+    )
+
+
+def _destination(services: WebServices, asked: Asked, url: str) -> Elsewhere | NothingThere:
+    """Return where the app of a URL is, or that there is none: the form looked for, why, and how to be listed."""
+    found = services.analytics.lookup(url)
+    if not isinstance(found, NotFound):
+        return Elsewhere(_app_path(found.app_id, asked))
+    frame = Frame(
+        title="No app of this URL is listed",
+        description=found.message,
+        address=PATH,
+        section="apps",
+        indexed=False,
+    )
+    view = View(frame, "unknown_app.html", {"url": url, "found": found}, status=404)
+    return NothingThere(f"{found.message} How an app gets listed: {services.site.base_url}/docs/attribution", view)
+
+
+def _follow_address(services: WebServices, search: str, asked: Asked) -> None:
+    """Go to the app when what was searched for is a URL of it, though not as the board writes it."""
+    if "." in search and " " not in search:
+        found = services.analytics.lookup(search if "://" in search else f"https://{search}")
+        if not isinstance(found, NotFound):
+            raise Elsewhere(_app_path(found.app_id, asked))
+
+
+def _app_path(app_id: int, asked: Asked) -> str:
+    return f"{PATH}/{app_id}{asked.path.removeprefix(PATH)}"
+
+
+def _aisles(services: WebServices, listed: Listed) -> tuple[Aisle, ...]:
+    window = listed.span.window
+    directory = services.analytics.directory
+    rest = listed.span.query
+    aisles = [
+        Aisle(
+            "popular",
+            "Most popular",
+            f"By tokens, {listed.span.phrase}.",
+            address("/rankings", rest),
+            _cards(services, window, directory(window=window, limit=_POPULAR)),
+        ),
+        Aisle(
+            "trending",
+            "Trending",
+            "Tokens against the mean of the three windows before.",
+            address(PATH, changed(rest, sort="trending")),
+            trending(services, window, _TRENDING),
+        ),
+    ]
+    aisles += [
+        Aisle(
+            group,
+            label_of(group),
+            ", ".join(map(label_of, members)) + ".",
+            address(PATH, changed(rest, category=group)),
+            _cards(services, window, directory(category=group, window=window, limit=_OF_GROUP)),
+        )
+        for group, members in GROUPS.items()
+    ]
+    return tuple(aisle for aisle in aisles if aisle.cards)
+
+
+def _cards(services: WebServices, window: Window, page: DirectoryPage) -> tuple[Card, ...]:
+    recent = window_to(window.end, SPARK_DAYS, services.floor)
+    return tuple(Card(row, spark_of(services, row.app.app_id, recent, "tokens")) for row in page.rows)
+
+
+def _sorts(query: Query, sort: Order) -> Choice:
+    return Choice(
+        "Sort",
+        tuple(
+            Option(
+                label,
+                address(PATH, changed(query, sort="" if each is Order.POPULAR else each.value, offset="")),
+                each is sort,
+            )
+            for each, label in _LABELS.items()
+        ),
+    )
+
+
+def _offset(number: int) -> str:
+    return str(number) if number else ""
+
+
+def _title(listed: Listed) -> str:
+    narrower = listed.subcategory or listed.category
+    where = f" in {label_of(narrower)}" if narrower else ""
+    if listed.search:
+        return f"Apps that match “{listed.search}”{where}"
+    return f"{'Trending apps' if listed.sort is Order.TRENDING else 'Apps'}{where}"
+
+
+APPS = Page(PATH, _view)

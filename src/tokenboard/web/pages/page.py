@@ -1,0 +1,45 @@
+"""A page: an address, its forms, and how its view is made; and what is drawn for pages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tokenboard.rankings import QuestionError
+from tokenboard.web.asked import Asked
+from tokenboard.web.charts import Drawing, Size
+from tokenboard.web.frame import Form
+from tokenboard.web.presses import Printed, printed
+from tokenboard.web.services import WebServices
+from tokenboard.web.view import View
+
+_SIZES = {"": Size.WIDE, **{size.name.lower(): size for size in Size}}
+
+ALL_FORMS = (Form.JSON, Form.CSV, Form.PARQUET)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """``path`` is a route's path; ``view`` blocks, and may raise Elsewhere, NothingThere and QuestionError."""
+
+    path: str
+    view: Callable[[WebServices, Asked], View]
+    forms: tuple[Form, ...] = ALL_FORMS
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What is no page: a chart, a share image, a badge, a feed. ``draw`` blocks and raises as a page's view does."""
+
+    path: str
+    draw: Callable[[WebServices, Asked], Printed]
+
+
+def drawn_chart(draw: Callable[[WebServices, Asked, Size], Drawing]) -> Callable[[WebServices, Asked], Printed]:
+    """Return how a chart is drawn in the size that ``size`` asks for: ``wide``, ``half`` or ``phone``."""
+
+    def answer(services: WebServices, asked: Asked) -> Printed:
+        size = _SIZES.get(asked.text("size"))
+        if size is None:
+            raise QuestionError("size", f"size is one of: {', '.join(filter(None, _SIZES))}.")
+        return printed(services.renderer.svg(draw(services, asked, size)), "image/svg+xml")
+
+    return answer

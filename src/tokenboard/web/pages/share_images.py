@@ -1,0 +1,118 @@
+"""``/share/….png``: what other sites show beside a link to a ranking, an app or a model."""
+
+from datetime import timedelta
+
+from tokenboard.analytics import Period
+from tokenboard.rankings import Sort, Window
+from tokenboard.web.asked import Asked, parse_ranking, parse_span
+from tokenboard.web.charts import Picture
+from tokenboard.web.charts.span import span_of
+from tokenboard.web.pages.app_use import find_app, parse_app_span
+from tokenboard.web.pages.page import Drawn
+from tokenboard.web.pages.rankings import SPARK_DAYS, top_apps, window_to
+from tokenboard.web.presses import Printed, printed
+from tokenboard.web.services import WebServices
+from tokenboard.web.share import ROWS, Place, app_image, model_image, ranking_image
+from tokenboard.web.text import host_of, label_of
+from tokenboard.web.view import NothingThere
+
+
+def ranking_picture(services: WebServices, asked: Asked) -> Picture:
+    """Return the image of the ranking that the same parameters show at ``/rankings``."""
+    span = parse_span(services, asked)
+    question = parse_ranking(services, asked, span, limit=ROWS)
+    top = top_apps(services, question)
+    narrower = question.subcategory or question.category
+    what = "Trending apps" if question.sort is Sort.TRENDING else "Top apps"
+    return ranking_image(
+        board=services.site.title,
+        title=f"{what} in {label_of(narrower)}" if narrower else what,
+        window=_dates(span.window),
+        rows=[
+            Place(
+                row.app.rank,
+                row.app.name,
+                host_of(row.app.url or ""),
+                row.app.tokens if top.metric == "tokens" else row.app.requests,
+            )
+            for row in top.rows
+        ],
+        unit=top.metric,
+    )
+
+
+def app_picture(services: WebServices, asked: Asked) -> Picture:
+    """Return the image of one app in the window that its page shows; raises as `find_app` does."""
+    detail = find_app(services, asked)
+    window = parse_app_span(services, asked).window
+    standing = services.rankings.standing(detail.app.app_id, window)
+    days = services.rankings.days(detail.app.app_id, _recent(services, window))
+    within = services.rankings.days(detail.app.app_id, window)
+    if days is None or within is None:
+        raise NothingThere("There is no such image.")
+    return app_image(
+        board=services.site.title,
+        name=detail.app.name,
+        host=host_of(detail.app.url),
+        window=_dates(window),
+        rank=standing.rank if standing is not None else None,
+        listed=standing.listed if standing is not None else 0,
+        tokens=sum(within.tokens),
+        requests=sum(within.requests),
+        days=days.tokens,
+    )
+
+
+def model_picture(services: WebServices, asked: Asked) -> Picture:
+    """Return the image of one model, of the last 7 days unless asked otherwise; NothingThere when it is unknown."""
+    window = parse_span(services, asked, Period.WEEK).window
+    name = str(asked.parts["model"])
+    model = services.analytics.model(name, window)
+    apps = services.analytics.model_apps(name, window, limit=1)
+    recent = services.analytics.model(name, _recent(services, window))
+    if model is None or apps is None or recent is None:
+        raise NothingThere("No model of this name has answered here.")
+    tokens = {day.day: day.figures.tokens for day in recent.days}
+    return model_image(
+        board=services.site.title,
+        model=model.model,
+        author=model.author,
+        window=_dates(window),
+        rank=model.rank,
+        tokens=model.total.tokens,
+        share=model.share,
+        apps=apps.listed,
+        days=[tokens.get(recent.window.start + timedelta(days=day), 0) for day in range(recent.window.days)],
+    )
+
+
+def _recent(services: WebServices, window: Window) -> Window:
+    """Return the window, or the 30 days that end with it: less makes no picture."""
+    return window if window.days >= SPARK_DAYS else window_to(window.end, SPARK_DAYS, services.floor)
+
+
+def _dates(window: Window) -> str:
+    return span_of([window.start + timedelta(days=day) for day in range(window.days)]).whole()
+
+
+def _drawn(services: WebServices, picture: Picture) -> Printed:
+    return printed(services.renderer.png(picture), "image/png", pack=False)
+
+
+def _ranking(services: WebServices, asked: Asked) -> Printed:
+    return _drawn(services, ranking_picture(services, asked))
+
+
+def _app(services: WebServices, asked: Asked) -> Printed:
+    return _drawn(services, app_picture(services, asked))
+
+
+def _model(services: WebServices, asked: Asked) -> Printed:
+    return _drawn(services, model_picture(services, asked))
+
+
+SHARE_IMAGES = (
+    Drawn("/share/rankings.png", _ranking),
+    Drawn("/share/apps/{app_id}.png", _app),
+    Drawn("/share/models/{model:path}.png", _model),
+)

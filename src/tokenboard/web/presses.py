@@ -1,0 +1,60 @@
+"""Turning views into bytes: HTML by template, twins by form."""
+
+import gzip
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from jinja2 import Environment
+
+from tokenboard.tables import write_csv, write_parquet
+from tokenboard.web.frame import MEDIA_TYPES, Form
+from tokenboard.web.view import View
+
+_PACKED_FROM = 1_024
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """An answer: status, media type, bytes, the same gzipped where that is worth it, and a weak validator."""
+
+    status: int
+    media_type: str
+    body: bytes = field(repr=False)
+    packed: bytes | None = field(repr=False)
+    etag: str
+
+
+def printed(body: bytes, media_type: str, *, status: int = 200, pack: bool = True) -> Printed:
+    """Return bytes as an answer; ``pack`` says whether compression could make them smaller."""
+    packed = gzip.compress(body, compresslevel=6, mtime=0) if pack and len(body) >= _PACKED_FROM else None
+    return Printed(status, media_type, body, packed, f'W/"{blake2b(body, digest_size=12).hexdigest()}"')
+
+
+class NoSuchForm(Exception):
+    """The page is not given in this form."""
+
+
+class Press:
+    """Prints views with the templates of an environment."""
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+
+    def print(self, view: View, form: Form) -> Printed:
+        """Return a view in a form; raises NoSuchForm when the view has no such form."""
+        return printed(self._body(view, form), MEDIA_TYPES[form], status=view.status, pack=form is not Form.PARQUET)
+
+    def _body(self, view: View, form: Form) -> bytes:
+        if form is Form.HTML:
+            context: dict[str, Any] = {**view.context, "page": view.frame}
+            return self._env.get_template(view.template).render(context).encode("utf-8", "replace")
+        if form is Form.JSON:
+            if view.document is None:
+                raise NoSuchForm
+            return _encoder.encode(view.document)
+        if view.table is None:
+            raise NoSuchForm
+        return write_csv(view.table()) if form is Form.CSV else write_parquet(view.table())

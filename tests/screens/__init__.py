@@ -1,0 +1,1 @@
+"""Screenshots of the demo's pages for the docs: ``make screenshots``."""
