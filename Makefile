@@ -8,7 +8,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8787
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve demo demo-clean test check format bench clean
+.PHONY: help install install-dev serve demo demo-clean test fuzz check format bench screenshots clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -25,6 +25,10 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.run
 
+$(VENV)/.bench: $(VENV)/.dev pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
+	@touch $@
+
 install: $(VENV)/.run ## Make .venv and install what serving needs
 
 install-dev: $(VENV)/.dev ## Make .venv and install what developing needs
@@ -39,8 +43,12 @@ demo: install ## Serve a year of invented apps and models from ./demo-data (PORT
 demo-clean: ## Remove ./demo-data
 	rm -rf ./$(DEMO)
 
-test: install-dev ## Run all tests
+test: install-dev ## Run all tests; those in a browser need Chromium, installed by apt where that may be
+	@sh tests/browser/install.sh
 	$(BIN)/python -m pytest
+
+fuzz: install-dev ## Thousands of requests made of the OpenAPI document, and long lives of a board beside the reference
+	TOKENBOARD_FUZZ_CASES=10000 TOKENBOARD_TEST_LIVES=60 $(BIN)/python -m pytest tests/api/test_fuzz.py tests/analytics/test_every_answer.py --timeout=3600
 
 check: install-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -52,8 +60,11 @@ format: install-dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install-dev ## Measure; prints the tables of docs/performance.md (ONLY="rules rankings record gateway gateway-memory")
+bench: $(VENV)/.bench ## Measure; prints the tables of docs/performance.md (ONLY="rules rankings record ingest gateway gateway-memory pages")
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+screenshots: install-dev ## Take docs/screenshots of the demo in a headless Chromium (TOKENBOARD_CHROMIUM=)
+	$(BIN)/python -m tests.screens
 
 clean: ## Remove .venv and caches, never data
 	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from types import MappingProxyType
 
-from benchmarks import rankings, record, rules
+from benchmarks import ingest, pages, record, rules
 from benchmarks.gateway import memory, rounds
+from benchmarks.rankings import rounds as rankings
 from benchmarks.table import Table
 
 SUBJECTS: Mapping[str, Callable[[], Iterator[Table]]] = MappingProxyType(
@@ -18,8 +19,10 @@ SUBJECTS: Mapping[str, Callable[[], Iterator[Table]]] = MappingProxyType(
         "rules": rules.tables,
         "rankings": rankings.tables,
         "record": record.tables,
+        "ingest": ingest.tables,
         "gateway": rounds.tables,
         "gateway-memory": memory.tables,
+        "pages": pages.tables,
     }
 )
 LONG = frozenset({"gateway-memory"})

@@ -29,7 +29,7 @@ _APPENDS = 256
 _INSERTS = (1, 1_000, 10_000)
 _POSTS = 60
 
-_PLAIN = """
+PLAIN_TABLE = """
 CREATE TABLE plain
 (
     id String, ts DateTime64(3, 'UTC'), app_id UInt32, model LowCardinality(String), provider LowCardinality(String),
@@ -140,7 +140,7 @@ def _ledger(folder: Path, events: Sequence[UsageEvent]) -> Table:
         ledger = opened.enter_context(closing(Ledger(f"chdb://{folder}")))
         ledger.migrate()
         client = opened.enter_context(closing(clickhouse_connect.get_client(dsn=f"chdb://{folder}")))
-        client.command(_PLAIN)
+        client.command(PLAIN_TABLE)
 
         def insert(batch: Sequence[UsageEvent]) -> None:
             app_ids = [1 + at % 60 for at in range(len(batch))]
@@ -148,13 +148,13 @@ def _ledger(folder: Path, events: Sequence[UsageEvent]) -> Table:
 
         return duel_table(
             "Rows into the ledger",
-            "`Ledger.insert` of a batch of events of the demo year: every column, four rollups, deduplicated, synced "
+            "`Ledger.insert` of a batch of events of the demo year: every column, five rollups, deduplicated, synced "
             "to disk, against `clickhouse-connect`'s own insert of rows into one table with none of that.",
             [
                 Duel(
                     f"{rows:,} in a batch",
                     partial(insert, events[:rows]),
-                    partial(_insert_rows, client, events[:rows]),
+                    partial(insert_rows, client, events[:rows]),
                     rows,
                 )
                 for rows in _INSERTS
@@ -165,7 +165,7 @@ def _ledger(folder: Path, events: Sequence[UsageEvent]) -> Table:
         )
 
 
-def _insert_rows(client: Client, events: Sequence[UsageEvent]) -> None:
+def insert_rows(client: Client, events: Sequence[UsageEvent]) -> None:
     rows = [
         (
             event.id,

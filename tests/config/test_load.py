@@ -229,6 +229,14 @@ def test_wrong_values_are_told_all_at_once_with_place_path_and_remedy(
             "[[upstream]]\nname = 'a'\nbase_url = 'http://a'\ntls_verify = false",
             "upstream[0] has tls_ca_file or tls_verify, but its base_url does not use https",
         ),
+        (
+            "[[upstream]]\nname = 'a'\nbase_url = 'http://a'\ntls_cert_file = 'us.pem'",
+            "upstream[0] has a tls_cert_file, but its base_url does not use https",
+        ),
+        (
+            "[[upstream]]\nname = 'a'\nbase_url = 'https://a'\ntls_key_file = 'us.pem'",
+            "upstream[0] has a tls_key_file without a tls_cert_file; name the certificate too",
+        ),
         ("[spool]\nfsync = 1", "spool.fsync must be true or false, not a number"),
         ("[attribution]\nfloor = 20250101", "attribution.floor must be a date such as 2025-01-31, not a number"),
         ("server = 3", "server must be a table"),

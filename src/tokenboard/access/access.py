@@ -51,6 +51,10 @@ class Access:
                 authorization = value.strip()
             elif lower == b"x-api-key" and api_key is None:
                 api_key = value.strip()
+        return self.check_credentials(authorization, api_key, scope)
+
+    def check_credentials(self, authorization: bytes | None, api_key: bytes | None, scope: Scope | None) -> Key:
+        """Return the key in the values of ``Authorization`` and ``x-api-key``, None without one; see `check`."""
         if authorization is not None:
             scheme, _, secret = authorization.partition(b" ")
             secret = secret.strip()
@@ -66,6 +70,11 @@ class Access:
             "`tokenboard keys create --label NAME` makes a key.",
             headers=_CHALLENGE,
         )
+
+    def holds(self, key_id: int, scope: Scope) -> bool:
+        """Whether a key that was checked before is still in force and has the scope."""
+        key = next((key for key in self._keys.values() if key.id == key_id), None)
+        return key is not None and key.revoked_ms is None and scope in key.scopes
 
     def _check(self, secret: bytes, scope: Scope | None) -> Key:
         key = self._find(secret) if len(secret) <= _MAX_SECRET else None

@@ -1,6 +1,6 @@
 """The composition root: settings in, a running board out.
 
-    Settings ─▶ Board (all parts, wired once) ─▶ asgi (gateway | api) ─▶ serve (HTTP server, signals, drain)
+    Settings ─▶ Board (all parts, wired once) ─▶ gateway, asgi (api | web) ─▶ serve (HTTP server, signals, drain)
 
 The only place that knows every part. Nothing below it builds another part, reads the environment or keeps a global.
 """

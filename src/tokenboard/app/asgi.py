@@ -1,26 +1,29 @@
-"""One ASGI application of two: the gateway for its own paths, the API for all others."""
+"""The API for its own paths, the pages for all others; the gateway, which is no ASGI application, comes before both."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI
-
-from tokenboard.gateway import Gateway
+from starlette.applications import Starlette
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
+
+API_PATHS = ("/api", "/v1", "/healthz", "/readyz", "/internal", "/docs/api")
+"""What the API answers, and everything below each."""
 
 
 class Application:
     """Hands each request to whoever owns its path."""
 
-    def __init__(self, gateway: Gateway, api: FastAPI) -> None:
-        self._gateway = gateway
+    def __init__(self, api: FastAPI, web: Starlette) -> None:
         self._api = api
+        self._web = web
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and self._gateway.owns(scope["path"]):
-            await self._gateway(scope, receive, send)
-        else:
+        path = scope["path"]
+        if any(path == own or path.startswith(f"{own}/") for own in API_PATHS):
             await self._api(scope, receive, send)
+        else:
+            await self._web(scope, receive, send)

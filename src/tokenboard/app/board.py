@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tokenboard.access import Access
+from tokenboard.allowance import Allowance, Counts
+from tokenboard.analytics import Analytics
 from tokenboard.api import DataSettings, Services, create_api
 from tokenboard.app.asgi import Application
 from tokenboard.attribution import AttributionOptions, AttributionRule
@@ -31,6 +33,9 @@ from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
 from tokenboard.spool import Spool
+from tokenboard.upkeep import Upkeep
+from tokenboard.web import Site, Visibility, WebServices, create_web
+from tokenboard.web.charts import Renderer
 
 PROBE_WITHIN_S = 10.0
 """How long an upstream may take to list its models when it is checked, in seconds."""
@@ -73,6 +78,28 @@ def open_spool(settings: Settings, data: Path) -> Spool:
     )
 
 
+def open_upkeep(settings: Settings, ledger: Ledger, rankings: Rankings, drain: Drain) -> Upkeep:
+    """Return the upkeep of a board's figures."""
+    return Upkeep(
+        ledger,
+        rankings,
+        paused=drain.paused,
+        floor=settings.attribution.floor,
+        raw_retention_days=settings.ledger.raw_retention_days,
+        clock_ms=wall_clock_ms,
+    )
+
+
+def open_allowance(settings: Settings, data: Path) -> Allowance:
+    """Return the rate limits of the Data API, with the counts that the data folder holds."""
+    given = settings.data_api
+    return Allowance(
+        Counts(data / "limits.sqlite", wall_clock_ms),
+        per_minute=given.requests_per_minute,
+        per_day=given.requests_per_day,
+    )
+
+
 class Board:
     """Everything that one process needs to serve, on one data folder it owns.
 
@@ -90,7 +117,13 @@ class Board:
         self.catalog = open_catalog(settings, data)
         self.ledger = ledger or open_ledger(settings, data)
         self.spool = open_spool(settings, data)
-        self.rankings = Rankings(self.ledger, self.catalog, floor=floor, clock=lambda: datetime.now(UTC))
+        self.rankings = Rankings(
+            self.ledger,
+            self.catalog,
+            floor=floor,
+            clock=lambda: datetime.now(UTC),
+            memory_budget=settings.rankings.memory_budget,
+        )
         self.drain = Drain(
             self.spool,
             self.catalog,
@@ -99,7 +132,12 @@ class Board:
             counters=self.counters,
             clock_ms=wall_clock_ms,
         )
+        self.upkeep = open_upkeep(settings, self.ledger, self.rankings, self.drain)
         self.access = Access(self.catalog)
+        self.analytics = Analytics(
+            self.rankings, self.catalog, self.ledger.analyst, floor=floor, clock=lambda: datetime.now(UTC)
+        )
+        self.allowance = open_allowance(settings, data)
         intake = Intake(self.spool, self.counters, floor=floor, clock_ms=wall_clock_ms)
         self.gateway = Gateway(
             access=self.access,
@@ -120,6 +158,9 @@ class Board:
                 intake=intake,
                 ledger=self.ledger,
                 rankings=self.rankings,
+                analytics=self.analytics,
+                allowance=self.allowance,
+                upkeep=self.upkeep,
                 drain_state=self.drain.state,
                 options=options,
                 data=DataSettings(floor=floor, cors_origin=settings.data_api.cors or None),
@@ -128,7 +169,25 @@ class Board:
                 nudge_token=self.nudge_token,
             )
         )
-        self.asgi = Application(self.gateway, api)
+        self.renderer = Renderer()
+        web = create_web(
+            WebServices(
+                access=self.access,
+                analytics=self.analytics,
+                rankings=self.rankings,
+                renderer=self.renderer,
+                site=Site(
+                    title=settings.pages.title,
+                    base_url=base_url.rstrip("/"),
+                    visibility=Visibility(settings.pages.visibility),
+                    secret=_session_secret(data),
+                    echo=settings.gateway.echo,
+                ),
+                floor=floor,
+                clock_ms=wall_clock_ms,
+            )
+        )
+        self.asgi = Application(api, web)
 
     def start(self) -> None:
         """Start the drain: it completes what a crash interrupted, fills the rankings and goes on from there."""
@@ -137,11 +196,24 @@ class Board:
     async def stop(self) -> bool:
         """Deliver what is left and close everything; False when events stay in the spool for the next start."""
         await self.gateway.aclose()
+        self.renderer.close()
         delivered = self.drain.stop()
         self.spool.close()
         self.ledger.close()
+        self.allowance.close()
         self.catalog.close()
         return delivered
+
+
+def _session_secret(data: Path) -> str:
+    """Return what signs the pages' sessions, made once; whoever deletes the file ends every session."""
+    file = data / "session.secret"
+    with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="ascii") as stream:
+        secret = stream.read()
+        if not secret:
+            secret = secrets.token_urlsafe(48)
+            stream.write(secret)
+    return secret
 
 
 def attribution_options(settings: Settings) -> AttributionOptions:
@@ -202,6 +274,11 @@ async def _probe(upstream: Upstream) -> tuple[str, str | None]:
         return upstream.name, f"it gave no list of models within {PROBE_WITHIN_S:.0f} s"
 
 
+def _file(named: str, data: Path) -> Path | None:
+    """Return the path of a file that a setting names, relative to the data folder; None for an empty setting."""
+    return data / Path(named).expanduser() if named else None
+
+
 def _spec(given: UpstreamSettings, settings: Settings, data: Path) -> UpstreamSpec:
     # A key read from a file into the environment often ends with a line break.
     api_key = os.environ.get(given.api_key_env, "").strip() if given.api_key_env else None
@@ -226,6 +303,8 @@ def _spec(given: UpstreamSettings, settings: Settings, data: Path) -> UpstreamSp
             idle_s=given.idle_timeout_s or gateway.idle_timeout_s,
         ),
         max_connections=given.max_connections or gateway.max_connections,
-        tls_ca_file=data / Path(given.tls_ca_file).expanduser() if given.tls_ca_file else None,
+        tls_ca_file=_file(given.tls_ca_file, data),
         tls_verify=given.tls_verify,
+        tls_cert_file=_file(given.tls_cert_file, data),
+        tls_key_file=_file(given.tls_key_file, data),
     )

@@ -13,12 +13,16 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
 _ANSWER_TIMEOUT_S = 5
 _MAX_ANSWER = 1_000_000
+_TASK_TIMEOUT_S = 900
+"""How long one month of an audit or a rebuild may take."""
+
 _OWN_WITHIN_S = 1.0
 _OWN_RETRY_S = 0.02
 _NOT_IN_PATHS = "?#"
@@ -41,6 +45,20 @@ class FolderMissing(FolderError):
     """There is no data folder, and the command makes none."""
 
     hint = "Name the board's folder with --data; `tokenboard serve` and `tokenboard keys create` make a new one."
+
+
+class ServerFault(FolderError):
+    """The server that owns the folder did not do what it was asked."""
+
+    hint = "See the server's log; once it is stopped, the command does the work itself."
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint or self.hint
+
+
+class ServerBusy(ServerFault):
+    """The server takes no more usage at the moment; the same body may be sent again."""
 
 
 class FolderInUse(FolderError):
@@ -72,18 +90,76 @@ class RunningServer:
             return None
         return answer if isinstance(answer, dict) else None
 
+    def told(self, task: str) -> Iterator[dict[str, Any]]:
+        """Ask for ``audit`` or ``rebuild`` and yield what the server tells of each month, until it is done.
+
+        Raises:
+            ServerFault: it does not answer, refuses, fails, or breaks off.
+
+        """
+        headers = {"x-tokenboard-nudge": self.nudge_token}
+        try:
+            with self._open("POST", f"/internal/{task}", headers, _TASK_TIMEOUT_S) as answer:
+                for line in answer:
+                    said = json.loads(line)
+                    if "done" in said:
+                        return
+                    if "error" in said:
+                        raise ServerFault(f"{self.url}: {said['error']}", said.get("hint"))
+                    yield said
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ServerFault(f"{self.url} refuses: {_message(error.read(_MAX_ANSWER))}") from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise ServerFault(f"{self.url} does not answer: {error}") from error
+        raise ServerFault(f"{self.url} broke off before it was done")
+
+    def post_usage(self, body: bytes, key: str) -> dict[str, Any]:
+        """Send one body of ``POST /usage``, with this key or else as this machine's operator; return its counts.
+
+        Raises:
+            ServerBusy: it takes nothing at the moment.
+            ServerFault: it does not answer, or refuses the body.
+
+        """
+        path = "/api/v1/usage" if key else "/internal/usage"
+        headers = {"authorization": f"Bearer {key}"} if key else {"x-tokenboard-nudge": self.nudge_token}
+        try:
+            with self._open("POST", path, headers, _TASK_TIMEOUT_S, body) as answer:
+                return dict(json.loads(answer.read(_MAX_ANSWER))["data"])
+        except urllib.error.HTTPError as error:
+            with error:
+                kind = ServerBusy if error.code == 503 else ServerFault
+                raise kind(f"{self.url} refuses: {_message(error.read(_MAX_ANSWER))}") from error
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
+            raise ServerFault(f"{self.url} does not answer: {error}") from error
+
     def _ask(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
         """Return status and body; (0, b"") without an answer. The way leads over no proxy: it is our own machine."""
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            request = urllib.request.Request(f"{self.url}{path}", method=method, headers=headers)  # noqa: S310 - our own server's URL, from our own file
-            with opener.open(request, timeout=_ANSWER_TIMEOUT_S) as response:
+            with self._open(method, path, headers, _ANSWER_TIMEOUT_S) as response:
                 return response.status, response.read(_MAX_ANSWER)
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read(_MAX_ANSWER)
         except (OSError, ValueError, http.client.HTTPException):
             return 0, b""
+
+    def _open(
+        self, method: str, path: str, headers: dict[str, str], timeout_s: float, body: bytes | None = None
+    ) -> http.client.HTTPResponse:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(f"{self.url}{path}", body, headers, method=method)  # noqa: S310 - our own server's URL, from our own file
+        answer: http.client.HTTPResponse = opener.open(request, timeout=timeout_s)
+        return answer
+
+
+def _message(body: bytes) -> str:
+    """Return what an answer in the one shape of errors says."""
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return "it gave no reason"
 
 
 class DataFolder:

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +17,12 @@ from tokenboard.app.board import Board
 from tokenboard.app.folder import DataFolder, RunningServer
 from tokenboard.catalog import CatalogError
 from tokenboard.config import Settings
+from tokenboard.drain import PlanError
+from tokenboard.ledger import LedgerError
 from tokenboard.observability import logger
 from tokenboard.problem import Problem
 from tokenboard.server import HttpServer, Limits
+from tokenboard.spool import SpoolError
 
 _POLL_S = 0.5
 _SETTLE_WITHIN_S = 30.0
@@ -25,6 +30,12 @@ _OTHER_FILES = 256
 """Open files beside sockets: databases, logs, the ledger's parts."""
 
 _AFTER_THE_GATEWAY_S = 5.0
+_RETENTION_EVERY_S = 3600.0
+
+_SWITCH_S = 0.0005
+"""How long another thread may keep the interpreter from the event loop, in seconds: an answer may be as much late
+each time the drain computes, or a page, and Python's own 0.005 is too much."""
+
 _log = logger("serve")
 
 
@@ -67,7 +78,7 @@ def serve(settings: Settings, folder: DataFolder, *, config: Path | None, ready:
 async def _serve(board: Board, listener: socket.socket, ready: Callable[[], object]) -> bool:
     settings = board.settings.server
     _allow_open_files(settings.max_connections + board.settings.gateway.max_connections)
-    server = HttpServer(board.asgi, limits=_limits(board.settings), render=_render)
+    server = HttpServer(board.asgi, direct=board.gateway, limits=_limits(board.settings), render=_render)
     stopped = asyncio.Event()
 
     def stop() -> None:
@@ -76,20 +87,25 @@ async def _serve(board: Board, listener: socket.socket, ready: Callable[[], obje
             server.hurry()
         stopped.set()
 
+    sys.setswitchinterval(_SWITCH_S)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop)
     board.start()
     # Callers wait in the listener's queue until the rankings are there; a ledger that is away delays them no longer.
     await asyncio.to_thread(board.drain.settled.wait, _SETTLE_WITHIN_S)
-    polling = asyncio.create_task(_follow_keys(board))
+    polling = [asyncio.create_task(task) for task in (_follow_keys(board), _keep_raw_events(board))]
+    # What is here now stays: the collector need not look through half a million objects again and again.
+    gc.collect()
+    gc.freeze()
     try:
         await server.start(listener)
         ready()
         await stopped.wait()
         await server.stop(settings.shutdown_grace_s)
     finally:
-        polling.cancel()
+        for task in polling:
+            task.cancel()
         delivered = await board.stop()
     return delivered
 
@@ -136,6 +152,19 @@ async def _follow_keys(board: Board) -> None:
             board.access.refresh()
         except CatalogError as error:
             _log.warning("the keys could not be read anew", extra={"reason": str(error), "hint": error.hint})
+
+
+async def _keep_raw_events(board: Board) -> None:
+    """Drop raw events past their time, now and every hour, where a setting says so."""
+    while board.settings.ledger.raw_retention_days:
+        try:
+            months = await asyncio.to_thread(board.upkeep.drop_old_raw)
+        except (CatalogError, LedgerError, PlanError, SpoolError) as error:
+            _log.warning("old events could not be dropped", extra={"reason": str(error), "hint": error.hint})
+        else:
+            if months:
+                _log.info("events past raw_retention_days were dropped; their sums stay", extra={"months": months})
+        await asyncio.sleep(_RETENTION_EVERY_S)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tokenboard import __version__
-from tokenboard.cli import apps, attribute, doctor, keys, migrate, seed, serve, spool
+from tokenboard.cli import apps, attribute, doctor, imports, keys, migrate, seed, serve, spool, upkeep
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import report, say
 
@@ -27,6 +27,8 @@ _app.command("attribute")(attribute.explain_attribution)
 _app.command("migrate")(migrate.migrate_stores)
 _app.command("doctor")(doctor.check_everything)
 _app.command("seed")(seed.seed_demo)
+_app.command("rebuild")(upkeep.rebuild_rollups)
+_app.command("import")(imports.import_files)
 
 
 def _show_version(asked: bool) -> None:

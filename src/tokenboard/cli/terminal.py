@@ -14,7 +14,9 @@ from rich.text import Text
 
 from tokenboard.app import FolderError, ServeError
 from tokenboard.catalog import CatalogError
+from tokenboard.cli.events_file import FileFault
 from tokenboard.config import ConfigError
+from tokenboard.drain import PlanError
 from tokenboard.ledger import LedgerError
 from tokenboard.spool import SpoolError
 
@@ -25,7 +27,17 @@ class OutputError(Exception):
     hint = "Check where standard output goes: a full disk, or a program that has ended."
 
 
-EXPECTED = (CatalogError, ConfigError, FolderError, LedgerError, OutputError, ServeError, SpoolError)
+EXPECTED = (
+    CatalogError,
+    ConfigError,
+    FileFault,
+    FolderError,
+    LedgerError,
+    OutputError,
+    PlanError,
+    ServeError,
+    SpoolError,
+)
 """Errors that are told in two lines; any other is a fault of ours and shows its trace."""
 
 

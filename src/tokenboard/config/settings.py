@@ -60,6 +60,7 @@ class Ledger(Section):
     dsn: EmbeddedOrServerDsn = Field(
         "", description="`chdb:///FOLDER` (embedded, absolute folder); empty: `ledger` in the data folder."
     )
+    raw_retention_days: int = Field(0, ge=0, description="Days for which single events are kept at least; 0: for ever.")
 
 
 class Spool(Section):
@@ -115,6 +116,12 @@ class Upstream(Section):
     tls_verify: bool = Field(
         True, description="Whether its certificate is checked; turn it off only to try things out."
     )
+    tls_cert_file: str = Field(
+        "", description="PEM file of our own certificate and its chain, for an upstream that asks for one."
+    )
+    tls_key_file: str = Field(
+        "", description="PEM file of its private key, without a passphrase; empty when `tls_cert_file` holds it too."
+    )
 
     @model_validator(mode="after")
     def _one_authorization(self) -> Self:
@@ -127,8 +134,12 @@ class Upstream(Section):
     def _tls_makes_sense(self) -> Self:
         if self.tls_ca_file and not self.tls_verify:
             raise ValueError("has both tls_ca_file and tls_verify = false; leave one out")
+        if self.tls_key_file and not self.tls_cert_file:
+            raise ValueError("has a tls_key_file without a tls_cert_file; name the certificate too")
         if (self.tls_ca_file or not self.tls_verify) and not self.base_url.startswith("https:"):
             raise ValueError("has tls_ca_file or tls_verify, but its base_url does not use https")
+        if self.tls_cert_file and not self.base_url.startswith("https:"):
+            raise ValueError("has a tls_cert_file, but its base_url does not use https")
         return self
 
 
@@ -155,12 +166,31 @@ class Attribution(Section):
     rule: tuple[Rule, ...] = Field((), description="Rules for clients that cannot set headers.")
 
 
+class Rankings(Section):
+    """The figures kept in memory, from which rankings are answered."""
+
+    memory_budget: int = Field(
+        GIB // 2, ge=0, description="Bytes that the figures may take; past it they are kept more sparsely."
+    )
+
+
 class DataApi(Section):
     """The Data API."""
 
-    cors: CorsOrigin = Field(
-        "", description="Access-Control-Allow-Origin of the datasets, `*` or one; empty: not sent."
+    cors: CorsOrigin = Field("", description="Access-Control-Allow-Origin of the data, `*` or one; empty: not sent.")
+    requests_per_minute: int = Field(30, ge=0, description="Requests for data a minute that one key may make; 0: any.")
+    requests_per_day: int = Field(
+        500, ge=0, description="Requests for data a UTC day that one account may make; 0: any."
     )
+
+
+class Pages(Section):
+    """The pages."""
+
+    visibility: Literal["public", "key", "off"] = Field(
+        "public", description="Who may read the pages: everybody, holders of a key with the scope `data`, or nobody."
+    )
+    title: str = Field("tokenboard", min_length=1, max_length=60, description="What the board is called.")
 
 
 class Settings(Section):
@@ -173,7 +203,9 @@ class Settings(Section):
     gateway: Gateway = Gateway()
     upstream: tuple[Upstream, ...] = ()
     attribution: Attribution = Attribution()
+    rankings: Rankings = Rankings()
     data_api: DataApi = DataApi()
+    pages: Pages = Pages()
 
     def catalog_url(self, data: Path) -> str:
         """Return the catalog's URL: its default in ``data``, a relative SQLite file made absolute."""
