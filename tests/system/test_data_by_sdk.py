@@ -16,7 +16,7 @@ def test_the_sdk_reads_both_datasets(
     openrouter_client: openrouter.OpenRouter, client: httpx.Client, board: BoardProcess
 ) -> None:
     day = today() - timedelta(days=300)  # where no other test has usage
-    uses = [use for n in range(1, 4) for use in event(day, f"https://sdk-{n}.example", n, title=f"SDK {n}")]
+    uses = [use for n in range(1, 4) for use in event(day, f"https://data-by-sdk-{n}.example", n, title=f"SDK {n}")]
     feed(client, board, [use | {"model": "sdk-author/sdk-model"} for use in uses])
     dates: Any = {"start_date": str(day), "end_date": str(day)}
     page = openrouter_client.datasets.get_app_rankings(**dates, limit=2)

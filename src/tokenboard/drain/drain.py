@@ -20,8 +20,11 @@ REST = 8.0
 """How long to rest after a delivery, in times of what it took: a ledger in the same process gets a ninth of a core."""
 
 MAX_REST_S = 1.2
-"""Longest such rest, in seconds: what was accepted is to be in the rankings within two. What comes in the midst of a
-delivery waits for its end, for the rest, and for the next delivery: so two deliveries' time is taken off it."""
+"""Longest such rest, in seconds."""
+
+VISIBLE_WITHIN_S = 1.8
+"""What was accepted is to be in the rankings within two seconds. What comes in the midst of a delivery waits for its end,
+for the rest, and for the next delivery: a rest is cut by what two deliveries take of this."""
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 """Encoded bytes in one batch at most, unless a single parcel is larger: bounds the drain's memory."""
@@ -45,7 +48,7 @@ class DrainState:
 
 def rest_s(took_s: float) -> float:
     """Return how long to rest after deliveries that took so long, in seconds."""
-    return max(min(took_s * REST, MAX_REST_S - 2 * took_s), 0.0)
+    return max(min(took_s * REST, MAX_REST_S, VISIBLE_WITHIN_S - 2 * took_s), 0.0)
 
 
 class Drain:
