@@ -45,7 +45,7 @@ demo-clean: ## Remove ./demo-data
 
 test: install-dev ## Run all tests; those in a browser need Chromium, installed by apt where that may be
 	@sh tests/browser/install.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 fuzz: install-dev ## Thousands of requests made of the OpenAPI document, and long lives of a board beside the reference
 	TOKENBOARD_FUZZ_CASES=10000 TOKENBOARD_TEST_LIVES=60 $(BIN)/python -m pytest tests/api/test_fuzz.py tests/analytics/test_every_answer.py --timeout=3600
@@ -63,7 +63,7 @@ format: install-dev ## Format the code
 bench: $(VENV)/.bench ## Measure; prints the tables of docs/performance.md (ONLY="rules rankings record ingest gateway gateway-memory pages")
 	@$(BIN)/python -m benchmarks $(ONLY)
 
-screenshots: install-dev ## Take docs/screenshots of the demo in a headless Chromium (TOKENBOARD_CHROMIUM=)
+screenshots: install-dev ## Take docs/screenshots of the demo in a headless Chromium (TOKENBOARD_TEST_CHROMIUM=)
 	$(BIN)/python -m tests.screens
 
 clean: ## Remove .venv and caches, never data

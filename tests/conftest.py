@@ -36,6 +36,15 @@ strip_prefix = true
 """
 
 
+LONG_FIRST = ("tests/system/", "tests/browser/", "tests/ledger/", "tests/web/", "tests/app/")
+"""Where tests take longest: begun first, so that at the end no worker is left alone with them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long ones first when several workers share the tests."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG_FIRST))
+
+
 @pytest.fixture(scope="session")
 def scripted() -> Iterator[OpenAiUpstream]:
     with openai_upstream() as upstream:

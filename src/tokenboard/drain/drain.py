@@ -22,9 +22,10 @@ REST = 8.0
 MAX_REST_S = 1.2
 """Longest such rest, in seconds."""
 
-VISIBLE_WITHIN_S = 1.8
-"""What was accepted is to be in the rankings within two seconds. What comes in the midst of a delivery waits for its end,
-for the rest, and for the next delivery: a rest is cut by what two deliveries take of this."""
+VISIBLE_WITHIN_S = 1.5
+"""What was accepted is to be in the rankings within two seconds. What comes in the midst of a delivery waits for its
+end, for the rest, and for the next delivery: a rest is cut by what two deliveries take of this. Less than two, for the
+second delivery is the larger one."""
 
 MAX_BATCH_BYTES = 16 * 1024 * 1024
 """Encoded bytes in one batch at most, unless a single parcel is larger: bounds the drain's memory."""

@@ -363,14 +363,14 @@ def _remember(connection: sqlite3.Connection, digests: Sequence[bytes], now: int
     first = {digest: position for position, digest in reversed(list(enumerate(digests)))}
     # In the order of the table: neighbours share pages.
     ordered = sorted(first)
+    fresh: list[int] = []
     for start in range(0, len(ordered), _LOOKUP):
         some = ordered[start : start + _LOOKUP]
-        marks = ",".join("?" * len(some))
-        seen = f"SELECT digest FROM seen WHERE digest IN ({marks}) AND at_ms >= ?"  # noqa: S608 - marks only
-        for (digest,) in connection.execute(seen, (*some, oldest)):
-            del first[digest]
-    connection.executemany(
-        "INSERT OR REPLACE INTO seen (digest, at_ms) VALUES (?, ?)",
-        [(digest, now) for digest in ordered if digest in first],
-    )
-    return sorted(first.values())
+        # Looked up and written in one: what was seen lately is left as it is, and not returned.
+        rows = ",".join(["(?)"] * len(some))
+        upsert = (
+            f"INSERT INTO seen (digest, at_ms) SELECT column1, ? FROM (VALUES {rows}) WHERE true "  # noqa: S608 - marks
+            "ON CONFLICT (digest) DO UPDATE SET at_ms = excluded.at_ms WHERE seen.at_ms < ? RETURNING digest"
+        )
+        fresh += [first[digest] for (digest,) in connection.execute(upsert, (now, *some, oldest))]
+    return sorted(fresh)
