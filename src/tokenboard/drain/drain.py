@@ -19,7 +19,7 @@ MAX_BATCH = 50_000
 REST = 8.0
 """How long to rest after a delivery, in times of what it took: a ledger in the same process gets a ninth of a core."""
 
-MAX_REST_S = 1.2
+MAX_REST_S = 0.9
 """Longest such rest, in seconds."""
 
 VISIBLE_WITHIN_S = 1.5
