@@ -48,7 +48,8 @@ test: install-dev ## Run all tests; those in a browser need Chromium, installed 
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 fuzz: install-dev ## Thousands of requests made of the OpenAPI document, and long lives of a board beside the reference
-	TOKENBOARD_FUZZ_CASES=10000 TOKENBOARD_TEST_LIVES=60 $(BIN)/python -m pytest tests/api/test_fuzz.py tests/analytics/test_every_answer.py --timeout=3600
+	TOKENBOARD_FUZZ_CASES=10000 TOKENBOARD_TEST_LIVES=60 TOKENBOARD_TEST_EFFORT=20 $(BIN)/python -m pytest --timeout=3600 \
+	  tests/api/test_fuzz.py tests/analytics/test_every_answer.py tests/catalog tests/rankings
 
 check: install-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

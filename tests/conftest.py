@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import settings
 
 from tests.board import BoardProcess, running_board
 from tests.upstream import OpenAiUpstream, Script, openai_upstream
@@ -35,6 +36,10 @@ models = ["claude/*"]
 strip_prefix = true
 """
 
+
+# How long an example takes is the machine's affair; a test that hangs is ended by its timeout.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 LONG_FIRST = ("tests/system/", "tests/browser/", "tests/ledger/", "tests/web/", "tests/app/")
 """Where tests take longest: begun first, so that at the end no worker is left alone with them."""

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi import checks
 
 from tests.board import BoardProcess, now_text, running_board
 
-CASES = int(os.environ.get("TOKENBOARD_FUZZ_CASES", "240"))
+CASES = int(os.environ.get("TOKENBOARD_FUZZ_CASES", "160"))
 """How many requests are tried, all operations together."""
 
 CHECKS = [

@@ -95,7 +95,7 @@ def test_every_route_of_the_docs_is_in_the_document_and_no_other(document: dict[
     rows = re.findall(r"^\|(.+?)\|", table, re.MULTILINE)
     routes = [route.split() for row in rows for route in re.findall(r"`([^`]+)`", row)]
     named = {(method.lower(), path.removeprefix("/api/v1")) for method, path in routes if not path.startswith("/v1/")}
-    beside = {("get", "/"), ("get", "/openapi.json"), ("get", "/docs/api")}
+    beside = {("get", "/"), ("get", "/openapi.json"), ("get", "/docs/api/try")}
     assert named - beside == described - beside
 
 
@@ -123,7 +123,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 def test_the_page_is_whole_without_any_other_host(board: BoardProcess) -> None:
     with httpx.Client(base_url=board.url) as client:
-        page = client.get("/docs/api")
+        page = client.get("/docs/api/try")
         policy = page.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
@@ -133,9 +133,9 @@ def test_the_page_is_whole_without_any_other_host(board: BoardProcess) -> None:
             ("swagger-ui.css", "css"),
             ("start.js", "javascript"),
         ):
-            assert f'"/docs/api/assets/{name}"' in page.text
-            packed = client.get(f"/docs/api/assets/{name}")
-            plain = client.get(f"/docs/api/assets/{name}", headers={"Accept-Encoding": "identity"})
+            assert f'"/docs/api/try/assets/{name}"' in page.text
+            packed = client.get(f"/docs/api/try/assets/{name}")
+            plain = client.get(f"/docs/api/try/assets/{name}", headers={"Accept-Encoding": "identity"})
             assert media_type in packed.headers["content-type"]
             assert packed.content == plain.content
-        assert 404 == client.get("/docs/api/assets/..%2fcore.py").status_code
+        assert 404 == client.get("/docs/api/try/assets/..%2fcore.py").status_code

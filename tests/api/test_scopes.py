@@ -24,8 +24,8 @@ public    GET     /
 public    GET     /healthz
 public    GET     /readyz
 public    GET     /api/v1/openapi.json
-public    GET     /docs/api
-public    GET     /docs/api/assets/{name}
+public    GET     /docs/api/try
+public    GET     /docs/api/try/assets/{name}
 internal  POST    /internal/audit
 internal  POST    /internal/nudge
 internal  POST    /internal/rebuild
@@ -110,6 +110,26 @@ def keys(board: BoardProcess, key: str) -> dict[str, str]:
 def test_every_route_has_its_row_and_every_row_its_route() -> None:
     served = sorted(route for route in routes() if route[0] not in {"HEAD", "OPTIONS"})
     assert served == sorted((method, path) for _, method, path in ROWS)
+
+
+def test_the_openapi_document_names_the_scope_of_every_route(board: BoardProcess) -> None:
+    document = httpx.get(f"{board.url}/api/v1/openapi.json", timeout=30).json()
+    named = {}
+    for path, item in document["paths"].items():
+        for method in item.keys() - {"servers"}:
+            base = item.get("servers", document["servers"])[0]["url"].rstrip("/")
+            security = item[method].get("security", document["security"])
+            scopes = [scope for each in security for scope in each["apiKey"]]
+            named[method.upper(), base + path] = "".join(scopes) or (ANY if security else PUBLIC)
+    rows = {(method, path): scope for scope, method, path in ROWS if scope != INTERNAL}
+    assert named == {route: scope for route, scope in rows.items() if route in named}
+    # What else there is answers below /v1 what it answers below /api/v1 too, or is about the API itself.
+    assert {path for method, path in rows.keys() - named.keys() if not path.startswith("/v1/")} == {
+        "/",
+        "/api/v1/openapi.json",
+        "/docs/api/try",
+        "/docs/api/try/assets/{name}",
+    }
 
 
 @pytest.fixture(scope="module")

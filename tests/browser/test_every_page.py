@@ -36,10 +36,12 @@ ADDRESSES: dict[str, Callable[[Demo, str], str]] = {
         "/docs/attribution?url=https://" + "a" * 60 + ".example&title=" + "x" * 100 + "&categories=cli-agent,nonsense"
     ),
     "API": lambda demo, model: "/docs/api",
+    "Admin API": lambda demo, model: "/docs/api/admin",
+    "API, tried": lambda demo, model: "/docs/api/try",
     "nothing there": lambda demo, model: "/nothing/there",
 }
 ABSENT = {"an unknown URL", "a hidden app", "nothing there"}
-FOREIGN_MADE = "API"
+FOREIGN_MADE = "API, tried"
 """Swagger UI's page: its own markup is not ours to mend."""
 
 # Contrast is judged in either theme, everything else on either width: what is left out repeats what is in.

@@ -15,6 +15,7 @@ PAGES = (
     (1280, "/apps/{first}"),
     (1280, "/models"),
     (360, "/docs/attribution?title=x"),
+    (1280, "/docs/api/admin"),
 )
 """Widths and addresses; narrow ones have fewer columns, and the same controls."""
 

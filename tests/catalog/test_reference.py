@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.catalog.reference import Reference, Refused, shown
+from tests.effort import examples
 from tokenboard.attribution import CATEGORIES, AppIdentity
 from tokenboard.catalog import Catalog, CatalogError, Sighting, Visibility, standing
 from tokenboard.catalog.engine import Database
@@ -201,6 +202,6 @@ def test_the_catalog_does_what_the_reference_does(migrated_file: Path) -> None:
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples(25), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

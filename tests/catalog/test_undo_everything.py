@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.catalog.reference import shown
 from tests.catalog.seen import seen
+from tests.effort import examples
 from tests.rankings.fakes import FakeLedger
 from tokenboard.attribution import merge_categories
 from tokenboard.catalog import App, Catalog, CatalogError
@@ -114,7 +115,7 @@ def in_force(catalog: Catalog) -> list[int]:
 
 
 @settings(
-    max_examples=40,
+    max_examples=examples(20),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -143,9 +143,7 @@ def test_a_bad_event_ends_it_named_by_file_and_number_and_the_rest_can_follow(on
     file = write(tmp_path, ".ndjson", events)
     done = on_data("import", file)
     assert (1, "") == (done.code, done.out)
-    assert (
-        f"error: {file}: 1 bad events, the first is event 10,002: model must not be empty" == done.err.splitlines()[0]
-    )
+    assert f"error: {file}: 1 bad event, it is event 10,002: model must not be empty" == done.err.splitlines()[0]
     events[10_001]["model"] = "m"
     assert [["3 events taken, 10,000 had been before"]] == on_data("import", write(tmp_path, ".ndjson", events)).rows
 
@@ -180,14 +178,20 @@ def test_through_the_running_server_usage_is_counted_once(
     assert 1 == found["total"]
 
 
-def test_the_servers_refusal_is_told(on_board: Run, tmp_path: Path) -> None:
-    events = reports(3)
-    events[1]["prompt_tokens"] = -1
-    done = on_board("import", write(tmp_path, ".ndjson", events))
-    assert done.code == 1
-    assert "the first is event 1: prompt_tokens" in done.err
+def test_the_servers_refusal_names_file_and_event_as_the_command_itself_would(on_board: Run, tmp_path: Path) -> None:
+    events = reports(10_003)
+    events[10_001]["prompt_tokens"] = events[10_002]["prompt_tokens"] = -1
+    file = write(tmp_path, ".ndjson", events)
+    done = on_board("import", file)
+    assert (1, "") == (done.code, done.out)
+    assert done.err.startswith(f"error: {file}: 2 bad events, the first is event 10,002: prompt_tokens ")
+    assert "hint: Mend the file" in done.err
+
+
+def test_a_key_that_the_server_refuses_is_told_with_how_to_make_one(on_board: Run, tmp_path: Path) -> None:
     done = on_board("import", write(tmp_path, ".ndjson", reports(1)), "--key", "tb-unknown")
     assert (1, True) == (done.code, "Invalid API key" in done.err)
+    assert "hint: `tokenboard keys create --label import --scopes ingest` makes one" in done.err
 
 
 def test_the_way_in_without_a_key_is_open_to_nobody_else(client: httpx.Client) -> None:

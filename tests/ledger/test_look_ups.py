@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.events import DAY_MS, NOON, event
 from tests.ledger.oracle import ask
 from tests.ledger.test_ledger import OpenLedger, put
@@ -135,7 +136,7 @@ def test_a_key_without_uses_has_cost_nothing(ledger: Ledger) -> None:
 uses = st.lists(st.tuples(st.integers(0, 70), st.integers(1, 2), st.none() | st.integers(0, 10**15)), max_size=12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(6), deadline=None)
 @given(uses, st.integers(0, 70))
 def test_spending_is_what_a_slow_sum_says(tmp_path_factory: Any, given_uses: Any, today_offset: int) -> None:
     today = date(2026, 1, 1) + timedelta(days=today_offset)

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.rankings.fakes import App, Figures, rows_of
 from tests.rankings.reference import is_visible, reference_rows, window_figures
 from tests.rankings.strategies import FLOOR, app_lists, at, datasets, huge, numbers, questions
@@ -120,7 +121,7 @@ def test_totals_are_those_of_the_window_whatever_is_asked_of_it() -> None:
         assert expected == board(figures, apps, question).totals
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(numbers) | st.lists(huge), st.integers(1, 12))
 def test_the_best_are_those_a_full_sort_puts_first(scores: list[int], count: int) -> None:
     exact = any(score >= 2**63 for score in scores)
@@ -128,7 +129,7 @@ def test_the_best_are_those_a_full_sort_puts_first(scores: list[int], count: int
     assert sorted(range(10, 10 + len(scores)), key=lambda app_id: (-scores[app_id - 10], app_id))[:count] == found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     figures=datasets(numbers) | datasets(huge),
     apps=app_lists,

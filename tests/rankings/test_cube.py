@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.rankings.fakes import Figures, rows_of, split
 from tokenboard.rankings import METRICS, Cube, Metric
 from tokenboard.rankings.cube import MAX_STEP
@@ -230,7 +231,7 @@ def portions(values: st.SearchStrategy[int]) -> st.SearchStrategy[list[dict[int,
     return st.lists(st.dictionaries(offsets, figures, min_size=1, max_size=4), max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     series=portions(small) | portions(amounts),
     start=offsets,

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.rankings.fakes import App, Figures, rows_of
 from tests.rankings.reference import categories_of, daily, is_visible, reference_ranks, window_figures
 from tests.rankings.strategies import FLOOR, app_lists, at, datasets, huge, numbers, questions, windows
@@ -175,7 +176,7 @@ def test_the_worked_example_s_standings() -> None:
     assert Standing(2, 3, 91, 2) == standing(cube, roster, A, by_requests)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(figures=datasets(numbers) | datasets(huge), apps=app_lists, question=questions, step=st.sampled_from(STEPS))
 def test_all_that_a_row_tells_is_what_plain_rules_give(
     figures: Figures, apps: list[App], question: Question, step: int
@@ -212,7 +213,7 @@ def test_all_that_a_row_tells_is_what_plain_rules_give(
         assert {int} == {type(value) for value in (*(row.history or ()), row.trend.window, *row.trend.baselines)}
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     figures=datasets(numbers) | datasets(huge),
     apps=app_lists,
@@ -251,7 +252,7 @@ def test_all_that_is_told_of_one_app_is_what_plain_rules_give(
     assert last == last_days_of(cube, roster, range(12))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     figures=datasets(numbers) | datasets(huge),
     apps=app_lists,

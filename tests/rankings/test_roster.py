@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.rankings.fakes import App
 from tests.rankings.reference import categories_of, is_visible, root_of
 from tokenboard.attribution import GROUPS
@@ -129,7 +130,7 @@ apps = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.lists(apps, max_size=6), max_size=8))
 def test_any_series_of_changes_gives_what_plain_rules_give(batches: list[list[App]]) -> None:
     roster = Roster()

@@ -1,7 +1,5 @@
 """Seed the demo in a folder of its own, serve it, and take ``docs/screenshots/*.png`` in a headless Chromium."""
 
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,6 +10,7 @@ import httpx
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.board import BoardProcess, running_board
+from tests.browser.chromium import ABSENT, arguments, find_chromium
 
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "screenshots"
 SEED_WITHIN_S = 300
@@ -58,7 +57,10 @@ def take(browser: Browser, base_url: str, screen: Screen) -> int:
 def main() -> int:
     """Take all; 1 when one is larger than the docs should hold."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    chromium = os.environ.get("TOKENBOARD_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = find_chromium()
+    if chromium is None:
+        sys.stderr.write(f"screenshots: {ABSENT}\n")
+        return 1
     too_large = []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "demo"
@@ -66,7 +68,7 @@ def main() -> int:
         with running_board(data) as board, sync_playwright() as playwright:
             board.wait_until_counted()
             (app, *_) = httpx.get(f"{board.url}/rankings.json", timeout=30).json()["data"]["apps"]
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=chromium, args=arguments())
             for screen in screens(app["app_id"]):
                 size = take(browser, board.url, screen)
                 sys.stdout.write(f"{screen.name}.png\t{size:,} bytes\n")

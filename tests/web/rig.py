@@ -1,12 +1,15 @@
 """A small board and its pages, in process: real stores, real drawings, no server."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
+from unittest.mock import MagicMock
 
 from starlette.testclient import TestClient
 
 from tests.analytics.rig import FLOOR, Rig, Use, days_before
 from tokenboard.access import Access
+from tokenboard.api import create_api, describe
 from tokenboard.web import Site, WebServices, create_web
 from tokenboard.web.charts import Renderer
 
@@ -23,6 +26,12 @@ CLINE, NIGHT, ALIAS, HIDDEN, PRIVATE, HOSTILE = (
 )
 UNSEEN = ("Former Fig", "former-home", "Hidden Hexagon", "hidden-hexagon", "Private Prism", "private-prism")
 """Names and hosts of apps that no page may show."""
+
+
+@cache
+def api_document() -> dict[str, Any]:
+    """Return the OpenAPI document, which tells of routes only and so needs nothing behind them."""
+    return describe(create_api(MagicMock()))
 
 
 @dataclass
@@ -50,6 +59,7 @@ class SmallBoard:
             site=replace(self.site, **site),
             floor=FLOOR,
             clock_ms=rig.clock_ms,
+            api_document=api_document,
         )
 
     def pages(self, **site: Any) -> TestClient:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from starlette.testclient import TestClient
 
 from tests.analytics.rig import FLOOR, TODAY, Rig, Use
+from tests.web.rig import api_document
 from tokenboard.access import Access
 from tokenboard.ledger import arrange_rows
 from tokenboard.web import Site, Visibility, WebServices, create_web
@@ -55,6 +56,7 @@ class Stage:
             site=Site("Test board", BASE_URL, visibility, secret="not so secret"),
             floor=FLOOR,
             clock_ms=lambda: int(self.rig.now.timestamp() * 1000),
+            api_document=api_document,
         )
 
     def open(self, visibility: Visibility = Visibility.PUBLIC) -> TestClient:

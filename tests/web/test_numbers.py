@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenboard.web.numbers import UNITS, change, compact, direction, exact, growth, percent
+from tokenboard.web.numbers import UNITS, change, compact, counted, direction, exact, growth, percent
 
 NUMBERS = st.one_of(st.integers(0, 10**7), st.integers(0, 10**24), st.integers(0, 60).map(lambda n: 10**n // 2 + 1))
 
@@ -104,3 +104,9 @@ def test_growth_has_a_sign(ratio: float | None, expected: str) -> None:
 )
 def test_a_change_says_how_many_places_and_which_way(rank: int, previous: int | None, shown: str, way: str) -> None:
     assert (shown, way) == (change(rank, previous), direction(rank, previous))
+
+
+def test_one_of_a_thing_is_no_plural() -> None:
+    assert ["0 requests", "1 request", "2 requests", "1.2K requests"] == [
+        counted(number, "request") for number in (0, 1, 2, 1_200)
+    ]

@@ -10,7 +10,18 @@ from tokenboard.catalog import NewKey
 from tokenboard.web import Visibility
 from tokenboard.web.gate import COOKIE
 
-PAGES = ("/", "/rankings", "/apps", "/apps/1", "/models", "/models/plain", "/docs", "/docs/attribution")
+PAGES = (
+    "/",
+    "/rankings",
+    "/apps",
+    "/apps/1",
+    "/models",
+    "/models/plain",
+    "/docs",
+    "/docs/attribution",
+    "/docs/api",
+    "/docs/api/admin",
+)
 OTHERS = (
     "/rankings.json",
     "/models.csv",

@@ -7,6 +7,7 @@ one shape of `tokenboard.problem`.
 """
 
 from tokenboard.api.application import create_api
+from tokenboard.api.openapi import describe
 from tokenboard.api.services import DataSettings, Services
 
-__all__ = ["DataSettings", "Services", "create_api"]
+__all__ = ["DataSettings", "Services", "create_api", "describe"]

@@ -52,7 +52,9 @@ def add_routes(routes: APIRouter, services: Services) -> None:
         return Page(data=[AdminApp.of(app) for app in page.apps], meta=meta)
 
     @routes.get("/apps/lookup")
-    def look_up(url: Annotated[str, Query(min_length=1, description="Any URL of the app.")]) -> Data[AdminApp]:
+    def look_up(
+        url: Annotated[str, Query(min_length=1, description="Any URL of the app.", examples=["https://myapp.example"])],
+    ) -> Data[AdminApp]:
         """Find the app of a URL, by the attribution rules; an alias is answered as itself."""
         return Data(data=AdminApp.of(services.catalog.find(url)))
 
@@ -127,7 +129,8 @@ def add_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.delete("/folds")
     def unfold(
-        host: Annotated[str, Query(min_length=1, description="The host, or any URL of it.")], actor: Actor
+        host: Annotated[str, Query(min_length=1, description="The host, or any URL of it.", examples=["example.com"])],
+        actor: Actor,
     ) -> Data[AdminFolded]:
         """Make the apps of a folded host apps of their own again."""
         return Data(data=AdminFolded.of(services.catalog.unfold(host, actor)))

@@ -104,4 +104,6 @@ def _told(error: CatalogError) -> Problem:
     if isinstance(error, AmbiguousApp):
         metadata["app_ids"] = list(error.ids)
     text = str(error).rstrip(".")
-    return Problem(_STATUS[type(error)], f"{text[:1].upper()}{text[1:]}. {error.hint}", metadata=metadata)
+    if "://" not in text.partition(" ")[0]:  # a URL stays as it is
+        text = f"{text[:1].upper()}{text[1:]}"
+    return Problem(_STATUS[type(error)], f"{text}. {error.hint}", metadata=metadata)

@@ -1,11 +1,16 @@
 """``/admin/keys``: who may use the board. A secret is in the one answer that makes the key, and nowhere else."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 
 from tokenboard.api.admin_apps import Limit, Offset
 from tokenboard.api.admin_door import Actor
 from tokenboard.api.admin_views import AdminKey, AdminNewKey, Data, KeyBody, Page, PageMeta
 from tokenboard.api.services import Services
+
+# Whoever copies the example of a revocation is not to revoke the first key, which is the operator's own.
+KeyId = Annotated[int, Path(examples=[7])]
 
 
 def add_routes(routes: APIRouter, services: Services) -> None:
@@ -26,19 +31,19 @@ def add_routes(routes: APIRouter, services: Services) -> None:
         return Data(data=AdminNewKey.made(made))
 
     @routes.get("/keys/{key_id}")
-    def show_key(key_id: int) -> Data[AdminKey]:
+    def show_key(key_id: KeyId) -> Data[AdminKey]:
         """Show one key."""
         return Data(data=AdminKey.of(services.catalog.key(key_id)))
 
     @routes.post("/keys/{key_id}/rotate", status_code=201)
-    def rotate(key_id: int, actor: Actor) -> Data[AdminNewKey]:
+    def rotate(key_id: KeyId, actor: Actor) -> Data[AdminNewKey]:
         """Replace a key by a new one of the same label, scopes and account; the old one is revoked at once."""
         made = services.catalog.rotate_key(key_id, actor=actor)
         services.access.refresh()
         return Data(data=AdminNewKey.made(made))
 
     @routes.delete("/keys/{key_id}")
-    def revoke(key_id: int, actor: Actor) -> Data[AdminKey]:
+    def revoke(key_id: KeyId, actor: Actor) -> Data[AdminKey]:
         """Revoke a key for good; it is refused at once."""
         key = services.catalog.revoke_key(key_id, actor=actor)
         services.access.refresh()

@@ -23,7 +23,7 @@ def _encodable(text: str) -> str:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_encodable)]
-AppRef = Annotated[StrictInt | Text, Field(description="The app: its id, or any URL of it.")]
+AppRef = Annotated[StrictInt | Text, Field(description="The app: its id, or any URL of it.", examples=[2])]
 Category = Annotated[str, Field(max_length=MAX_TEXT, json_schema_extra={"enum": sorted(CATEGORIES)})]
 
 
@@ -232,7 +232,7 @@ class _Body(BaseModel):
 class NameBody(_Body):
     """The name to pin, 1 to 100 characters once cleaned."""
 
-    name: Text
+    name: Annotated[Text, Field(examples=["My App"])]
 
 
 class VisibilityBody(_Body):
@@ -256,14 +256,14 @@ class CanonicalBody(_Body):
 class FoldBody(_Body):
     """The host, alone or as any URL of it, and the app to fold it into: by default the one at its root."""
 
-    host: Text
+    host: Annotated[Text, Field(examples=["example.com"])]
     into: AppRef | None = None
 
 
 class KeyBody(_Body):
     """A key to make. Without an account it belongs to ``default``."""
 
-    label: Text
+    label: Annotated[Text, Field(examples=["ci"])]
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(Scope))] = [Scope.INFERENCE, Scope.DATA]
     account: Text = "default"
 

@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable
 from functools import cache
 
+import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from tokenboard import __version__
 from tokenboard.api import admin, apps, attribution, datasets, generation, health, key, openapi, upkeep, usage
@@ -31,6 +33,7 @@ DATA_PREFIXES = tuple(f"{BASE}/{name}" for name in ("datasets/", "apps", "models
 _log = logger("api")
 _RETRY = {"Retry-After": "2"}
 _NOTES = {
+    400: "The body is not JSON in UTF-8.",
     404: "There is nothing at {path}. The Data API lives under /api/v1, the inference endpoints under /api/v1 and /v1.",
     405: "{path} does not take {method}. It takes: {allow}.",
 }
@@ -58,7 +61,7 @@ def create_api(services: Services) -> FastAPI:
     for routes in (health, upkeep):
         api.include_router(routes.router(services))
     api.include_router(usage.internal_router(services))
-    api.include_router(openapi.router(cache(lambda: openapi.describe(api))))
+    api.include_router(openapi.router(cache(lambda: msgspec.json.encode(openapi.describe(api)))))
 
     # Looked up by class, most specific first; what no other handler knows is a fault of ours and is answered as such.
     api.add_exception_handler(Problem, _handler(_pass_on))
@@ -97,13 +100,19 @@ def _bad_question(request: Request, error: Exception) -> Problem:  # noqa: ARG00
 def _invalid(request: Request, error: Exception) -> Problem:  # noqa: ARG001
     assert isinstance(error, RequestValidationError)  # noqa: S101
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return Problem(400, f"{where}: {first['msg']}.", metadata={"parameter": where})
+    place = [str(part) for part in first["loc"]]
+    if place == ["body"]:
+        return Problem(400, "The body must be a JSON object, sent with `Content-Type: application/json`.")
+    # Without "query", "path" or "body": as parameters are named everywhere else.
+    metadata = {"parameter": ".".join(place[1:])}
+    return Problem(400, f"{'.'.join(place)}: {first['msg']}.", metadata=metadata)
 
 
 def _http(request: Request, error: Exception) -> Problem:
     assert isinstance(error, HTTPException)  # noqa: S101
     headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request)
     note = _NOTES.get(error.status_code)
     if note is None:
         return Problem(error.status_code, str(error.detail), headers=headers)
@@ -113,6 +122,13 @@ def _http(request: Request, error: Exception) -> Problem:
         note.format(path=path, method=request.method[:20], allow=headers.get("Allow", "other methods")),
         headers=headers,
     )
+
+
+def _allowed(request: Request) -> str:
+    """Return the methods of all routes at a path; Starlette itself tells those of the first one only."""
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    methods = {method for route in routes for method in getattr(route, "methods", None) or ()}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def _not_filled(request: Request, error: Exception) -> Problem:  # noqa: ARG001

@@ -41,10 +41,14 @@ class Delivery:
             return
         request.state.headers = _told(verdict)
         if verdict.wait_s is not None:
-            per = "a minute are allowed for each key" if verdict.window == "minute" else "a UTC day for each account"
+            per = (
+                "minute are allowed for each key"
+                if verdict.window == "minute"
+                else "UTC day are allowed for each account"
+            )
             raise Problem(
                 429,
-                f"Too many requests: {verdict.limit} {per}. Try again in {verdict.wait_s} s.",
+                f"Too many requests: {verdict.limit} a {per}. Try again in {verdict.wait_s} s.",
                 metadata={"limit": verdict.limit, "window": verdict.window},
                 headers={"Retry-After": str(verdict.wait_s)},
             )

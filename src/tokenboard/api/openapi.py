@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, and the page on which it can be read and tried."""
+"""The OpenAPI 3.1 document, and the page on which it can be tried."""
 
 import gzip
 from collections.abc import Callable
@@ -6,21 +6,23 @@ from functools import cache
 from importlib.metadata import distribution
 from typing import Any
 
-import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
 
 from tokenboard import __version__
-from tokenboard.api.openapi_operations import operations, refusals
+from tokenboard.api.openapi_operations import needs, operations, refusals
 from tokenboard.api.openapi_schemas import SCHEMAS
+from tokenboard.catalog import Scope
 from tokenboard.problem import Problem
 
 _BASE = "/api/v1"
 _ADMIN = f"{_BASE}/admin"
+_TRY = "/docs/api/try"
 _DESCRIPTION = (
     "Which apps use which models, and how much. Every address below /api/v1 takes `Authorization: Bearer <key>`; the "
-    "inference endpoints answer under /v1 too. docs/api.md has the rules in words."
+    "inference endpoints answer under /v1 too. An operation's security names the scope that its key needs. Figures "
+    "that may pass 2^53 are decimal strings. /docs/api has all this as a page to read."
 )
 _HEALTH = {
     "/healthz": ("getHealth", "The process lives", "200"),
@@ -35,15 +37,16 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>API - tokenboard</title>
+<title>Try the API - tokenboard</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/docs/api/assets/swagger-ui.css">
+<link rel="stylesheet" href="/docs/api/try/assets/swagger-ui.css">
 </head>
 <body>
+<p><a href="/docs/api">API reference</a></p>
+<noscript><p>This page needs a script; the reference does not.</p></noscript>
 <div id="api"></div>
-<noscript><p>This page needs a script. <a href="/api/v1/openapi.json">The OpenAPI document</a> does not.</p></noscript>
-<script src="/docs/api/assets/swagger-ui-bundle.js"></script>
-<script src="/docs/api/assets/start.js"></script>
+<script src="/docs/api/try/assets/swagger-ui-bundle.js"></script>
+<script src="/docs/api/try/assets/start.js"></script>
 </body>
 </html>
 """
@@ -59,22 +62,21 @@ _POLICY = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_encoder = msgspec.json.Encoder()
 
 
 def router(document: Callable[[], bytes]) -> APIRouter:
-    """Return the routes of the document, under its base, and of the page. Both are public."""
+    """Return the routes of the document, JSON, under its base, and of the page. Both are public."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get(f"{_BASE}/openapi.json")
     async def openapi() -> Response:
         return Response(document(), headers={"Cache-Control": "public, max-age=300"}, media_type="application/json")
 
-    @routes.get("/docs/api")
+    @routes.get(_TRY)
     async def page() -> Response:
         return Response(_PAGE, headers=_POLICY, media_type="text/html")
 
-    @routes.get("/docs/api/assets/{name}")
+    @routes.get(f"{_TRY}/assets/{{name}}")
     async def asset(request: Request, name: str) -> Response:
         headers = _POLICY | {"Cache-Control": "public, max-age=86400"}
         if name == "start.js":
@@ -90,8 +92,8 @@ def router(document: Callable[[], bytes]) -> APIRouter:
     return routes
 
 
-def describe(api: FastAPI) -> bytes:
-    """Return the document of an application, JSON: what FastAPI knows of the Admin API, and what is written by hand."""
+def describe(api: FastAPI) -> dict[str, Any]:
+    """Return the document of an application: what FastAPI knows of the Admin API, and what is written by hand."""
     generated = get_openapi(title="tokenboard", version=__version__, openapi_version="3.1.0", routes=api.routes)
     paths: dict[str, Any] = dict(operations())
     admin = {path: methods for path, methods in generated.get("paths", {}).items() if path.startswith(_ADMIN)}
@@ -106,37 +108,42 @@ def describe(api: FastAPI) -> bytes:
     schemas = generated.get("components", {}).get("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    return _encoder.encode(
-        {
-            "openapi": "3.1.0",
-            "info": {
-                "title": "tokenboard",
-                "version": __version__,
-                "description": _DESCRIPTION,
-                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "tokenboard",
+            "version": __version__,
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": _BASE}],
+        "security": [{"apiKey": []}],
+        "paths": paths,
+        "components": {
+            "schemas": SCHEMAS | schemas,
+            "securitySchemes": {
+                "apiKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A key of this board; `tokenboard keys create` makes one.",
+                }
             },
-            "servers": [{"url": _BASE}],
-            "security": [{"apiKey": []}],
-            "paths": paths,
-            "components": {
-                "schemas": SCHEMAS | schemas,
-                "securitySchemes": {
-                    "apiKey": {
-                        "type": "http",
-                        "scheme": "bearer",
-                        "description": "A key of this board; `tokenboard keys create` makes one.",
-                    }
-                },
-            },
-        }
-    )
+        },
+    }
 
 
 def _admin(generated: dict[str, Any]) -> dict[str, Any]:
-    given = {name: value for name, value in generated.items() if name != "security"}
-    responses = {status: answer for status, answer in given["responses"].items() if status != "422"}
-    given["responses"] = refusals(400, 401, 403, 404, 409, 413, 503) | responses
+    given = {name: value for name, value in generated.items() if name != "description"}
+    # FastAPI makes its summary of the function's name; what the operation does is said by the function's docstring.
+    given["summary"] = generated["description"].removesuffix(".")
+    answers = {
+        status: answer | {"description": "It is made." if status == "201" else "As it is now."}
+        for status, answer in generated["responses"].items()
+        if status != "422"
+    }
+    given["responses"] = refusals(400, 401, 403, 404, 409, 413, 503) | answers
     given["tags"] = ["Admin"]
+    given["security"] = needs(Scope.ADMIN)
     return given
 
 

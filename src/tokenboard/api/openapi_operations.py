@@ -11,11 +11,14 @@ from tokenboard.api.apps import DEFAULT_LIMIT, DEFAULT_MODEL_APPS, DEFAULT_MODEL
 from tokenboard.api.formats import Format
 from tokenboard.api.openapi_schemas import ref
 from tokenboard.attribution import CATEGORIES, GROUPS
+from tokenboard.catalog import Scope
 from tokenboard.rankings import Extra, Sort
 from tokenboard.rankings.question import MAX_LIMIT as MAX_ROWS
 from tokenboard.rankings.question import MAX_OFFSET as MAX_ROW_OFFSET
 
 Operation = dict[str, Any]
+
+_GENERATION = "gen-1778544000000-0123456789abcdef0123"
 
 _DATES = (
     ("start_date", "First UTC day of the window, included; 30 days up to end_date by default. Moved to the floor."),
@@ -44,6 +47,11 @@ def refusals(*statuses: int) -> dict[str, Any]:
     """Return the error answers of these statuses, all in the one shape."""
     content = {"application/json": {"schema": ref("Error")}}
     return {str(status): {"description": _REASONS[status], "content": content} for status in statuses}
+
+
+def needs(scope: Scope) -> list[dict[str, list[str]]]:
+    """Return the security of an operation whose key needs this scope: a role, as OpenAPI 3.1 calls it."""
+    return [{"apiKey": [scope.value]}]
 
 
 def operations() -> dict[str, dict[str, Operation]]:
@@ -80,6 +88,10 @@ def _format() -> dict[str, Any]:
     return _choice("format", "The answer's format; before `Accept`.", [each.value for each in Format], "json")
 
 
+def _text(example: str) -> dict[str, Any]:
+    return {"type": "string", "examples": [example]}
+
+
 def _in_path(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
 
@@ -112,6 +124,7 @@ def _data(  # one operation of the data routes, which share limits, formats and 
         "operationId": operation_id,
         "summary": summary,
         "tags": [tag],
+        "security": needs(Scope.DATA),
         "parameters": parameters,
         "responses": {
             "200": {"description": "The figures.", "headers": headers, "content": content},
@@ -157,8 +170,9 @@ def _datasets() -> dict[str, dict[str, Operation]]:
 
 
 def _apps() -> dict[str, dict[str, Operation]]:
-    app_id = _in_path("app_id", "The app's id, or an alias's.", {"type": "integer", "minimum": 1, "maximum": 2**31 - 1})
-    url = {"type": "string", "minLength": 1, "maxLength": MAX_URL}
+    numbers = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+    app_id = _in_path("app_id", "The app's id, or an alias's.", numbers)
+    url = {"type": "string", "minLength": 1, "maxLength": MAX_URL, "examples": ["https://myapp.example"]}
     return {
         "/apps": {
             "get": _data(
@@ -215,8 +229,8 @@ def _apps() -> dict[str, dict[str, Operation]]:
                 "The top apps of one model",
                 "ModelAppsResponse",
                 [
-                    _in_path("author", "The part of the model's name before its slash.", {"type": "string"}),
-                    _in_path("slug", "The part after it.", {"type": "string"}),
+                    _in_path("author", "The part of the model's name before its slash.", _text("openai")),
+                    _in_path("slug", "The part after it.", _text("gpt-4o")),
                     *_window(),
                     _count("limit", "Rows.", 1, MAX_LIMIT, DEFAULT_MODEL_APPS),
                 ],
@@ -237,17 +251,24 @@ def _inference() -> dict[str, dict[str, Operation]]:
         "/responses": _infer("createResponses", "OpenAI's responses", "Responses", texts, "input"),
         "/messages": _infer("createMessages", "Anthropic's messages", "Messages", objects),
         "/models": {"get": _read("getModels", "The models of all upstreams", "Models", "Fields")},
-        "/models/count": {"get": _read("listModelsCount", "How many models there are", "Models", "FieldsResponse")},
-        "/key": {
-            "get": _read("getCurrentKey", "What the key that asks is, and has cost", "API Keys", "FieldsResponse")
+        "/models/count": {
+            "get": _read("listModelsCount", "How many models there are", "Models", "ModelsCountResponse")
         },
+        "/key": {"get": _read("getCurrentKey", "What the key that asks is, and has cost", "API Keys", "KeyResponse")},
         "/generation": {
             "get": _read(
                 "getGeneration",
                 "What became of one request",
                 "Generations",
-                "FieldsResponse",
-                [query("id", "The X-Generation-Id of an answer.", {"type": "string", "minLength": 1}, required=True)],
+                "GenerationResponse",
+                [
+                    query(
+                        "id",
+                        "The `X-Generation-Id` of an answer.",
+                        {"minLength": 1, **_text(_GENERATION)},
+                        required=True,
+                    )
+                ],
                 (400, 404),
             )
         },
@@ -262,13 +283,23 @@ def _infer(
     if streams:
         properties["stream"] = {"type": "boolean", "default": False}
         content["text/event-stream"] = {"schema": {"type": "string"}}
-    body = {"type": "object", "required": ["model", member], "properties": properties}
-    answer = {"description": "The upstream's own answer, as it came.", "content": content}
+    example: dict[str, Any] = {"model": "tokenboard/echo", member: "Hello"}
+    if member == "messages":
+        example |= {member: [{"role": "user", "content": "Hello"}], "max_tokens": 100}
+    body = {"type": "object", "required": ["model", member], "properties": properties, "examples": [example]}
+    body["description"] = "What else it holds goes to the upstream as it came."
+    text = {"schema": {"type": "string"}}
+    headers = {
+        "X-Generation-Id": text | {"description": "What `GET /generation` takes."},
+        "X-Tokenboard-App": text | {"description": "The app that the request counts for, or why for none."},
+    }
+    answer = {"description": "The upstream's own answer, as it came.", "headers": headers, "content": content}
     return {
         "post": {
             "operationId": operation_id,
             "summary": summary,
             "tags": [tag],
+            "security": needs(Scope.INFERENCE),
             "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
             "responses": {"200": answer, **refusals(400, 401, 403, 413, 415, 429, 500, 502, 503, 504)},
         }
@@ -282,12 +313,15 @@ def _read(
     schema: str,
     parameters: list[dict[str, Any]] | None = None,
     more: tuple[int, ...] = (),
+    *,
+    scope: Scope | None = Scope.INFERENCE,
 ) -> Operation:
     answer = {"description": "The answer.", "content": {"application/json": {"schema": ref(schema)}}}
     return {
         "operationId": operation_id,
         "summary": summary,
         "tags": [tag],
+        **({} if scope is None else {"security": needs(scope)}),
         "parameters": parameters or [],
         "responses": {"200": answer, **refusals(*sorted({401, 403, 503, *more}))},
     }
@@ -299,14 +333,23 @@ def _own() -> dict[str, dict[str, Operation]]:
     return {
         "/attribution": {
             "get": _read(
-                "checkAttribution", "How this very request would be attributed", "Attribution", "AttributionResponse"
+                "checkAttribution",
+                "How this very request would be attributed",
+                "Attribution",
+                "AttributionResponse",
+                scope=None,
             )
         },
         "/usage": {
             "post": {
                 "operationId": "reportUsage",
                 "summary": "Usage metered elsewhere",
+                "description": (
+                    "A bad event is named and nothing is stored. An id sent again within seven days counts once. "
+                    "Bodies hold 16 MiB at most, unpacked; gzip and zstd are taken."
+                ),
                 "tags": ["Usage"],
+                "security": needs(Scope.INGEST),
                 "requestBody": {
                     "required": True,
                     "content": {

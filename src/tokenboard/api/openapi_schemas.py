@@ -7,6 +7,8 @@ Names and fields of what OpenRouter publishes too are its own; its client is the
 from typing import Any
 
 from tokenboard.attribution import CATEGORIES
+from tokenboard.catalog import Scope
+from tokenboard.usage import UsageSource
 
 Schema = dict[str, Any]
 
@@ -32,14 +34,22 @@ def maybe(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+def _with_more(properties: Schema) -> Schema:
+    """Return an object of OpenRouter's with what this board knows of it; its other members are there too."""
+    told = "OpenRouter's other fields are there too, null, empty or 0."
+    return {"type": "object", "properties": properties, "required": list(properties), "description": told}
+
+
 COUNT: Schema = {"type": "integer", "minimum": 0}
 PLACE: Schema = {"type": "integer", "minimum": 1}
-TOKENS: Schema = {"type": "string", "pattern": "^[0-9]+$", "description": "A decimal string: it may pass 2^63."}
-SIGNED: Schema = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+TOKENS: Schema = {"type": "string", "format": "decimal", "pattern": "^[0-9]+$"}
+SIGNED: Schema = {"type": "string", "format": "decimal", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
 DAY: Schema = {"type": "string", "format": "date"}
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 TEXT: Schema = {"type": "string"}
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+FLAG: Schema = {"type": "boolean"}
+_USD: Schema = {"type": "number", "minimum": 0}
 _CATEGORIES = array({"type": "string", "enum": sorted(CATEGORIES)})
 _VERSION: Schema = {"type": "string", "const": "v1"}
 _FIGURES = record({"total_requests": COUNT, "total_tokens": TOKENS})
@@ -228,6 +238,17 @@ SCHEMAS: dict[str, Schema] = {
     "UsageEvent": {
         "type": "object",
         "required": ["id", "ts", "model", "prompt_tokens", "completion_tokens"],
+        "examples": [
+            {
+                "id": "request-1",
+                "ts": "2026-05-11T23:59:59.123Z",
+                "referer": "https://myapp.example",
+                "title": "My App",
+                "model": "openai/gpt-4o",
+                "prompt_tokens": 12,
+                "completion_tokens": 9,
+            }
+        ],
         "properties": {
             "id": {"type": "string", "minLength": 1, "maxLength": 128},
             "ts": {"anyOf": [INSTANT, {"type": "number"}], "description": "RFC 3339, or Unix seconds or milliseconds."},
@@ -246,7 +267,52 @@ SCHEMAS: dict[str, Schema] = {
         },
     },
     "UsageAccepted": record({"data": record({"accepted": COUNT, "duplicates": COUNT})}),
-    "Fields": {"type": "object", "description": "An object with the fields that the text names."},
-    "FieldsResponse": record({"data": ref("Fields")}),
+    "Fields": {"type": "object", "description": "With the fields of the API that is asked."},
+    "ModelsCountResponse": record({"data": record({"count": COUNT})}),
+    "KeyResponse": record(
+        {
+            "data": _with_more(
+                {
+                    "label": TEXT,
+                    "usage": _USD | {"description": "What upstreams charged for this key's requests, USD."},
+                    "usage_daily": _USD | {"description": "Since the UTC day began."},
+                    "usage_weekly": _USD | {"description": "Since Monday."},
+                    "usage_monthly": _USD | {"description": "Since the month began."},
+                    "is_management_key": FLAG | {"description": "Whether it has the scope `admin`."},
+                    "account": TEXT,
+                    "scopes": array({"type": "string", "enum": [scope.value for scope in Scope]}),
+                }
+            )
+        }
+    ),
+    "GenerationResponse": record(
+        {
+            "data": _with_more(
+                {
+                    "id": TEXT,
+                    "model": TEXT,
+                    "provider_name": maybe(TEXT),
+                    "created_at": INSTANT,
+                    "app_id": maybe(PLACE) | {"description": "The canonical app's."},
+                    "http_referer": maybe(TEXT) | {"description": "The URL of the app as it was attributed."},
+                    "origin": TEXT,
+                    "api_type": maybe(TEXT),
+                    "streamed": maybe(FLAG),
+                    "cancelled": maybe(FLAG) | {"description": "Whether the client left; null when nobody knows."},
+                    "native_tokens_prompt": maybe(COUNT) | {"description": "Null when nobody told, as all of these."},
+                    "native_tokens_completion": maybe(COUNT),
+                    "native_tokens_cached": maybe(COUNT),
+                    "native_tokens_reasoning": maybe(COUNT),
+                    "total_cost": _USD | {"description": "USD; 0 when no cost was told."},
+                    "upstream_inference_cost": maybe(_USD),
+                    "latency": maybe(COUNT) | {"description": "Milliseconds until the end."},
+                    "generation_time": maybe(COUNT) | {"description": "Milliseconds since the first piece."},
+                    "status": maybe(COUNT),
+                    "failed": FLAG,
+                    "usage_source": {"type": "string", "enum": [source.value for source in UsageSource]},
+                }
+            )
+        }
+    ),
 }
 """By name."""

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
-API_PATHS = ("/api", "/v1", "/healthz", "/readyz", "/internal", "/docs/api")
+API_PATHS = ("/api", "/v1", "/healthz", "/readyz", "/internal", "/docs/api/try")
 """What the API answers, and everything below each."""
 
 
@@ -24,6 +24,8 @@ class Application:
         """Answer one request."""
         path = scope["path"]
         if any(path == own or path.startswith(f"{own}/") for own in API_PATHS):
-            await self._api(scope, receive, send)
+            # FastAPI's routes know no HEAD: it is answered as GET is, and the server leaves the body out.
+            asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+            await self._api(asked, receive, send)
         else:
             await self._web(scope, receive, send)

@@ -5,12 +5,13 @@ import os
 import secrets
 import time
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 
 from tokenboard.access import Access
 from tokenboard.allowance import Allowance, Counts
 from tokenboard.analytics import Analytics
-from tokenboard.api import DataSettings, Services, create_api
+from tokenboard.api import DataSettings, Services, create_api, describe
 from tokenboard.app.asgi import Application
 from tokenboard.attribution import AttributionOptions, AttributionRule
 from tokenboard.catalog import Catalog
@@ -185,6 +186,7 @@ class Board:
                 ),
                 floor=floor,
                 clock_ms=wall_clock_ms,
+                api_document=cache(partial(describe, api)),
             )
         )
         self.asgi = Application(api, web)

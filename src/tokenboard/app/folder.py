@@ -23,6 +23,7 @@ _MAX_ANSWER = 1_000_000
 _TASK_TIMEOUT_S = 900
 """How long one month of an audit or a rebuild may take."""
 
+_NO_REASON = "it gave no reason"
 _OWN_WITHIN_S = 1.0
 _OWN_RETRY_S = 0.02
 _NOT_IN_PATHS = "?#"
@@ -59,6 +60,15 @@ class ServerFault(FolderError):
 
 class ServerBusy(ServerFault):
     """The server takes no more usage at the moment; the same body may be sent again."""
+
+
+class BodyRefused(ServerFault):
+    """The server takes no such body, or not with this key; ``status`` is its answer's, ``error`` what it says."""
+
+    def __init__(self, message: str, status: int, error: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = error
 
 
 class FolderInUse(FolderError):
@@ -109,7 +119,8 @@ class RunningServer:
                     yield said
         except urllib.error.HTTPError as error:
             with error:
-                raise ServerFault(f"{self.url} refuses: {_message(error.read(_MAX_ANSWER))}") from error
+                told = _error(error.read(_MAX_ANSWER))
+                raise ServerFault(f"{self.url} refuses: {told.get('message', _NO_REASON)}") from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise ServerFault(f"{self.url} does not answer: {error}") from error
         raise ServerFault(f"{self.url} broke off before it was done")
@@ -119,7 +130,8 @@ class RunningServer:
 
         Raises:
             ServerBusy: it takes nothing at the moment.
-            ServerFault: it does not answer, or refuses the body.
+            BodyRefused: it refuses the body, or the key.
+            ServerFault: it does not answer.
 
         """
         path = "/api/v1/usage" if key else "/internal/usage"
@@ -129,8 +141,11 @@ class RunningServer:
                 return dict(json.loads(answer.read(_MAX_ANSWER))["data"])
         except urllib.error.HTTPError as error:
             with error:
-                kind = ServerBusy if error.code == 503 else ServerFault
-                raise kind(f"{self.url} refuses: {_message(error.read(_MAX_ANSWER))}") from error
+                told = _error(error.read(_MAX_ANSWER))
+                message = f"{self.url} refuses: {told.get('message', _NO_REASON)}"
+                if error.code == 503:
+                    raise ServerBusy(message) from error
+                raise BodyRefused(message, error.code, told) from error
         except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
             raise ServerFault(f"{self.url} does not answer: {error}") from error
 
@@ -154,12 +169,13 @@ class RunningServer:
         return answer
 
 
-def _message(body: bytes) -> str:
-    """Return what an answer in the one shape of errors says."""
+def _error(body: bytes) -> dict[str, Any]:
+    """Return what an answer in the one shape of errors says; nothing when it has another shape."""
     try:
-        return str(json.loads(body)["error"]["message"])
+        error = json.loads(body)["error"]
     except (ValueError, KeyError, TypeError):
-        return "it gave no reason"
+        return {}
+    return error if isinstance(error, dict) else {}
 
 
 class DataFolder:

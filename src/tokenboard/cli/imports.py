@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tokenboard.api.reports import parse_reports
 from tokenboard.app.board import attribution_options
-from tokenboard.app.folder import RunningServer, ServerBusy
+from tokenboard.app.folder import BodyRefused, RunningServer, ServerBusy
 from tokenboard.catalog import Scope, digest_of
 from tokenboard.cli.events_file import FileFault, Piece, pieces
 from tokenboard.cli.session import Session
@@ -100,6 +100,24 @@ def _post(running: RunningServer, piece: Piece, key: str) -> tuple[int, int]:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(_RETRY_S)
+        except BodyRefused as error:
+            raise _refusal(error, piece) from error
+
+
+def _refusal(error: BodyRefused, piece: Piece) -> Exception:
+    """Return what the server's refusal means for the file; the server counts a body's events from 0."""
+    if error.status in {401, 403}:
+        return KeyRefused(str(error))
+    metadata = error.error.get("metadata")
+    named = metadata.get("events") if isinstance(metadata, dict) else None
+    if not named:
+        return error
+    return _bad_events(piece, int(metadata["bad_events"]), int(named[0]["index"]), str(named[0]["message"]))
+
+
+def _bad_events(piece: Piece, count: int, index: int, message: str) -> BadEvents:
+    events = "1 bad event, it" if count == 1 else f"{count:,} bad events, the first"
+    return BadEvents(f"{events} is event {piece.first + index:,}: {message}")
 
 
 def _take(stores: OwnStores, settings: Settings, caller: Caller, piece: Piece) -> tuple[int, int]:
@@ -111,7 +129,7 @@ def _take(stores: OwnStores, settings: Settings, caller: Caller, piece: Piece) -
     refused += [(parsed.positions[bad.index], bad.message) for bad in stores.intake.examine(parsed.facts)]
     if refused:
         index, message = min(refused)
-        raise BadEvents(f"{len(refused):,} bad events, the first is event {piece.first + index:,}: {message}")
+        raise _bad_events(piece, len({bad for bad, _ in refused}), index, message)
     outcome = stores.intake.record_new(parsed.facts)
     if isinstance(outcome, Dropped):
         raise SpoolFull("the spool takes no more")

@@ -41,6 +41,11 @@ def exact(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a short figure with what it counts: ``1 request``, ``1.2K requests``."""
+    return f"{compact(number)} {noun}{'s' if number != 1 else ''}"
+
+
 def percent(share: float) -> str:
     """Return a part of one as a percentage with one decimal: ``12.3%``.
 

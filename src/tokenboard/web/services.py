@@ -1,8 +1,9 @@
 """What the pages work with; made by the composition root, handed to `create_web`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from tokenboard.access import Access
 from tokenboard.analytics import Analytics
@@ -13,7 +14,11 @@ from tokenboard.web.site import Site
 
 @dataclass(frozen=True, slots=True)
 class WebServices:
-    """The parts below the pages. ``floor`` is the dataset's first UTC day; ``clock_ms`` tells UTC epoch ms."""
+    """The parts below the pages, and the OpenAPI document of the API beside them.
+
+    ``floor`` is the dataset's first UTC day; ``clock_ms`` tells UTC epoch ms. ``api_document`` is called when its page
+    is first read: to make the document takes longer than a board should need to start.
+    """
 
     access: Access
     analytics: Analytics
@@ -22,3 +27,4 @@ class WebServices:
     site: Site
     floor: date
     clock_ms: Callable[[], int]
+    api_document: Callable[[], Mapping[str, Any]]

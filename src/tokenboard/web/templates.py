@@ -11,7 +11,7 @@ from tokenboard.web.assets import Assets
 from tokenboard.web.numbers import change, compact, direction, exact, growth, percent
 from tokenboard.web.site import Site
 from tokenboard.web.sparkline import points
-from tokenboard.web.text import host_of, label_of, path_of
+from tokenboard.web.text import host_of, label_of, path_of, with_code
 
 
 def environment(site: Site, assets: Assets) -> Environment:
@@ -35,6 +35,7 @@ def environment(site: Site, assets: Assets) -> Environment:
         "host": host_of,
         "label": label_of,
         "segment": path_of,
+        "with_code": with_code,
         "points": points,
         "iso": _iso,
         "moment": _moment,

@@ -1,6 +1,9 @@
 """How names, hosts and paths are written on pages."""
 
+import re
 from urllib.parse import quote, urlsplit
+
+from markupsafe import Markup, escape
 
 _LABELS = {
     "cli-agent": "CLI agent",
@@ -39,3 +42,8 @@ def is_web(url: str) -> bool:
 def path_of(model: str) -> str:
     """Return a model's name as part of a path: its slash stays, all else that has a meaning in URLs is encoded."""
     return quote(model, safe="/:@-._~!$&'()*+,;=")
+
+
+def with_code(text: str) -> Markup:
+    """Return a text as HTML: escaped, and what stands between back-ticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped, but for our own tags

@@ -12,7 +12,7 @@ from tokenboard.web.charts.span import span_of
 from tokenboard.web.choices import Choice, Option
 from tokenboard.web.frame import FeedLink, Frame, Query, address, twins
 from tokenboard.web.meta import instant
-from tokenboard.web.numbers import compact
+from tokenboard.web.numbers import counted
 from tokenboard.web.pages import app_charts
 from tokenboard.web.pages.app_twins import app_document, app_table
 from tokenboard.web.pages.app_use import (
@@ -110,7 +110,7 @@ def _view(services: WebServices, asked: Asked) -> View:
 def _description(detail: AppDetail) -> str:
     week = detail.standings[Period.WEEK]
     where = f"rank {week.rank} of {week.listed} by tokens" if week.rank else "not listed"
-    return f"{detail.app.name} ({host_of(detail.app.url)}), the last 7 days: {where}, {compact(week.tokens)} tokens."
+    return f"{detail.app.name} ({host_of(detail.app.url)}), the last 7 days: {where}, {counted(week.tokens, 'token')}."
 
 
 def _periods(services: WebServices, path: str, span: Span) -> Choice:

@@ -10,7 +10,7 @@ from tokenboard.web import choices
 from tokenboard.web.asked import Asked, Span, parse_span
 from tokenboard.web.frame import FeedLink, Frame, address, twins
 from tokenboard.web.meta import instant, left_out
-from tokenboard.web.numbers import compact
+from tokenboard.web.numbers import counted
 from tokenboard.web.pages.apps import Card, trending
 from tokenboard.web.pages.apps_twins import row_document
 from tokenboard.web.pages.page import Page
@@ -48,8 +48,8 @@ def _view(services: WebServices, asked: Asked) -> View:
     frame = Frame(
         title=services.site.title,
         description=(
-            f"{compact(traffic.tokens)} tokens in {compact(traffic.requests)} requests, {span.phrase}: which apps used "
-            "them, and of which models."
+            f"{counted(traffic.tokens, 'token')} in {counted(traffic.requests, 'request')}, {span.phrase}: "
+            "which apps used them, and of which models."
         ),
         address=address(PATH, span.query),
         as_of=top.answer.as_of,
