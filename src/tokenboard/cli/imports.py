@@ -109,9 +109,9 @@ def _refusal(error: BodyRefused, piece: Piece) -> Exception:
     if error.status in {401, 403}:
         return KeyRefused(str(error))
     metadata = error.error.get("metadata")
-    named = metadata.get("events") if isinstance(metadata, dict) else None
-    if not named:
+    if not isinstance(metadata, dict) or not metadata.get("events"):
         return error
+    named = metadata["events"]
     return _bad_events(piece, int(metadata["bad_events"]), int(named[0]["index"]), str(named[0]["message"]))
 
 
