@@ -41,7 +41,7 @@ strip_prefix = true
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-LONG_FIRST = ("tests/system/", "tests/browser/", "tests/ledger/", "tests/web/", "tests/app/")
+LONG_FIRST = ("tests/system/", "tests/browser/", "tests/ledger/", "tests/catalog/", "tests/web/", "tests/app/")
 """Where tests take longest: begun first, so that at the end no worker is left alone with them."""
 
 

@@ -303,3 +303,10 @@ def test_a_page_of_parquet_says_what_it_is_of(rig: Rig) -> None:
     rig.use(Use())
     body = rig.client.get(RANKINGS, params={"format": "parquet"}).content
     assert b"tokenboard.as_of" in io.BytesIO(body).read()
+
+
+def test_a_model_without_an_author_has_an_address_too(rig: Rig) -> None:
+    rig.use(Use("https://local.example", model="llama3:8b"))
+    rows = rig.get("/models/llama3:8b/apps")["data"]
+    assert ["https://local.example"] == [row["url"] for row in rows]
+    assert 404 == rig.client.get("/api/v1/models/llama3:70b/apps").status_code

@@ -227,7 +227,7 @@ def itself(board: BoardProcess, key: str) -> int:
         ("PUT", "/folds", {"json": {"host": "never.seen.example"}}, 404, "no app of https://never.seen.example"),
         ("DELETE", "/folds", {"params": {"host": "never.seen.example"}}, 409, "is not folded"),
         ("DELETE", "/folds", {}, 400, "query.host"),
-        ("PATCH", "/folds", {}, 405, "does not take PATCH"),
+        ("PATCH", "/folds", {}, 405, "does not take PATCH. It takes: GET, HEAD, PUT, DELETE."),
         ("GET", "/nothing", {}, 404, "nothing at"),
     ],
 )

@@ -39,6 +39,7 @@ data      GET     /api/v1/apps/lookup
 data      GET     /api/v1/apps/{app_id}
 data      GET     /api/v1/apps/{app_id}/usage
 data      GET     /api/v1/models/{author}/{slug}/apps
+data      GET     /api/v1/models/{slug}/apps
 inference GET     /api/v1/key
 inference GET     /v1/key
 inference GET     /api/v1/generation
@@ -126,6 +127,7 @@ def test_the_openapi_document_names_the_scope_of_every_route(board: BoardProcess
     # What else there is answers below /v1 what it answers below /api/v1 too, or is about the API itself.
     assert {path for method, path in rows.keys() - named.keys() if not path.startswith("/v1/")} == {
         "/",
+        "/api/v1/models/{slug}/apps",
         "/api/v1/openapi.json",
         "/docs/api/try",
         "/docs/api/try/assets/{name}",

@@ -100,11 +100,18 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
 
     @routes.get("/models/{author}/{slug:path}/apps")
     async def model_apps(request: Request, author: str, slug: str) -> Response:
+        return await apps_of(request, f"{author}/{slug}")
+
+    # Not in the OpenAPI document, whose parameters are the reference service's: there every model has an author.
+    @routes.get("/models/{slug}/apps", include_in_schema=False)
+    async def model_apps_without_author(request: Request, slug: str) -> Response:
+        return await apps_of(request, slug)
+
+    async def apps_of(request: Request, model: str) -> Response:
         delivery.admit(request)
         given = Parameters(request, (*_WINDOW, "limit"))
         window = given.window(floor=services.data.floor, today=services.analytics.today)
         limit = given.count("limit", 1, MAX_LIMIT, DEFAULT_MODEL_APPS)
-        model = f"{author}/{slug}"
 
         def make() -> Sheet:
             answer = services.analytics.model_apps(model, window, limit) if len(model) <= MAX_MODEL else None

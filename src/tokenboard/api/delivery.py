@@ -41,14 +41,11 @@ class Delivery:
             return
         request.state.headers = _told(verdict)
         if verdict.wait_s is not None:
-            per = (
-                "minute are allowed for each key"
-                if verdict.window == "minute"
-                else "UTC day are allowed for each account"
-            )
+            per, whom = ("minute", "key") if verdict.window == "minute" else ("UTC day", "account")
             raise Problem(
                 429,
-                f"Too many requests: {verdict.limit} a {per}. Try again in {verdict.wait_s} s.",
+                f"Too many requests: {verdict.limit} a {per} are allowed for each {whom}. "
+                f"Try again in {verdict.wait_s} s.",
                 metadata={"limit": verdict.limit, "window": verdict.window},
                 headers={"Retry-After": str(verdict.wait_s)},
             )

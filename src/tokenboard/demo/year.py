@@ -27,6 +27,7 @@ _UNTOLD = 0.006
 _BROKEN_OFF = 0.01
 _MICRO = Decimal("0.000001")
 _MILLION = 1_000_000
+_REQUESTS_IN_FIGURE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,8 @@ class _Sender:
         luck = dice.random()
         if luck < _UNTOLD:
             return Usage()
-        tokens = max(2, round(client.tokens * dice.lognormvariate(0.0, 0.55)))
+        # The clients' figures are of a busy day; one request of it is a small part.
+        tokens = max(40, round(client.tokens * dice.lognormvariate(0.0, 0.55)) // _REQUESTS_IN_FIGURE)
         completion = max(1, round(tokens * (1 - client.use.prompt_share) * dice.uniform(0.7, 1.3)))
         prompt = max(1, tokens - completion)
         cached = round(prompt * client.use.cached_share * dice.uniform(0.6, 1.2)) if client.use.cached_share else None

@@ -156,7 +156,7 @@ class Drain:
         with self.paused():
             today = datetime.fromtimestamp(self._clock_ms() / 1000, UTC).date()
             for rollup in self._ledger.fill_new_rollups(today):
-                _log.info("a rollup was filled from the raw events", extra={"rollup": rollup})
+                _log.debug("a rollup was filled from the raw events", extra={"rollup": rollup})
 
     def _deliver(self) -> bool:
         batch = self._spool.fixed()

@@ -211,7 +211,7 @@ class Web:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
         path = request.url.path[:200]
         notes: Mapping[int, str] = {
-            404: f"There is nothing at {path}. The pages are listed above; the Data API lives under /api/v1.",
+            404: f"There is nothing at {path}. The pages begin at /, the Data API lives under /api/v1.",
             405: f"{path} does not take {request.method[:20]}.",
         }
         problem = Problem(error.status_code, notes.get(error.status_code, str(error.detail)), headers=error.headers)

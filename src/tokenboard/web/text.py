@@ -40,8 +40,14 @@ def is_web(url: str) -> bool:
 
 
 def path_of(model: str) -> str:
-    """Return a model's name as part of a path: its slash stays, all else that has a meaning in URLs is encoded."""
-    return quote(model, safe="/:@-._~!$&'()*+,;=")
+    """Return a model's name as part of a path: its slash stays, all else that has a meaning in URLs is encoded.
+
+    Letters beyond ASCII stay as they are, as in an IRI (RFC 3987): encoded, they would be three times as long.
+    """
+    return "".join(
+        letter if letter.isprintable() and not letter.isascii() else quote(letter, safe="/:@-._~!$&'()*+,;=")
+        for letter in model
+    )
 
 
 def with_code(text: str) -> Markup:

@@ -20,7 +20,7 @@ from tokenboard.web.view import View
 PATH = "/models"
 CHART_PATH = "/charts/models.svg"
 AUTHORS_PATH = "/charts/authors.svg"
-ROWS = 50
+ROWS = 30
 BARS = 9
 AUTHORS = 8
 """Authors that the chart of market shares names; the others are one bar together."""

@@ -21,7 +21,7 @@ from tokenboard.web.view import View
 PATH = "/rankings"
 CHART_PATH = "/charts/rankings.svg"
 ROWS = 30
-MODEL_ROWS = 20
+MODEL_ROWS = 10
 SPARK_DAYS = 30
 BARS = 9
 MOST_DAYS_SHOWN = 31
