@@ -45,7 +45,7 @@ demo-clean: ## Remove ./demo-data
 
 test: install-dev ## Run all tests; those in a browser need Chromium, installed by apt where that may be
 	@sh tests/browser/install.sh
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 fuzz: install-dev ## Thousands of requests made of the OpenAPI document, and long lives of a board beside the reference
 	TOKENBOARD_FUZZ_CASES=10000 TOKENBOARD_TEST_LIVES=60 TOKENBOARD_TEST_EFFORT=20 $(BIN)/python -m pytest --timeout=3600 \

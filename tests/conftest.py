@@ -41,19 +41,13 @@ strip_prefix = true
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-LONG_FIRST = ("tests/browser/", "tests/system/", "tests/ledger/", "tests/catalog/", "tests/web/", "tests/app/")
+LONG_FIRST = ("tests/system/", "tests/browser/", "tests/ledger/", "tests/catalog/", "tests/web/", "tests/app/")
 """Where tests take longest: begun first, so that at the end no worker is left alone with them."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long ones first when several workers share the tests; a file stays with one worker, the browser's too."""
+    """Put the long ones first when several workers share the tests."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG_FIRST))
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        # One board, seeded once, and one browser serve all of these.
-        group = "browser" if file.startswith("tests/browser/") else file
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
