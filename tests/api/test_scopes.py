@@ -20,7 +20,6 @@ PUBLIC, ANY, INTERNAL = "public", "any", "internal"
 NOBODY, WRONG, REVOKED = "without a key", "with a wrong key", "with a revoked key"
 
 TABLE = """
-public    GET     /
 public    GET     /healthz
 public    GET     /readyz
 public    GET     /api/v1/openapi.json
@@ -126,7 +125,6 @@ def test_the_openapi_document_names_the_scope_of_every_route(board: BoardProcess
     assert named == {route: scope for route, scope in rows.items() if route in named}
     # What else there is answers below /v1 what it answers below /api/v1 too, or is about the API itself.
     assert {path for method, path in rows.keys() - named.keys() if not path.startswith("/v1/")} == {
-        "/",
         "/api/v1/models/{slug}/apps",
         "/api/v1/openapi.json",
         "/docs/api/try",

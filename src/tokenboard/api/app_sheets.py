@@ -15,8 +15,8 @@ from tokenboard.analytics import (
     ModelApps,
 )
 from tokenboard.api.formats import Sheet
-from tokenboard.api.ranking_sheet import figures_of, instant, meta_of, table_meta
-from tokenboard.tables import Column, Kind, Table
+from tokenboard.api.ranking_sheet import figures_of, meta_of, table_meta
+from tokenboard.tables import Column, Kind, Table, instant
 
 _LISTING = (
     Column("app_id", Kind.COUNT),

@@ -44,20 +44,6 @@ def router(services: Services) -> APIRouter:
         services.nudge()
         return _json({"status": "ok"})
 
-    @routes.get("/", include_in_schema=False)
-    async def root() -> Response:
-        return _json(
-            {
-                "data": {
-                    "name": "tokenboard",
-                    "version": __version__,
-                    "rankings": "/api/v1/datasets/app-rankings",
-                    "attribution": "/api/v1/attribution",
-                    "health": "/readyz",
-                }
-            }
-        )
-
     return routes
 
 

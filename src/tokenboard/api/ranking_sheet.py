@@ -8,7 +8,7 @@ from typing import Any
 
 from tokenboard.api.formats import Sheet
 from tokenboard.rankings import Answer, Extra, Figures, Question, RankedApp, Totals, Window
-from tokenboard.tables import Column, Kind, Table
+from tokenboard.tables import Column, Kind, Table, instant
 
 VERSION = "v1"
 """Version of the datasets, as in ``meta.version``."""
@@ -81,11 +81,6 @@ def totals_of(totals: Totals) -> dict[str, Any]:
 def figures_of(figures: Figures) -> dict[str, Any]:
     """Return tokens and requests; tokens as a decimal string, as everywhere in the Data API."""
     return {"total_requests": figures.requests, "total_tokens": str(figures.tokens)}
-
-
-def instant(moment: datetime) -> str:
-    """Return a UTC time as the Data API writes it."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _as_object(row: RankedApp, window: Window, extras: list[Extra]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Tables as files: one table, the same figures as CSV, NDJSON or Parquet. For the Data API and the pages alike."""
 
-from tokenboard.tables.files import write_csv, write_ndjson, write_parquet
+from tokenboard.tables.files import instant, write_csv, write_ndjson, write_parquet
 from tokenboard.tables.table import Column, Kind, Table
 
-__all__ = ["Column", "Kind", "Table", "write_csv", "write_ndjson", "write_parquet"]
+__all__ = ["Column", "Kind", "Table", "instant", "write_csv", "write_ndjson", "write_parquet"]

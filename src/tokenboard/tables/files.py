@@ -74,7 +74,7 @@ def _as_cell(value: Any) -> str:
     if isinstance(value, str):
         return harmless(value)
     if isinstance(value, datetime):
-        return _instant(value)
+        return instant(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
@@ -100,7 +100,7 @@ def _as_json(value: Any, kind: Kind) -> Any:
         case Kind.DAY:
             return value.isoformat()
         case Kind.TIME:
-            return _instant(value)
+            return instant(value)
         case Kind.LIST:
             return list(value)
         case _:
@@ -115,5 +115,6 @@ def _as_array(column: Column, values: Iterable[Any]) -> pa.Array:
     return pa.array(list(values), type=_TYPES[column.kind])
 
 
-def _instant(moment: datetime) -> str:
+def instant(moment: datetime) -> str:
+    """Return a time as every answer writes it: UTC, whole seconds, ``Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,15 +1,16 @@
 """What twins say of their figures, in the words of the Data API."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from tokenboard.rankings import Figures, Totals
+from tokenboard.rankings import Figures, Totals, Window
+from tokenboard.tables import instant
 
 
-def instant(moment: datetime) -> str:
-    """Return a time as the Data API writes it: UTC, whole seconds, ``Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def of_window(window: Window, as_of: datetime) -> dict[str, str]:
+    """Return which days figures are of, and when they were computed."""
+    return {"as_of": instant(as_of), "start_date": window.start.isoformat(), "end_date": window.end.isoformat()}
 
 
 def as_text(values: Iterable[int]) -> list[str]:

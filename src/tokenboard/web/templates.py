@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tokenboard.tables import instant
 from tokenboard.web.assets import Assets
 from tokenboard.web.numbers import change, compact, direction, exact, growth, percent
 from tokenboard.web.site import Site
@@ -37,7 +38,7 @@ def environment(site: Site, assets: Assets) -> Environment:
         "segment": path_of,
         "with_code": with_code,
         "points": points,
-        "iso": _iso,
+        "iso": instant,
         "moment": _moment,
         "day": _day,
     }
@@ -48,10 +49,6 @@ def environment(site: Site, assets: Assets) -> Environment:
 
 def _asset(assets: Assets, name: str) -> str:
     return assets.address(name)
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _moment(moment: datetime) -> str:

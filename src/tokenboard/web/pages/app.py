@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tokenboard.analytics import PERIOD_DAYS, AppDetail, AppUsage, HourPattern, Period, RankPoint
 from tokenboard.rankings import Window
+from tokenboard.tables import instant
 from tokenboard.web import choices
 from tokenboard.web.asked import Asked, Span, as_day
 from tokenboard.web.charts.frame import name_of
@@ -11,7 +12,6 @@ from tokenboard.web.charts.span import Span as Bins
 from tokenboard.web.charts.span import span_of
 from tokenboard.web.choices import Choice, Option
 from tokenboard.web.frame import FeedLink, Frame, Query, address, twins
-from tokenboard.web.meta import instant
 from tokenboard.web.numbers import counted
 from tokenboard.web.pages import app_charts
 from tokenboard.web.pages.app_twins import app_document, app_table

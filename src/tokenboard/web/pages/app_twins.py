@@ -3,9 +3,9 @@
 from typing import Any
 
 from tokenboard.analytics import AppDetail, AppStanding, AppUsage, Consumption, HourPattern, RankPoint
-from tokenboard.tables import Column, Kind, Table
+from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web.asked import as_day
-from tokenboard.web.meta import as_text, instant
+from tokenboard.web.meta import as_text
 from tokenboard.web.pages.app_use import DailyUse
 
 

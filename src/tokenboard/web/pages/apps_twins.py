@@ -5,10 +5,10 @@ from typing import Any
 
 from tokenboard.analytics import DirectoryPage, DirectoryRow, Order
 from tokenboard.rankings import Totals
-from tokenboard.tables import Column, Kind, Table
+from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web.asked import Span
 from tokenboard.web.frame import Query
-from tokenboard.web.meta import instant, left_out
+from tokenboard.web.meta import left_out, of_window
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,7 @@ def directory_document(listed: Listed, page: DirectoryPage, totals: Totals) -> d
     return {
         "data": [row_document(row) for row in page.rows],
         "meta": {
-            "as_of": instant(page.as_of),
-            "start_date": page.window.start.isoformat(),
-            "end_date": page.window.end.isoformat(),
+            **of_window(page.window, page.as_of),
             "sort": listed.sort.value,
             "q": listed.search,
             "category": listed.category,

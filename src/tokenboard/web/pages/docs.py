@@ -14,9 +14,9 @@ from tokenboard.attribution import (
     attribute,
 )
 from tokenboard.rankings import QuestionError
+from tokenboard.tables import instant
 from tokenboard.web.asked import Asked
 from tokenboard.web.frame import Form, Frame, Query, twins
-from tokenboard.web.meta import instant
 from tokenboard.web.pages.page import Page
 from tokenboard.web.services import WebServices
 from tokenboard.web.snippets import snippets

@@ -5,11 +5,11 @@ from typing import Any
 
 from tokenboard.analytics import ModelPage
 from tokenboard.rankings import Question, Sort
-from tokenboard.tables import Column, Kind, Table
+from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import choices
 from tokenboard.web.asked import Asked, Span, parse_span
 from tokenboard.web.frame import FeedLink, Frame, address, twins
-from tokenboard.web.meta import instant, left_out
+from tokenboard.web.meta import left_out, of_window
 from tokenboard.web.numbers import counted
 from tokenboard.web.pages.apps import Card, trending
 from tokenboard.web.pages.apps_twins import row_document
@@ -105,9 +105,7 @@ def _document(start: Start) -> dict[str, Any]:
             "trending": [row_document(card.row) for card in start.trending],
         },
         "meta": {
-            "as_of": instant(answer.as_of),
-            "start_date": start.span.window.start.isoformat(),
-            "end_date": start.span.window.end.isoformat(),
+            **of_window(start.span.window, answer.as_of),
             "listed": answer.ranking.listed,
             "models": start.models.total,
             **left_out(answer.ranking.totals),

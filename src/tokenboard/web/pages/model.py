@@ -8,13 +8,13 @@ from typing import Any
 
 from tokenboard.analytics import Consumption, ModelAppRow, ModelApps, ModelDetail, Window
 from tokenboard.ledger import NOTHING
-from tokenboard.tables import Column, Kind, Table
+from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import choices
 from tokenboard.web.asked import Asked, Span, changed, parse_span
 from tokenboard.web.charts import Drawing, Size, parts_by_day
 from tokenboard.web.choices import Choice, Option
 from tokenboard.web.frame import Frame, Query, address, twins
-from tokenboard.web.meta import instant
+from tokenboard.web.meta import of_window
 from tokenboard.web.pages.models import chart_window
 from tokenboard.web.pages.page import Drawn, Page, drawn_chart
 from tokenboard.web.pages.rankings import MOST_DAYS_SHOWN
@@ -188,11 +188,7 @@ def _model_document(detail: ModelDetail) -> dict[str, Any]:
 
 
 def _meta(detail: ModelDetail) -> dict[str, Any]:
-    return {
-        "as_of": instant(detail.as_of),
-        "start_date": detail.window.start.isoformat(),
-        "end_date": detail.window.end.isoformat(),
-    }
+    return of_window(detail.window, detail.as_of)
 
 
 def _app_document(row: ModelAppRow) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from typing import Any
 
 from tokenboard.analytics import Authors, ModelPage, Window
 from tokenboard.rankings import QuestionError
-from tokenboard.tables import Column, Kind, Table
+from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import choices
 from tokenboard.web.asked import Asked, Span, changed, parse_span
 from tokenboard.web.charts import Drawing, Series, Share, Size, shares, stacked_days
 from tokenboard.web.frame import Frame, Query, address, twins
-from tokenboard.web.meta import as_text, instant
+from tokenboard.web.meta import as_text, of_window
 from tokenboard.web.pages.page import Drawn, Page, drawn_chart
 from tokenboard.web.pages.rankings import MOST_DAYS_SHOWN, SPARK_DAYS, window_to
 from tokenboard.web.services import WebServices
@@ -174,9 +174,7 @@ def _document(page: ModelPage, authors: Authors, daily: ModelsDaily, search: str
             },
         },
         "meta": {
-            "as_of": instant(page.as_of),
-            "start_date": page.window.start.isoformat(),
-            "end_date": page.window.end.isoformat(),
+            **of_window(page.window, page.as_of),
             "search": search or None,
             "offset": offset,
             "listed": page.total,

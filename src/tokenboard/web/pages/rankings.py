@@ -6,13 +6,13 @@ from typing import Any
 
 from tokenboard.analytics import AppsDaily, Authors, ModelPage
 from tokenboard.rankings import Answer, Extra, Question, RankedApp, Sort, Window
-from tokenboard.tables import Column, Kind, Table
+from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import choices
 from tokenboard.web.asked import Asked, Span, parse_ranking, parse_span, ranking_query
 from tokenboard.web.charts import Drawing, Series, Size, stacked_days
 from tokenboard.web.charts.span import span_of
 from tokenboard.web.frame import FeedLink, Frame, address, twins
-from tokenboard.web.meta import as_text, figures, instant, left_out
+from tokenboard.web.meta import as_text, figures, left_out, of_window
 from tokenboard.web.pages.page import Drawn, Page, drawn_chart
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import label_of
@@ -210,9 +210,7 @@ def _document(top: TopApps, models: ModelPage, authors: Authors, daily: AppsDail
             },
         },
         "meta": {
-            "as_of": instant(answer.as_of),
-            "start_date": window.start.isoformat(),
-            "end_date": window.end.isoformat(),
+            **of_window(window, answer.as_of),
             "sort": top.question.sort.value,
             "metric": top.metric,
             "category": top.question.category,
