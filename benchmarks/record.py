@@ -135,7 +135,7 @@ def _insert_plainly(connection: sqlite3.Connection, parcel: bytes, together: int
 
 def _ledger(folder: Path, events: Sequence[UsageEvent]) -> Table:
     """Compare inserts into raw table and rollups with an insert into one plain table."""
-    numbers = count()
+    numbers = count(1)
     with ExitStack() as opened:
         ledger = opened.enter_context(closing(Ledger(f"chdb://{folder}")))
         ledger.migrate()
@@ -144,7 +144,7 @@ def _ledger(folder: Path, events: Sequence[UsageEvent]) -> Table:
 
         def insert(batch: Sequence[UsageEvent]) -> None:
             app_ids = [1 + at % 60 for at in range(len(batch))]
-            ledger.insert(f"batch-{next(numbers)}", arrange_rows(batch, app_ids, [None] * len(batch)))
+            ledger.insert(next(numbers), arrange_rows(batch, app_ids, [None] * len(batch)), fresh=True)
 
         return duel_table(
             "Rows into the ledger",

@@ -10,19 +10,30 @@ from tokenboard.ledger import LedgerUnavailable, Rows
 
 @dataclass
 class FakeLedger:
-    """Takes a batch once by its id, as the real one; a batch that comes again must be what it was."""
+    """Takes a batch once by its number, as the real one; a batch that comes again must be what it was.
 
-    batches: dict[str, Rows] = field(default_factory=dict)
-    sent: list[str] = field(default_factory=list)
+    One that comes for the first time has the greatest number so far; ``fresh`` is said of it alone.
+    """
+
+    batches: dict[int, Rows] = field(default_factory=dict)
+    sent: list[int] = field(default_factory=list)
     away: bool = False
 
-    def insert(self, batch_id: str, rows: Rows) -> None:
-        self.sent.append(batch_id)
+    def insert(self, batch: int, rows: Rows, *, fresh: bool = False) -> None:
+        assert not fresh or batch > max(self.sent, default=0)
+        assert batch >= max(self.sent, default=0)
+        self.sent.append(batch)
         if self.away:
             raise LedgerUnavailable("the ledger did not answer: it is away")
-        known = self.batches.setdefault(batch_id, rows)
+        known = self.batches.setdefault(batch, rows)
         assert known.table.equals(rows.table)
         assert known.days == rows.days
+
+    def last_batch(self) -> int:
+        return max(self.batches, default=0)
+
+    def finish_rebuilds(self, today: date) -> list[int]:
+        return []
 
     def fill_new_rollups(self, today: date) -> list[str]:
         return []

@@ -6,7 +6,7 @@ import pytest
 from tests.board import wait_for
 from tests.drain.conftest import Rig
 from tests.events import DAY_MS, NOON, event, parcel
-from tokenboard.ledger import Ledger, LedgerUnavailable
+from tokenboard.ledger import Ledger, LedgerUnavailable, Rows
 
 
 def test_on_the_real_ledger_everything_arrives_once_though_each_batch_fails_and_is_sent_again(
@@ -15,12 +15,12 @@ def test_on_the_real_ledger_everything_arrives_once_though_each_batch_fails_and_
     monkeypatch.setattr("tokenboard.drain.drain._FIRST_BACKOFF_S", 0.01)
     ledger = Ledger(f"chdb://{tmp_path / 'ledger'}")
     ledger.migrate()
-    insert, calls = ledger.insert, Counter[str]()
+    insert, calls = ledger.insert, Counter[int]()
 
-    def insert_and_fail_at_first(batch_id: str, rows: object) -> None:
-        calls[batch_id] += 1
-        insert(batch_id, rows)  # type: ignore[arg-type]
-        if calls[batch_id] == 1:
+    def insert_and_fail_at_first(batch: int, rows: Rows, *, fresh: bool) -> None:
+        calls[batch] += 1
+        insert(batch, rows, fresh=fresh)
+        if calls[batch] == 1:
             raise LedgerUnavailable("the answer was lost")
 
     monkeypatch.setattr(ledger, "insert", insert_and_fail_at_first)

@@ -167,10 +167,10 @@ def test_a_ledger_that_hangs_does_not_hold_up_the_stop(rig: Rig, drain: Drain, m
     answer, asked = threading.Event(), threading.Event()
     insert = rig.ledger.insert
 
-    def hang(*given: Any) -> None:
+    def hang(*given: Any, **named: Any) -> None:
         asked.set()
         answer.wait()
-        insert(*given)
+        insert(*given, **named)
 
     monkeypatch.setattr(rig.ledger, "insert", hang)
     put(rig, "a")

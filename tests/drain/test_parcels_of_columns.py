@@ -96,7 +96,7 @@ def test_a_fixed_batch_is_repeated_to_the_byte_whatever_the_catalog_says_by_then
     seen = [event(id=str(at), app_key=f"https://app{at % 3}.example", ts_ms=NOON + at) for at in range(50)]
     bodies = [columns(*seen), parcel(*seen[:3], event(ts_ms=-1)), b"garbage", columns(event(ts_ms=-1), event(id="z"))]
     parcels = [Parcel(seq, 1, body) for seq, body in enumerate(bodies, 1)]
-    plan, rows, aside = make_plan(parcels, rig.catalog)
+    plan, rows, aside = make_plan(parcels, rig.catalog, 1)
     again = repeat_plan(parcels, plan)
     assert rows.table.equals(again.table)
     assert rows.days == again.days

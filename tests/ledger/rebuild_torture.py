@@ -26,6 +26,7 @@ HARMED = ("app_daily", "key_daily")
 def opened(folder: str) -> Ledger:
     ledger = Ledger(f"chdb://{folder}")
     ledger.migrate()
+    ledger.finish_rebuilds(datetime.now(UTC).date())
     return ledger
 
 
@@ -36,7 +37,7 @@ def fill(folder: str, told: int) -> None:
     for number in range(BATCHES):
         rows = batch(number)
         arranged = arrange_rows([one for one, _ in rows], [app for _, app in rows], [None] * BATCH)
-        ledger.insert(f"batch-{number}", arranged)
+        ledger.insert(number + 1, arranged)
     ask(ledger, "ALTER TABLE app_daily DELETE WHERE app_id % 3 = 0 SETTINGS mutations_sync = 1")
     ask(ledger, "INSERT INTO key_daily SELECT * FROM key_daily")
     ledger.close()

@@ -17,14 +17,14 @@ from tokenboard.ledger import ROLLUPS, Ledger, LedgerError, LedgerOutdated, Ledg
 OpenLedger = Callable[..., Ledger]
 TODAY_MS = int(time.time() * 1000) // DAY_MS * DAY_MS
 FILES = ["0001_usage", "0002_app_daily", "0003_app_model_daily", "0004_model_daily", "0005_app_hourly"]
-LATER = ["0006_day_changes", "0007_key_daily", "0008_raw_dropped"]
+LATER = ["0006_day_changes", "0007_key_daily", "0008_raw_dropped", "0009_batches"]
 
 
-def put(ledger: Ledger, batch_id: str, *rows: tuple[UsageEvent, int]) -> None:
+def put(ledger: Ledger, batch: int, *rows: tuple[UsageEvent, int], fresh: bool = False) -> None:
     events, apps = [event for event, _ in rows], [app for _, app in rows]
     arranged = arrange_rows(events, apps, [event.reason for event in events])
     assert {} == arranged.refused
-    ledger.insert(batch_id, arranged)
+    ledger.insert(batch, arranged, fresh=fresh)
 
 
 def some_rows(seed: int, count: int, days: int, start_ms: int = TODAY_MS) -> list[tuple[UsageEvent, int]]:
@@ -67,16 +67,18 @@ def test_migrating_twice_changes_nothing_and_an_interrupted_migration_is_complet
     assert [*FILES, *LATER] == ledger.migrate()
     assert [] == ledger.migrate()
     ledger.check()
-    put(ledger, "b", *some_rows(1, 20, 3))
+    put(ledger, 1, *some_rows(1, 20, 3))
 
-    # As if the process had died in the middle of the third file, after its table and before its view.
-    ask(ledger, "ALTER TABLE schema_files DELETE WHERE name >= '0003' SETTINGS mutations_sync = 1")
-    ask(ledger, "DROP TABLE app_model_daily_view SYNC")
-    with pytest.raises(LedgerOutdated, match="0002_app_daily"):
+    # As if the process had died in the middle of the last file, and in the one before as well.
+    ask(ledger, "ALTER TABLE schema_files DELETE WHERE name >= '0008' SETTINGS mutations_sync = 1")
+    ask(ledger, "DROP TABLE raw_dropped SYNC")
+    ask(ledger, "DROP TABLE rebuilds SYNC")
+    ask(ledger, "ALTER TABLE day_changes DROP COLUMN batch")
+    with pytest.raises(LedgerOutdated, match="0007_key_daily"):
         ledger.check()
-    assert [*FILES[2:], *LATER] == ledger.migrate()
+    assert LATER[2:] == ledger.migrate()
     ledger.check()
-    put(ledger, "c", *some_rows(2, 20, 3))
+    put(ledger, 2, *some_rows(2, 20, 3))
     rows = some_rows(1, 20, 3) + some_rows(2, 20, 3)
     assert expected("app_model_daily", rows) == held(ledger, "app_model_daily")
 
@@ -96,10 +98,10 @@ def test_a_batch_is_in_every_table_once_however_often_it_is_sent(open_ledger: Op
     rows = some_rows(3, 500, 20)
     other = some_rows(4, 100, 20)
     for _ in range(3):
-        put(ledger, "batch", *rows)
-    put(ledger, "other", *other)
+        put(ledger, 1, *rows)
+    put(ledger, 2, *other)
     ledger = open_ledger()
-    put(ledger, "other", *other)
+    put(ledger, 2, *other)
     for table in ("usage", *ROLLUPS):
         assert expected(table, rows + other) == held(ledger, table)
     assert [(600, 600)] == ask(ledger, "SELECT count(), uniqExact(id) FROM usage")
@@ -118,31 +120,37 @@ def test_a_batch_over_more_than_a_hundred_months_is_taken_whole_and_once(ledger:
         for month in range(103)
     ]
     for _ in range(2):
-        put(ledger, "batch", *rows)
+        put(ledger, 1, *rows)
     for table in ("usage", "app_daily", "app_model_daily", "model_daily"):
         assert expected(table, rows) == held(ledger, table)
     assert 103 == len(ledger.day_changes())
     assert 103 == len(ledger.read_days().day)
 
 
-def test_equal_rows_under_another_batch_id_are_other_usage(ledger: Ledger) -> None:
-    put(ledger, "one", (event(), 1))
-    put(ledger, "two", (event(), 1))
+def test_equal_rows_under_another_number_are_other_usage(ledger: Ledger) -> None:
+    put(ledger, 1, (event(), 1))
+    put(ledger, 2, (event(), 1))
     assert [2] == ledger.read_days().requests.tolist()
 
 
 def test_a_batch_of_no_rows_is_nothing(ledger: Ledger) -> None:
-    put(ledger, "empty")
+    put(ledger, 1)
     assert {} == ledger.day_changes()
 
 
-def test_two_threads_may_insert_and_read_at_once(ledger: Ledger) -> None:
-    batches = {f"b{number}": some_rows(100 + number, 50, 3) for number in range(8)}
+def test_others_may_read_while_one_writes(ledger: Ledger) -> None:
+    batches = {number: some_rows(100 + number, 50, 3) for number in range(1, 9)}
+
+    def write() -> None:
+        for number, rows in batches.items():
+            for _ in range(2):
+                put(ledger, number, *rows)
+
     with ThreadPoolExecutor(4) as threads:
-        writing = [threads.submit(put, ledger, name, *rows) for name, rows in batches.items() for _ in range(2)]
-        reading = [threads.submit(ledger.read_days) for _ in range(8)]
-        for task in writing + reading:
-            task.result()
+        writing = threads.submit(write)
+        for reading in [threads.submit(ledger.read_days) for _ in range(8)]:
+            reading.result()
+        writing.result()
     everything = [row for rows in batches.values() for row in rows]
     for table in ("usage", *ROLLUPS):
         assert expected(table, everything) == held(ledger, table)
@@ -154,7 +162,7 @@ def test_two_threads_may_insert_and_read_at_once(ledger: Ledger) -> None:
 def test_unknown_is_null_in_the_raw_table_and_nothing_in_a_sum(ledger: Ledger) -> None:
     put(
         ledger,
-        "b",
+        1,
         (event(id="a", prompt_tokens=None, completion_tokens=None), 1),
         (event(id="b", prompt_tokens=0, completion_tokens=5, cost=Decimal("0.5")), 1),
     )
@@ -169,7 +177,7 @@ def test_unknown_is_null_in_the_raw_table_and_nothing_in_a_sum(ledger: Ledger) -
 
 def test_failed_uses_are_counted_apart(ledger: Ledger) -> None:
     tokens = {"prompt_tokens": None, "completion_tokens": None}
-    put(ledger, "b", (event(), 1), (event(failed=True, status=500, **tokens), 1), (event(failed=True, **tokens), 2))
+    put(ledger, 1, (event(), 1), (event(failed=True, status=500, **tokens), 1), (event(failed=True, **tokens), 2))
     read = ledger.read_days()
     assert ([1, 2], [1, 0], [21, 0]) == (read.app_id.tolist(), read.requests.tolist(), read.tokens.tolist())
     assert [Totals("2026-01-01", 1, 2, 12, 9, 0, 0, Decimal(0))] == ledger.totals()["model_daily"]
@@ -179,7 +187,7 @@ def test_a_day_is_a_utc_day_to_the_millisecond(ledger: Ledger) -> None:
     midnight = NOON - DAY_MS // 2
     put(
         ledger,
-        "b",
+        1,
         (event(ts_ms=midnight - 1), 1),
         (event(ts_ms=midnight), 1),
         (event(ts_ms=midnight + DAY_MS - 1), 1),
@@ -194,7 +202,7 @@ def test_a_day_is_a_utc_day_to_the_millisecond(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("ts_ms", [0, DAY_MS - 1, 4_291_747_200_000 - 1])
 def test_the_first_and_the_last_time_that_fit_are_stored_on_their_own_day(ledger: Ledger, ts_ms: int) -> None:
-    put(ledger, "b", (event(ts_ms=ts_ms), 1))
+    put(ledger, 1, (event(ts_ms=ts_ms), 1))
     assert [ts_ms // DAY_MS] == ledger.read_days().day.tolist()
     day = datetime.fromtimestamp(ts_ms / 1000, UTC).date()
     assert {day: 1} == ledger.day_changes()
@@ -204,7 +212,7 @@ def test_the_first_and_the_last_time_that_fit_are_stored_on_their_own_day(ledger
 
 def test_hours_are_kept_for_five_weeks_and_days_for_good(ledger: Ledger) -> None:
     now = int(time.time() * 1000)
-    put(ledger, "b", (event(ts_ms=now - 37 * DAY_MS), 1), (event(ts_ms=now - 33 * DAY_MS), 2), (event(ts_ms=now), 3))
+    put(ledger, 1, (event(ts_ms=now - 37 * DAY_MS), 1), (event(ts_ms=now - 33 * DAY_MS), 2), (event(ts_ms=now), 3))
     ask(ledger, "OPTIMIZE TABLE app_hourly FINAL")
     assert [(2,), (3,)] == ask(ledger, "SELECT app_id FROM app_hourly ORDER BY hour")
     assert [(1,), (2,), (3,)] == ask(ledger, "SELECT app_id FROM app_daily ORDER BY day")
@@ -216,8 +224,8 @@ def test_hours_are_kept_for_five_weeks_and_days_for_good(ledger: Ledger) -> None
 def test_sums_past_2_to_the_63_are_read_exactly(ledger: Ledger) -> None:
     huge = 2**64 - 1
     for number in range(3):
-        put(ledger, f"b{number}", (event(prompt_tokens=huge, completion_tokens=huge, cached_tokens=huge), 1))
-    put(ledger, "small", (event(prompt_tokens=1, completion_tokens=2), 2))
+        put(ledger, number + 1, (event(prompt_tokens=huge, completion_tokens=huge, cached_tokens=huge), 1))
+    put(ledger, 100, (event(prompt_tokens=1, completion_tokens=2), 2))
     read = ledger.read_days()
     assert [6 * huge, 3] == read.tokens.tolist()
     assert [3 * huge, 1] == read.prompt.tolist()
@@ -234,7 +242,7 @@ def test_sums_past_2_to_the_63_are_read_exactly(ledger: Ledger) -> None:
 def test_tokens_are_plain_integers_up_to_2_to_the_62_and_python_ones_beyond(
     ledger: Ledger, tokens: int, kind: type
 ) -> None:
-    put(ledger, "b", (event(prompt_tokens=tokens, completion_tokens=0), 1))
+    put(ledger, 1, (event(prompt_tokens=tokens, completion_tokens=0), 1))
     read = ledger.read_days()
     assert [tokens] == read.tokens.tolist()
     assert read.tokens.dtype == kind
@@ -242,7 +250,7 @@ def test_tokens_are_plain_integers_up_to_2_to_the_62_and_python_ones_beyond(
 
 def test_days_are_read_as_asked_sorted_by_day_and_app(ledger: Ledger) -> None:
     rows = some_rows(5, 300, 12)
-    put(ledger, "b", *rows)
+    put(ledger, 1, *rows)
     sums = expected("app_daily", rows)
     day_numbers = sorted({day for day, _ in sums})
     some = day_numbers[2:5]
@@ -269,7 +277,7 @@ def test_no_figures_are_empty_columns(ledger: Ledger, days: list[date] | None) -
 
 def test_the_totals_of_raw_table_and_rollups_agree(ledger: Ledger) -> None:
     for number in range(3):
-        put(ledger, f"b{number}", *some_rows(20 + number, 200, 9))
+        put(ledger, number + 1, *some_rows(20 + number, 200, 9))
     totals = ledger.totals()
     assert {"usage", *ROLLUPS} == set(totals)
     assert [totals["usage"]] * len(ROLLUPS) == [totals[rollup] for rollup in ROLLUPS]
@@ -294,7 +302,7 @@ def test_a_server_that_is_away_is_named() -> None:
 def test_an_insert_that_the_engine_refuses_says_so_without_the_events(ledger: Ledger) -> None:
     ask(ledger, "DROP TABLE app_daily SYNC")
     with pytest.raises(LedgerUnavailable) as caught:
-        put(ledger, "b", (event(id="id-of-mine", model="model-of-mine", reason="reason-of-mine"), 1))
+        put(ledger, 1, (event(id="id-of-mine", model="model-of-mine", reason="reason-of-mine"), 1))
     error: BaseException | None = caught.value
     while error is not None:
         assert "of-mine" not in str(error)

@@ -49,7 +49,7 @@ def test_an_event_is_found_as_it_was_written(ledger: Ledger) -> None:
         "latency_ms": 0,
         "first_token_ms": None,
     }
-    put(ledger, "b", (event(**told), 77), (event(id="gen-2", cost=None), 0))
+    put(ledger, 1, (event(**told), 77), (event(id="gen-2", cost=None), 0))
     assert Generation(**told, source="usage_api", app_id=77) == found(ledger, "gen-1")
     assert (0, None, None) == (
         found(ledger, "gen-2").app_id,
@@ -60,7 +60,7 @@ def test_an_event_is_found_as_it_was_written(ledger: Ledger) -> None:
 
 def test_an_event_is_found_by_its_own_account_only(ledger: Ledger) -> None:
     mine, theirs = event(id="e", account_id=1, model="mine"), event(id="e", account_id=2, model="theirs")
-    put(ledger, "b", (mine, 1), (theirs, 1))
+    put(ledger, 1, (mine, 1), (theirs, 1))
     assert ("mine", "theirs") == (found(ledger, "e", 1).model, found(ledger, "e", 2).model)
     assert ledger.generation("e", 3) is None
     assert ledger.generation("E", 1) is None
@@ -69,13 +69,13 @@ def test_an_event_is_found_by_its_own_account_only(ledger: Ledger) -> None:
 
 def test_of_events_of_one_id_the_latest_is_found(ledger: Ledger) -> None:
     for number, day in enumerate((0, 40, 8)):
-        put(ledger, f"b{number}", (event(id="e", ts_ms=NOON + day * DAY_MS, model=f"day {day}"), 1))
+        put(ledger, number + 1, (event(id="e", ts_ms=NOON + day * DAY_MS, model=f"day {day}"), 1))
     assert "day 40" == found(ledger, "e").model
     assert "day 8" == found(ledger, "e", near_ms=NOON + 8 * DAY_MS).model
 
 
 def test_a_time_that_is_near_finds_it_and_one_that_is_not_does_not(ledger: Ledger) -> None:
-    put(ledger, "b", (event(id="e"), 1))
+    put(ledger, 1, (event(id="e"), 1))
     for off in (0, 1, GENERATION_WITHIN_MS):
         assert NOON == found(ledger, "e", near_ms=NOON + off).ts_ms == found(ledger, "e", near_ms=NOON - off).ts_ms
     for off in (-1 - GENERATION_WITHIN_MS, 1 + GENERATION_WITHIN_MS):
@@ -89,7 +89,7 @@ def test_no_time_is_too_far(ledger: Ledger, near_ms: int) -> None:
 
 def test_a_look_up_by_time_reads_one_granule_of_many(ledger: Ledger) -> None:
     events = [event(id=f"gen-{NOON + number * 1_000}", ts_ms=NOON + number * 1_000) for number in range(100_000)]
-    ledger.insert("b", arrange_rows(events, [1] * len(events), [None] * len(events)))
+    ledger.insert(1, arrange_rows(events, [1] * len(events), [None] * len(events)))
     wanted = events[50_000]
     assert wanted.id == found(ledger, wanted.id, near_ms=wanted.ts_ms).id
     values: Any = {"id": wanted.id, "account_id": 1, "first_ms": wanted.ts_ms - 1, "last_ms": wanted.ts_ms + 1}
@@ -115,7 +115,7 @@ def test_a_keys_cost_is_summed_since_the_beginnings_of_day_week_and_month(ledger
     instant = timedelta(milliseconds=1)
     put(
         ledger,
-        "b",
+        1,
         at(thursday, "1"),
         at(thursday + timedelta(hours=23), None),
         at(thursday - instant, "10"),
@@ -159,7 +159,7 @@ def test_spending_is_what_a_slow_sum_says(tmp_path_factory: Any, given_uses: Any
             )
             for number, (offset, key_id, cost) in enumerate(given_uses)
         ]
-        put(ledger, "b", *((row, 1) for row in rows))
+        put(ledger, 1, *((row, 1) for row in rows))
         assert Spending(*expected) == ledger.key_usage(1, today)
     finally:
         ledger.close()

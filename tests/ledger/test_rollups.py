@@ -13,7 +13,8 @@ from tests.events import event
 from tests.ledger.oracle import ask, expected, held
 from tests.ledger.test_ledger import TODAY_MS, OpenLedger, put, some_rows
 from tokenboard.event import UsageEvent
-from tokenboard.ledger import ROLLUPS, Ledger, LedgerError, Spending, first_of, last_of
+from tokenboard.ledger import ROLLUPS, Ledger, LedgerError, Spending, arrange_rows, first_of, last_of
+from tokenboard.ledger.sql import schema_files
 
 KILLS = 4
 TODAY = datetime.now(UTC).date()
@@ -49,7 +50,7 @@ def test_a_month_goes_from_its_first_day_to_its_last(month: int, first: int, las
 
 
 def test_a_ledger_in_order_shows_no_difference_and_a_rebuild_changes_nothing(ledger: Ledger) -> None:
-    put(ledger, "b", *ROWS)
+    put(ledger, 1, *ROWS)
     before = {table: held(ledger, table) for table in DAILY}
     assert {} == differing(ledger)
     rebuild(ledger)
@@ -58,7 +59,7 @@ def test_a_ledger_in_order_shows_no_difference_and_a_rebuild_changes_nothing(led
 
 
 def test_each_difference_is_told_by_its_key_with_both_figures(ledger: Ledger) -> None:
-    put(ledger, "b", (event(model="m", prompt_tokens=5, completion_tokens=1, cost=Decimal("0.5")), 7))
+    put(ledger, 1, (event(model="m", prompt_tokens=5, completion_tokens=1, cost=Decimal("0.5")), 7))
     ask(ledger, "INSERT INTO app_model_daily SELECT * FROM app_model_daily")
     ask(ledger, "ALTER TABLE key_daily DELETE WHERE 1 SETTINGS mutations_sync = 1")
     told = {check.rollup: check for check in ledger.check_month(202601, TODAY) if check.differing}
@@ -73,7 +74,7 @@ def test_each_difference_is_told_by_its_key_with_both_figures(ledger: Ledger) ->
 
 
 def test_a_rebuild_mends_every_rollup_and_tells_readers_which_days(ledger: Ledger) -> None:
-    put(ledger, "b", *ROWS)
+    put(ledger, 1, *ROWS)
     ask(ledger, "ALTER TABLE app_daily DELETE WHERE app_id = 1 SETTINGS mutations_sync = 1")
     for rollup in ("app_model_daily", "app_hourly", "key_daily"):
         ask(ledger, f"INSERT INTO {rollup} SELECT * FROM {rollup} LIMIT 5")
@@ -88,17 +89,17 @@ def test_a_rebuild_mends_every_rollup_and_tells_readers_which_days(ledger: Ledge
 
 
 def test_after_a_rebuild_batches_come_in_as_before_each_once(ledger: Ledger) -> None:
-    put(ledger, "b", *ROWS)
+    put(ledger, 1, *ROWS)
     rebuild(ledger)
     more = some_rows(8, 300, 45)
     for _ in range(2):
-        put(ledger, "c", *more)
+        put(ledger, 2, *more)
     for table in DAILY:
         assert expected(table, ROWS + more) == held(ledger, table)
 
 
 def test_old_raw_events_go_by_whole_months_and_every_sum_stays(ledger: Ledger) -> None:
-    put(ledger, "b", *ROWS)
+    put(ledger, 1, *ROWS)
     months = ledger.raw_months()
     before = {table: held(ledger, table) for table in DAILY}
     spent = ledger.key_usage(1, TODAY)
@@ -113,11 +114,11 @@ def test_old_raw_events_go_by_whole_months_and_every_sum_stays(ledger: Ledger) -
 
 
 def test_a_month_without_its_raw_events_is_never_rebuilt_even_if_late_events_came(ledger: Ledger) -> None:
-    put(ledger, "b", *ROWS)
+    put(ledger, 1, *ROWS)
     month = ledger.raw_months()[0]
     ledger.drop_raw_before(last_of(month) + timedelta(days=1))
     late = in_month(some_rows(9, 400, 45), month)[:3]
-    put(ledger, "late", *late)
+    put(ledger, 2, *late)
     assert month in ledger.raw_months()
     with pytest.raises(LedgerError, match="no raw events any more"):
         ledger.rebuild_month(month, TODAY)
@@ -130,39 +131,65 @@ def test_a_month_without_its_raw_events_is_never_rebuilt_even_if_late_events_cam
 
 
 def test_a_batch_sent_again_after_its_month_was_dropped_counts_once_in_every_sum(ledger: Ledger) -> None:
-    put(ledger, "b", *ROWS)
+    put(ledger, 1, *ROWS)
     ledger.drop_raw_before(TODAY.replace(day=1))
-    put(ledger, "b", *ROWS)
+    put(ledger, 1, *ROWS)
     for table in DAILY:
         assert expected(table, ROWS) == held(ledger, table)
 
 
-def test_a_ledger_from_before_the_keys_sums_gets_them_once(open_ledger: OpenLedger) -> None:
+def test_a_ledger_from_before_the_keys_sums_gets_them_once_and_goes_on(
+    open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = schema_files()
+    with monkeypatch.context() as older:
+        older.setattr("tokenboard.ledger.ledger._schema_files", lambda: files[:6])
+        ledger = open_ledger()
+        # As that program did: into the raw table, and views did the rest.
+        arranged = arrange_rows([one for one, _ in ROWS], [app for _, app in ROWS], [one.reason for one, _ in ROWS])
+        ledger._client.insert_arrow("usage", arranged.table)
+        assert expected("app_daily", ROWS) == held(ledger, "app_daily")
     ledger = open_ledger()
-    ask(ledger, "DROP TABLE key_daily_view SYNC")
-    ask(ledger, "DROP TABLE key_daily SYNC")
-    ask(ledger, "ALTER TABLE schema_files DELETE WHERE name >= '0007' SETTINGS mutations_sync = 1")
-    put(ledger, "before", *ROWS)
-    ledger = open_ledger()
-    # The batch that a crash interrupted is sent again before anything is filled.
-    put(ledger, "before", *ROWS)
+    more = some_rows(8, 50, 3)
+    for _ in range(2):
+        put(ledger, 1, *more)
     assert ["key_daily"] == ledger.fill_new_rollups(TODAY)
-    assert expected("key_daily", ROWS) == held(ledger, "key_daily")
-    put(ledger, "after", *some_rows(8, 50, 3))
+    put(ledger, 1, *more)
     assert [] == ledger.fill_new_rollups(TODAY)
-    assert expected("key_daily", ROWS + some_rows(8, 50, 3)) == held(ledger, "key_daily")
-    cost = sum((one.cost or Decimal(0) for one, _ in ROWS + some_rows(8, 50, 3)), Decimal(0))
+    for table in DAILY:
+        assert expected(table, ROWS + more) == held(ledger, table)
+    cost = sum((one.cost or Decimal(0) for one, _ in ROWS + more), Decimal(0))
     assert cost == ledger.key_usage(1, TODAY).total
     assert Spending(Decimal(0), Decimal(0), Decimal(0), Decimal(0)) == ledger.key_usage(2, TODAY)
 
 
 def test_of_hours_only_those_that_are_kept_are_compared_and_rebuilt(ledger: Ledger) -> None:
     old, new = event(id="old", ts_ms=TODAY_MS - 60 * 86_400_000), event(id="new", ts_ms=TODAY_MS)
-    put(ledger, "b", (old, 1), (new, 1))
+    put(ledger, 1, (old, 1), (new, 1))
     ask(ledger, "ALTER TABLE app_hourly DELETE WHERE hour < now() - INTERVAL 5 WEEK SETTINGS mutations_sync = 1")
     assert {} == differing(ledger)
     rebuild(ledger)
     assert [(TODAY_MS // 1000,)] == ask(ledger, "SELECT toInt64(toUnixTimestamp(hour)) FROM app_hourly")
+
+
+def test_a_rebuild_that_left_the_old_rows_beside_the_new_ones_is_done_again(ledger: Ledger) -> None:
+    put(ledger, 1, *ROWS)
+    month = ledger.raw_months()[0]
+    # As a crash leaves it between the two renames of REPLACE PARTITION.
+    ask(ledger, f"INSERT INTO rebuilds VALUES ({month}, 1)")
+    for rollup in ("app_daily", "model_daily"):
+        ask(ledger, f"INSERT INTO {rollup} SELECT * FROM {rollup} WHERE toYYYYMM(day) = {month}")
+    assert set(differing(ledger)) == {"app_daily", "model_daily"}
+    assert [month] == ledger.finish_rebuilds(TODAY)
+    assert {} == differing(ledger)
+    assert [] == ledger.finish_rebuilds(TODAY)
+
+
+def test_every_rebuild_tells_readers_that_the_days_have_changed(ledger: Ledger) -> None:
+    put(ledger, 1, (event(ts_ms=TODAY_MS), 1))
+    for times in (2, 3, 4):
+        rebuild(ledger)
+        assert {TODAY: times} == ledger.day_changes()
 
 
 def test_kill_9_in_the_middle_of_rebuilds_harms_nothing(tmp_path: Path) -> None:

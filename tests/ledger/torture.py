@@ -42,18 +42,21 @@ def batch(number: int) -> list[tuple[UsageEvent, int]]:
     return rows
 
 
-def insert(ledger: Ledger, number: int) -> None:
+def insert(ledger: Ledger, number: int, *, fresh: bool = False) -> None:
     rows = batch(number)
-    ledger.insert(f"batch-{number}", arrange_rows([one for one, _ in rows], [app for _, app in rows], [None] * BATCH))
+    arranged = arrange_rows([one for one, _ in rows], [app for _, app in rows], [None] * BATCH)
+    ledger.insert(number + 1, arranged, fresh=fresh)
 
 
 def insert_for_ever(folder: str, number: int, told: int) -> None:
     """Insert the batches from this one on, telling of each when it begins and when it is done."""
     ledger = Ledger(f"chdb://{folder}")
     ledger.migrate()
+    fresh = False  # the first one may have been tried before
     while True:
         os.write(told, b"begun\n")
-        insert(ledger, number)
+        insert(ledger, number, fresh=fresh)
+        fresh = True
         os.write(told, b"done\n")
         number += 1
 

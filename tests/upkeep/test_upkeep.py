@@ -1,6 +1,5 @@
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -131,5 +130,5 @@ def _hold(kept: Kept, work: Callable[[], object]) -> None:
         work()
 
 
-def _refuse(*_: Any) -> None:
+def _refuse(*_: object, **__: object) -> None:
     raise LedgerUnavailable("away")

@@ -80,7 +80,7 @@ def _store(rig: Rig, uses: list[Use]) -> None:
     for use in {use.url: use for use in uses}.values():
         rig.sight(use)
     app_ids = [0 if use.url is None else rig.ids[use.url] for use in uses]
-    rig.ledger.insert("quarter", arrange_rows([rig._event(use) for use in uses], app_ids, [None] * len(uses)))
+    rig.ledger.insert(rig.next_batch(), arrange_rows([rig._event(use) for use in uses], app_ids, [None] * len(uses)))
     rig.rankings.refresh()
 
 

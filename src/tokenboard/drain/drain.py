@@ -86,6 +86,7 @@ class Drain:
         self._turns = Condition()
         self._delivering = False
         self._paused = False
+        self._last_batch: int | None = None
 
     def start(self) -> None:
         """Start the thread: first complete what a crash interrupted, then go on with what arrives."""
@@ -145,7 +146,7 @@ class Drain:
                 self._turns.notify_all()
 
     def recover(self) -> None:
-        """Complete the batch that a crash interrupted, and fill the rollups that a newer program has added.
+        """Complete the batch and the rebuild that a crash interrupted, and fill the rollups a newer program has added.
 
         To be called before anything is read, as until then the raw events and the rollups may differ.
 
@@ -155,6 +156,8 @@ class Drain:
         """
         with self.paused():
             today = datetime.fromtimestamp(self._clock_ms() / 1000, UTC).date()
+            for month in self._ledger.finish_rebuilds(today):
+                _log.debug("a rebuild that was interrupted was done again", extra={"month": month})
             for rollup in self._ledger.fill_new_rollups(today):
                 _log.debug("a rollup was filled from the raw events", extra={"rollup": rollup})
 
@@ -167,17 +170,28 @@ class Drain:
             parcels = self._spool.peek(MAX_BATCH, MAX_BATCH_BYTES)
             if not parcels:
                 return False
-            plan, rows, aside = make_plan(parcels, self._catalog)
+            plan, rows, aside = make_plan(parcels, self._catalog, self._next_batch())
             batch_id = self._spool.fix(parcels[-1].seq, encode_plan(plan), aside)
             for reason, _ in aside:
                 self._counters.add("set_aside")
                 _log.error("a record was set aside; see `tokenboard spool list`", extra={"reason": reason})
-        self._ledger.insert(batch_id, rows)
+        self._last_batch = plan.batch
+        self._ledger.insert(plan.batch, rows, fresh=batch is None)
         self._delivered()
         self._spool.ack(batch_id)
         self._counters.add("delivered.events", len(plan.app_ids))
         self._counters.add("delivered.batches")
         return True
+
+    def _next_batch(self) -> int:
+        """Return a number greater than that of any batch the ledger may have some of.
+
+        The time keeps it above those of a spool that was lost with a batch half delivered; the ledger's last above
+        those given while the clock was ahead.
+        """
+        if self._last_batch is None:
+            self._last_batch = self._ledger.last_batch()
+        return max(self._last_batch + 1, self._clock_ms() * 1000)
 
     def _run(self) -> None:
         backoff = _FIRST_BACKOFF_S

@@ -38,11 +38,12 @@ class PlanError(Exception):
 class Plan(msgspec.Struct, frozen=True):
     """The decisions about one batch, stored with it so that a retry repeats them.
 
-    ``unread`` are the sequence numbers of parcels that could not be read; ``left_out`` the positions, among the events
-    of the other parcels in order, of those set aside; ``app_ids`` has one app id per remaining event, and ``reasons``
-    maps positions among these to a reason that the catalog gave.
+    ``batch`` is its number in the ledger. ``unread`` are the sequence numbers of parcels that could not be read;
+    ``left_out`` the positions, among the events of the other parcels in order, of those set aside; ``app_ids`` has one
+    app id per remaining event, and ``reasons`` maps positions among these to a reason that the catalog gave.
     """
 
+    batch: int
     unread: tuple[int, ...]
     left_out: tuple[int, ...]
     app_ids: tuple[int, ...]
@@ -59,8 +60,16 @@ def encode_plan(plan: Plan) -> bytes:
 
 
 def decode_plan(body: bytes) -> Plan:
-    """Return the plan that these bytes hold."""
-    return _decoder.decode(body)
+    """Return the plan that these bytes hold.
+
+    Raises:
+        PlanError: another version of this program wrote them.
+
+    """
+    try:
+        return _decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise PlanError("the batch under way was fixed by another version of tokenboard") from error
 
 
 @dataclass(slots=True)
@@ -77,8 +86,10 @@ class _Contents:
     unread: list[tuple[int, str, bytes]] = field(default_factory=list)
 
 
-def make_plan(parcels: Sequence[Parcel], catalog: Catalog) -> tuple[Plan, Rows, list[tuple[str, bytes]]]:
+def make_plan(parcels: Sequence[Parcel], catalog: Catalog, batch: int) -> tuple[Plan, Rows, list[tuple[str, bytes]]]:
     """Decide about these parcels: the plan, its rows, and the records to set aside as (reason, bytes).
+
+    ``batch`` is the number that the ledger will know them by.
 
     Apps are created and named in the catalog on the way; doing it again decides the same.
 
@@ -95,6 +106,7 @@ def make_plan(parcels: Sequence[Parcel], catalog: Catalog) -> tuple[Plan, Rows, 
     kept = np.setdiff1d(np.arange(table.num_rows), np.fromiter(why_not, np.int64, len(why_not)), assume_unique=True)
     numbers = np.cumsum(np.isin(np.arange(table.num_rows), kept)) - 1
     plan = Plan(
+        batch=batch,
         unread=tuple(seq for seq, _, _ in contents.unread),
         left_out=tuple(sorted({*contents.misfits, *contents.positions[list(why_not)].tolist()})),
         app_ids=tuple(app_ids[kept].tolist()),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 DEDUPLICATION_WINDOW = 10_000
 """Blocks remembered per table. A batch makes one block per month it touches, and only the batch last sent is ever
-retried, so the window needs to outlast the batches of all spools that were in flight at once: it does, by far."""
+retried: it is remembered, by far."""
 
 
 @dataclass(frozen=True, slots=True)

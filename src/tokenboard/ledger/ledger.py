@@ -14,6 +14,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from numpy.typing import NDArray
 
 from tokenboard.ledger.analyst import Analyst
+from tokenboard.ledger.batches import BatchWriter, last_batch
 from tokenboard.ledger.columns import FIRST_TIME_MS, LAST_TIME_MS, Rows
 from tokenboard.ledger.engines import SINGLE_NODE, Engines
 from tokenboard.ledger.errors import LedgerError, LedgerOutdated, LedgerUnavailable
@@ -28,10 +29,14 @@ from tokenboard.ledger.rollups import (
     months_dropped,
     months_held,
     note_filled,
+    note_rebuild,
+    note_rebuilt,
+    open_rebuilds,
     rebuild_rollup,
     rollups_to_fill,
 )
 from tokenboard.ledger.spending import Spending
+from tokenboard.ledger.sql import insert_row_lists
 from tokenboard.ledger.sql import query_text as _query
 from tokenboard.ledger.sql import schema_files as _schema_files
 
@@ -39,13 +44,6 @@ Answer = TypeVar("Answer")
 
 GENERATION_WITHIN_MS = 60_000
 """How far an event may be from the time that a caller knows of it, in milliseconds."""
-
-_INSERT = {
-    "insert_deduplicate": 1,
-    "deduplicate_blocks_in_dependent_materialized_views": 1,
-    "async_insert": 0,  # deduplication in views does not hold for asynchronous inserts
-    "max_partitions_per_insert_block": 0,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,22 +130,19 @@ class Ledger:
 
     # --- the drain's side ------------------------------------------------------------------------------------------
 
-    def insert(self, batch_id: str, rows: Rows) -> None:
+    def last_batch(self) -> int:
+        """Return the number of the last batch that is in every table, 0 when there is none."""
+        return self._run(lambda: last_batch(self._client))
+
+    def insert(self, batch: int, rows: Rows, *, fresh: bool = False) -> None:
         """Write one fixed batch to the raw table and every rollup: once, however often it is called.
 
-        A batch that was interrupted half way is completed by calling again with the same ``batch_id`` and rows, before
-        any other batch of the same spool.
+        ``batch`` is its number, greater than that of every batch written before. A batch that was interrupted half way
+        is completed by calling again with the same number and rows, before any other: there is one writer. ``fresh``
+        says that it was never tried, and saves asking which of it is there.
         """
-        if not rows.days:
-            return
-        settings = _INSERT | {"insert_deduplication_token": batch_id}
-
-        def write() -> None:
-            self._client.insert_arrow("usage", rows.table, settings=settings)
-            days = [[day, 1] for day in rows.days]
-            self._client.insert("day_changes", days, column_names=["day", "changes"], settings=settings)
-
-        self._run(write)
+        if rows.days:
+            BatchWriter(self._client, self._run, batch, rows).write(fresh=fresh)
 
     # --- the readers' side -----------------------------------------------------------------------------------------
 
@@ -235,8 +230,8 @@ class Ledger:
     def rebuild_month(self, month: int, today: date) -> None:
         """Sum one month of every rollup anew from its raw events; ``today`` is the UTC day.
 
-        Each rollup changes in one step, and may be rebuilt any number of times. Then every day of the month is noted
-        as changed.
+        May be done any number of times. Then every day of the month is noted as changed. After a crash in the midst
+        `finish_rebuilds` is due before anything is read.
 
         Raises:
             LedgerError: the month's raw events are not here any more: its rollups are all there is of it.
@@ -247,11 +242,20 @@ class Ledger:
             if month in months_dropped(self._client) or month not in months_held(self._client, "usage"):
                 raise LedgerError(f"{month} has no raw events any more")
             days = days_with_rows(self._client, month)
+            note_rebuild(self._client, month)
             for rollup in ROLLUPS:
                 rebuild_rollup(self._client, rollup, month, today)
-            self._client.insert("day_changes", [[day, 1] for day in days], column_names=["day", "changes"])
+            insert_row_lists(self._client, "day_changes", ("day", "changes"), [[day, 1] for day in days])
+            note_rebuilt(self._client, month)
 
         self._run(rebuild)
+
+    def finish_rebuilds(self, today: date) -> list[int]:
+        """Rebuild the months again whose rebuilding a crash interrupted, and return them."""
+        months = [month for month, _ in self._run(lambda: open_rebuilds(self._client))]
+        for month in months:
+            self.rebuild_month(month, today)
+        return months
 
     def check_month(self, month: int, today: date) -> list[RollupCheck]:
         """Compare one month of every rollup with its raw events; ``today`` is the UTC day."""
@@ -260,7 +264,7 @@ class Ledger:
     def fill_new_rollups(self, today: date) -> list[str]:
         """Fill the rollups that a newer program has added from the raw events that were there before.
 
-        Returns their names; may be interrupted and called again. Views fill them from their making on.
+        Returns their names; may be interrupted and called again. From their making on every batch fills them.
         """
 
         def fill() -> list[str]:
@@ -314,7 +318,7 @@ class Ledger:
             # Every statement may be repeated, so a file interrupted half way is simply applied again.
             for statement in Template(text).substitute(self._engines.names()).split(";\n"):
                 self._client.command(statement)
-            self._client.insert("schema_files", [[name]], column_names=["name"])
+            insert_row_lists(self._client, "schema_files", ("name",), [[name]])
             done.append(name)
         return done
 

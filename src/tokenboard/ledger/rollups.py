@@ -1,7 +1,7 @@
 """The rollups' upkeep: made anew from raw events month by month, compared with them, and raw events dropped for age.
 
-A rollup's sums are defined once, by the SELECT of its materialized view in ``schema/``; here that same SELECT, narrowed
-to one month, rebuilds a partition or checks it. Months are numbers: 202601 is January 2026.
+A rollup's sums are defined once, by `_sums`: narrowed to a batch they are written as it comes, narrowed to a month they
+rebuild a partition or check it. Months are numbers: 202601 is January 2026.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from tokenboard.ledger.sql import query_text, schema_files
+from tokenboard.ledger.sql import insert_row_lists, query_text
 
 ROLLUPS: Mapping[str, str] = MappingProxyType(
     {"app_daily": "day", "app_model_daily": "day", "model_daily": "day", "app_hourly": "hour", "key_daily": "day"}
@@ -35,10 +35,19 @@ _KEYS = MappingProxyType(
         "key_daily": ("day", "key_id"),
     }
 )
+_OF_RAW = MappingProxyType(
+    {
+        "day": "toDate(usage.ts)",
+        "hour": "toStartOfHour(toDateTime(usage.ts, 'UTC'))",
+        "app_id": "usage.app_id",
+        "model": "usage.model",
+        "key_id": "usage.key_id",
+    }
+)
 _ADDED_LATER = ("key_daily",)  # rollups that older ledgers lack
 _HOURS_KEPT = timedelta(weeks=5)  # the TTL of app_hourly: what is older may be there or be gone
 _FIRST_DAY = date(1970, 1, 1)
-_NO_DEDUPLICATION = {"insert_deduplicate": 0, "deduplicate_blocks_in_dependent_materialized_views": 0}
+_OF_MONTH = "toYYYYMM(usage.ts) = {month:UInt32} AND toDate(usage.ts) >= {since:Date}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +108,15 @@ def drop_raw_month(client: Client, month: int) -> None:
     # Noted first: a month that is noted and still there is dropped again, one that is gone and not noted would be
     # taken for a month without usage.
     if month not in months_dropped(client):
-        client.insert("raw_dropped", [[month]], column_names=["month"])
+        insert_row_lists(client, "raw_dropped", ("month",), [[month]])
     client.command(f"ALTER TABLE usage DROP PARTITION {month:d}")
 
 
 def rebuild_rollup(client: Client, rollup: str, month: int, today: date) -> None:
-    """Sum one month of one rollup anew and put it in the place of the old partition, in one step.
+    """Sum one month of one rollup anew and put it in the place of the old partition.
 
-    At any instant readers, and whoever comes after a crash, find the old partition or the new one. No event of the
-    month may arrive meanwhile.
+    Readers find the old partition or the new one. A crash may leave both (the engine renames one directory after the
+    other): then it is to be done again before anything is read. No event of the month may arrive meanwhile.
     """
     # One day more than is whole for sure: of that day, hours are still kept.
     since = _since(rollup, today - timedelta(days=1))
@@ -116,11 +125,7 @@ def rebuild_rollup(client: Client, rollup: str, month: int, today: date) -> None
     fresh = f"{rollup}_rebuilt"
     client.command(f"DROP TABLE IF EXISTS {fresh} SYNC")
     client.command(f"CREATE TABLE {fresh} AS {rollup}")
-    client.command(
-        f"INSERT INTO {fresh} {_from_raw(rollup)}",
-        parameters={"month": month, "since": since},
-        settings=_NO_DEDUPLICATION,
-    )
+    client.command(insert_sums(fresh, rollup=rollup, which=_OF_MONTH), parameters={"month": month, "since": since})
     if months_held(client, fresh):
         client.command(f"ALTER TABLE {rollup} REPLACE PARTITION {month:d} FROM {fresh}")
     else:
@@ -139,6 +144,11 @@ def days_with_rows(client: Client, month: int) -> list[date]:
     return [day for (day,) in rows]
 
 
+def insert_sums(table: str, *, rollup: str, which: str) -> str:
+    """Return the statement that sums the raw events of a condition into a table made as this rollup."""
+    return f"INSERT INTO {table} ({', '.join((*_KEYS[rollup], *FIGURES, 'batch'))}) {_sums(rollup, which)}"
+
+
 def check_rollup(client: Client, rollup: str, month: int, today: date) -> RollupCheck:
     """Compare one month of one rollup with its raw events; of hours only those of the last weeks, which are kept."""
     keys = _KEYS[rollup]
@@ -146,7 +156,7 @@ def check_rollup(client: Client, rollup: str, month: int, today: date) -> Rollup
     parameters = {"month": month, "since": _since(rollup, today), "limit": SHOWN_DIFFERENCES}
     text = query_text(
         "rollup_differences",
-        from_raw=_from_raw(rollup),
+        from_raw=_sums(rollup, _OF_MONTH),
         rollup=rollup,
         bucket=bucket,
         keys=", ".join(keys),
@@ -160,7 +170,7 @@ def check_rollup(client: Client, rollup: str, month: int, today: date) -> Rollup
     )
     raw, held = (
         _figures(client.query(query_text("month_totals", rows=rows_of), parameters=parameters).result_rows[0])
-        for rows_of in (_from_raw(rollup), kept)
+        for rows_of in (_sums(rollup, _OF_MONTH), kept)
     )
     differences = tuple(_difference(rollup, row) for row in rows)
     return RollupCheck(rollup, month, raw, held, int(rows[0][-1]) if rows else 0, differences)
@@ -174,21 +184,39 @@ def rollups_to_fill(client: Client) -> list[str]:
 
 def note_filled(client: Client, rollup: str) -> None:
     """Note that a rollup has all events."""
-    client.insert("rollups_filled", [[rollup]], column_names=["name"])
+    insert_row_lists(client, "rollups_filled", ("name",), [[rollup]])
+
+
+def note_rebuild(client: Client, month: int) -> None:
+    """Note that the rollups of a month are being made anew, until `note_rebuilt`."""
+    insert_row_lists(client, "rebuilds", ("month", "open"), [[month, 1]])
+
+
+def note_rebuilt(client: Client, month: int) -> None:
+    """Note that the rollups of a month are whole again, however often it was tried."""
+    times = dict(open_rebuilds(client)).get(month, 0)
+    insert_row_lists(client, "rebuilds", ("month", "open"), [[month, -times]])
+
+
+def open_rebuilds(client: Client) -> list[tuple[int, int]]:
+    """Return the months whose rollups were not made anew to the end, each with how often that was begun."""
+    return [(int(month), int(times)) for month, times in client.query(query_text("open_rebuilds")).result_rows]
+
+
+def _sums(rollup: str, which: str) -> str:
+    """Return the SELECT of a rollup's rows (its keys, `FIGURES` and the batch) over the raw events of a condition."""
+    keys = _KEYS[rollup]
+    return query_text(
+        "rollup_sums",
+        keys=", ".join(f"{_OF_RAW[key]} AS {key}" for key in keys),
+        names=", ".join(keys),
+        which=which,
+    )
 
 
 def _since(rollup: str, today: date) -> date:
     """Return the first day from which a rollup holds whole days for sure."""
     return today - _HOURS_KEPT + timedelta(days=1) if rollup == "app_hourly" else _FIRST_DAY
-
-
-def _from_raw(rollup: str) -> str:
-    """Return the SELECT of a rollup's view, narrowed to the parameters ``month`` and ``since``."""
-    view = f"CREATE MATERIALIZED VIEW IF NOT EXISTS {rollup}_view TO {rollup} AS\n"
-    text = next(text for _, text in schema_files() if view in text).partition(view)[2].partition(";\n")[0]
-    select, _, grouping = text.partition("FROM usage\n")
-    month = "WHERE toYYYYMM(usage.ts) = {month:UInt32} AND toDate(usage.ts) >= {since:Date}"
-    return f"{select}FROM usage\n{month}\n{grouping}"
 
 
 def _difference(rollup: str, row: Sequence[Any]) -> RollupDifference:

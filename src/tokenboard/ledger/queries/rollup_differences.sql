@@ -11,7 +11,8 @@ WITH
             sum($rollup.completion_tokens) AS completion_tokens,
             sum($rollup.cached_tokens) AS cached_tokens,
             sum($rollup.reasoning_tokens) AS reasoning_tokens,
-            sum($rollup.cost) AS cost
+            sum($rollup.cost) AS cost,
+            max($rollup.batch) AS batch
         FROM $rollup
         WHERE toYYYYMM($rollup.$bucket) = {month:UInt32} AND toDate($rollup.$bucket) >= {since:Date}
         GROUP BY $keys

@@ -1,0 +1,118 @@
+"""What a crash or a power cut may leave of a batch, piece by piece, and what sending it again makes of it."""
+
+import random
+from datetime import date
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.effort import examples
+from tests.events import DAY_MS, event
+from tests.ledger.oracle import ask, expected, held
+from tests.ledger.test_ledger import put
+from tokenboard.event import UsageEvent
+from tokenboard.ledger import ROLLUPS, Ledger
+
+TABLES = ("usage", *ROLLUPS)
+DAYS = [date(2026, 8, 20), date(2026, 9, 7), date(2026, 10, 1), date(2026, 10, 31)]
+MONTHS = (202608, 202609, 202610)
+Row = tuple[UsageEvent, int]
+
+
+def rows_of(batch: int) -> list[Row]:
+    """Return a batch's rows over three months; hours are left out, as the engine drops old ones when it likes."""
+    choose = random.Random(batch)
+    days = [(day - date(1970, 1, 1)).days for day in DAYS]
+    return [
+        (
+            event(
+                id=f"{batch}-{place}",
+                ts_ms=(days[place % 4] * DAY_MS) + choose.randrange(DAY_MS),
+                model=f"of-{batch}/{choose.choice('ab')}",
+                key_id=batch,
+                prompt_tokens=choose.randrange(1000),
+            ),
+            # Apps, models and keys of its own: no row is merged with another batch's, so each piece can be removed.
+            10 * batch + choose.randrange(3),
+        )
+        for place in range(24)
+    ]
+
+
+def take_away(ledger: Ledger, table: str, months: set[int], batch: int) -> None:
+    """Remove a batch from months of a table; the engine goes on believing that it has it."""
+    which = f"batch = {batch} AND toYYYYMM({ROLLUPS.get(table, 'ts')}) IN ({', '.join(map(str, months))})"
+    ask(ledger, f"ALTER TABLE {table} DELETE WHERE {which} SETTINGS mutations_sync = 2")
+
+
+def forget_tokens(ledger: Ledger, table: str) -> None:
+    for window in (0, 10_000):
+        ask(ledger, f"ALTER TABLE {table} MODIFY SETTING non_replicated_deduplication_window = {window}")
+
+
+def differing(ledger: Ledger, *batches: int) -> list[str]:
+    rows = [row for batch in batches for row in rows_of(batch)]
+    return [table for table in TABLES if table != "app_hourly" and held(ledger, table) != expected(table, rows)]
+
+
+@given(
+    lost=st.dictionaries(
+        st.sampled_from([table for table in TABLES if table != "app_hourly"]),
+        st.sets(st.sampled_from(MONTHS), min_size=1),
+    ),
+    forgetful=st.sets(st.sampled_from(TABLES)),
+    noted=st.booleans(),
+)
+@settings(max_examples=examples(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_crash_has_left_of_a_batch_sending_it_again_completes_it(
+    ledger: Ledger, lost: dict[str, set[int]], forgetful: set[str], noted: bool
+) -> None:
+    batch = ledger.last_batch() + 1
+    put(ledger, batch, *rows_of(batch))
+    for table, months in lost.items():
+        take_away(ledger, table, months, batch)
+    for table in forgetful:
+        forget_tokens(ledger, table)
+    if not noted:
+        ask(ledger, f"ALTER TABLE day_changes DELETE WHERE batch = {batch} SETTINGS mutations_sync = 2")
+    for _ in range(2):
+        put(ledger, batch, *rows_of(batch))
+        assert [] == differing(ledger, *range(1, batch + 1))
+    assert batch == ledger.last_batch()
+    assert set(DAYS) <= set(ledger.day_changes())
+
+
+def test_a_fresh_batch_is_written_without_asking_and_found_when_asked_for(ledger: Ledger) -> None:
+    rows = rows_of(7)
+    put(ledger, 7, *rows, fresh=True)
+    put(ledger, 7, *rows)
+    assert [] == differing(ledger, 7)
+    assert 7 == ledger.last_batch()
+
+
+def test_a_server_still_at_work_on_a_batch_its_client_gave_up_on_does_not_double_it(ledger: Ledger) -> None:
+    # The first attempt arrives after the second: the same statements, told apart by their tokens alone.
+    for _ in range(2):
+        put(ledger, 1, *rows_of(1), fresh=True)
+    assert [] == differing(ledger, 1)
+
+
+def test_however_many_rows_and_pieces_a_batch_has_each_month_of_each_table_is_one_part(ledger: Ledger) -> None:
+    days = [(day - date(1970, 1, 1)).days for day in DAYS]
+    rows = [
+        (event(id=str(place), ts_ms=days[place % 4] * DAY_MS, model=f"m/{place}", key_id=place), place)
+        for place in range(140_000)
+    ]
+    put(ledger, 1, *rows, fresh=True)
+    parts = dict(ask(ledger, "SELECT table, count() FROM system.parts WHERE active AND rows > 0 GROUP BY table"))
+    assert dict.fromkeys((table for table in TABLES if table != "app_hourly"), 3) == {
+        table: count for table, count in parts.items() if table in TABLES and table != "app_hourly"
+    }
+
+
+def test_a_batch_lost_with_its_spool_does_not_pass_for_another(ledger: Ledger) -> None:
+    put(ledger, 5, *rows_of(5))
+    ask(ledger, "ALTER TABLE day_changes DELETE WHERE batch = 5 SETTINGS mutations_sync = 2")
+    put(ledger, 6, *rows_of(6))
+    put(ledger, 6, *rows_of(6))
+    assert [] == differing(ledger, 5, 6)
