@@ -1,6 +1,6 @@
 """The ledger: all usage, summed by day; the only code that speaks ClickHouse.
 
-    drain ─▶ insert(batch) ─▶ usage ─▶ app_daily · app_model_daily · model_daily · app_hourly · key_daily
+    drain ─▶ insert(batch) ─▶ usage ─▶ app_daily · app_model_daily · model_daily · app_hourly · key_daily (views)
                           └─▶ day_changes ─▶ rankings re-read the days that changed
 
 The same SQL runs embedded and on a server; ``schema/`` holds numbered files, ``queries/`` one file a question, named

@@ -1,19 +1,20 @@
-"""A batch into the raw table and every rollup: each month of each table in one step, and once.
+"""A batch into the raw table and every rollup: each month of each table once.
 
-    rows ─▶ usage ─▶ summed from there: app_daily · app_model_daily · model_daily · app_hourly · key_daily
-                  ─▶ last of all: day_changes
+    rows ─▶ usage ─▶ views sum them: app_daily · app_model_daily · model_daily · app_hourly · key_daily
+         ─▶ last of all: day_changes
 
 The engine writes one month of one table whole or not at all, and nothing larger: of a batch that a crash interrupted
 some months of some tables are there. The row that says so is the row that holds the figures: its ``batch``. So before a
 batch is written again each table is asked which months of it it has, and is given the others.
 
-The engine's own memory of what it was given (``insert_deduplication_token``) is a second guard, for a server that still
-works on what its client gave up on. Alone it would not do: a token is written down before the rows it stands for, so a
-crash in between makes the engine take rows for known that it does not have; and it is not synced, so a power cut makes
-it forget tokens of rows that it has.
+The engine's own memory of what it was given (``insert_deduplication_token``) is exact as long as the engine lives:
+which is what it takes with a server that still works on what its client gave up on. Beyond, it is not: a token is noted
+before the rows it stands for are there, so a crash in between makes the engine take rows for known that it does not
+have; and the note is not synced, so a power cut makes it forget tokens of rows that it has.
 """
 
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 from tokenboard.ledger.columns import Rows
 from tokenboard.ledger.rollups import ROLLUPS, insert_sums
-from tokenboard.ledger.sql import insert_row_lists, query_text
+from tokenboard.ledger.sql import query_text
 
 Answer = TypeVar("Answer")
 Run = Callable[[Callable[[], Answer]], Answer]
@@ -41,7 +42,9 @@ _ONE_PIECE = {
     "group_by_two_level_threshold": 0,
     "group_by_two_level_threshold_bytes": 0,
     "max_partitions_per_insert_block": 0,
-    "async_insert": 0,
+    "insert_deduplicate": 1,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "async_insert": 0,  # deduplication in views does not hold for asynchronous inserts
 }
 _OF_BATCH = (
     "usage.batch = {batch:UInt64} AND has({months:Array(UInt32)}, toYYYYMM(usage.ts)) AND usage.ts BETWEEN "
@@ -70,47 +73,60 @@ class BatchWriter:
 
     def write(self, *, fresh: bool) -> None:
         """Write what is not there yet; ``fresh`` says that nothing is, without asking."""
-        for table in ("usage", *ROLLUPS):
-            self._complete(table, fresh=fresh)
+        if fresh:
+            self._send()
+        elif missing := self._missing():
+            if self._known_to_the_engine():
+                self._send()
+                missing = self._missing()
+            for table, months in missing.items():
+                self._complete(table, months)
         if fresh or self._run(lambda: last_batch(self._client)) < self._number:
             noted = [[day, 1, self._number] for day in self._rows.days]
-            self._run(lambda: insert_row_lists(self._client, "day_changes", ("day", "changes", "batch"), noted))
+            self._run(lambda: self._client.insert("day_changes", noted, column_names=["day", "changes", "batch"]))
 
-    def _complete(self, table: str, *, fresh: bool) -> None:
-        token = f"{self._number}-{table}"
-        if fresh:
-            self._write(table, self._months, token)
-            return
-        if missing := self._missing(table):
-            self._write(table, missing, token)
-        if missing and (missing := self._missing(table)):
-            # It takes them for known: it noted the token and went down before it had the rows.
-            self._write(table, missing, f"{token}-{uuid4()}")
+    def _known_to_the_engine(self) -> bool:
+        """Whether the engine lives since before the batch got its number, which is the time in microseconds."""
+        lives_s = int(self._run(lambda: self._client.query("SELECT uptime()").result_rows[0][0]))
+        return lives_s >= time.time() - self._number / 1e6
 
-    def _write(self, table: str, months: Collection[int], token: str) -> None:
-        settings = _ONE_PIECE | {"insert_deduplication_token": token}
+    def _send(self) -> None:
+        rows = self._raw_rows(self._months, summed_apart=False)
+        settings = _ONE_PIECE | {"insert_deduplication_token": str(self._number)}
+        self._run(lambda: self._client.insert_arrow("usage", rows, settings=settings))
+
+    def _complete(self, table: str, months: set[int]) -> None:
+        """Write these months to one table; the raw table comes first, as the sums are taken from there."""
+        settings = _ONE_PIECE | {"insert_deduplication_token": f"{self._number}-{uuid4()}"}
         if table == "usage":
-            rows = self._raw_rows(months)
+            rows = self._raw_rows(months, summed_apart=True)
             self._run(lambda: self._client.insert_arrow("usage", rows, settings=settings))
         else:
             text = insert_sums(table, rollup=table, which=_OF_BATCH)
             parameters = self._about | {"months": sorted(months)}
             self._run(lambda: self._client.command(text, parameters=parameters, settings=settings))
 
-    def _raw_rows(self, months: Collection[int]) -> pa.Table:
+    def _raw_rows(self, months: set[int], *, summed_apart: bool) -> pa.Table:
         table = self._rows.table
-        if set(months) != self._months:
+        if months != self._months:
             table = table.take(pa.array(np.flatnonzero(np.isin(self._month_of_row, list(months))))).combine_chunks()
-        return table.append_column("batch", pa.array(np.full(table.num_rows, self._number, np.uint64)))
+        rows = table.num_rows
+        table = table.append_column("batch", pa.array(np.full(rows, self._number, np.uint64)))
+        return table.append_column("summed_apart", pa.array(np.full(rows, summed_apart, np.bool_)))
 
-    def _missing(self, table: str) -> set[int]:
+    def _missing(self) -> dict[str, set[int]]:
+        """Return the months of this batch that tables lack, by table, the raw table first."""
+        missing = {table: self._months - self._held(table) for table in ("usage", *ROLLUPS)}
+        return {table: months for table, months in missing.items() if months}
+
+    def _held(self, table: str) -> set[int]:
         text = (
             query_text("raw_months_of_batch")
             if table == "usage"
             else query_text("rollup_months_of_batch", rollup=table, bucket=ROLLUPS[table])
         )
         held = self._run(lambda: self._client.query(text, parameters=self._about).result_rows)
-        return self._months - {int(month) for (month,) in held}
+        return {int(month) for (month,) in held}
 
 
 def last_batch(client: Client) -> int:

@@ -34,9 +34,9 @@ from tokenboard.ledger.rollups import (
     open_rebuilds,
     rebuild_rollup,
     rollups_to_fill,
+    sums_of_views,
 )
 from tokenboard.ledger.spending import Spending
-from tokenboard.ledger.sql import insert_row_lists
 from tokenboard.ledger.sql import query_text as _query
 from tokenboard.ledger.sql import schema_files as _schema_files
 
@@ -245,7 +245,7 @@ class Ledger:
             note_rebuild(self._client, month)
             for rollup in ROLLUPS:
                 rebuild_rollup(self._client, rollup, month, today)
-            insert_row_lists(self._client, "day_changes", ("day", "changes"), [[day, 1] for day in days])
+            self._client.insert("day_changes", [[day, 1] for day in days], column_names=["day", "changes"])
             note_rebuilt(self._client, month)
 
         self._run(rebuild)
@@ -264,7 +264,7 @@ class Ledger:
     def fill_new_rollups(self, today: date) -> list[str]:
         """Fill the rollups that a newer program has added from the raw events that were there before.
 
-        Returns their names; may be interrupted and called again. From their making on every batch fills them.
+        Returns their names; may be interrupted and called again. Views fill them from their making on.
         """
 
         def fill() -> list[str]:
@@ -309,6 +309,7 @@ class Ledger:
                 "ENGINE = $merge_tree ORDER BY name"
             ).substitute(self._engines.names())
         )
+        names = self._engines.names() | sums_of_views()
         applied, done = set(self._applied()), []
         if unknown := sorted(applied - {name for name, _ in _schema_files()}):
             raise LedgerOutdated(f"a newer program has applied {unknown[-1]} to the ledger")
@@ -316,9 +317,9 @@ class Ledger:
             if name in applied:
                 continue
             # Every statement may be repeated, so a file interrupted half way is simply applied again.
-            for statement in Template(text).substitute(self._engines.names()).split(";\n"):
+            for statement in Template(text).substitute(names).split(";\n"):
                 self._client.command(statement)
-            insert_row_lists(self._client, "schema_files", ("name",), [[name]])
+            self._client.insert("schema_files", [[name]], column_names=["name"])
             done.append(name)
         return done
 

@@ -1,7 +1,7 @@
 """The rollups' upkeep: made anew from raw events month by month, compared with them, and raw events dropped for age.
 
-A rollup's sums are defined once, by `_sums`: narrowed to a batch they are written as it comes, narrowed to a month they
-rebuild a partition or check it. Months are numbers: 202601 is January 2026.
+A rollup's sums are defined once, by `_sums`: for its view, and narrowed to a month to rebuild or check a partition,
+or to a batch that a crash has left in pieces. Months are numbers: 202601 is January 2026.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from tokenboard.ledger.sql import insert_row_lists, query_text
+from tokenboard.ledger.sql import query_text
 
 ROLLUPS: Mapping[str, str] = MappingProxyType(
     {"app_daily": "day", "app_model_daily": "day", "model_daily": "day", "app_hourly": "hour", "key_daily": "day"}
@@ -108,7 +108,7 @@ def drop_raw_month(client: Client, month: int) -> None:
     # Noted first: a month that is noted and still there is dropped again, one that is gone and not noted would be
     # taken for a month without usage.
     if month not in months_dropped(client):
-        insert_row_lists(client, "raw_dropped", ("month",), [[month]])
+        client.insert("raw_dropped", [[month]], column_names=["month"])
     client.command(f"ALTER TABLE usage DROP PARTITION {month:d}")
 
 
@@ -149,6 +149,11 @@ def insert_sums(table: str, *, rollup: str, which: str) -> str:
     return f"INSERT INTO {table} ({', '.join((*_KEYS[rollup], *FIGURES, 'batch'))}) {_sums(rollup, which)}"
 
 
+def sums_of_views() -> dict[str, str]:
+    """Return the SELECT of each rollup's view, by the name that schema files call it."""
+    return {f"{rollup}_sums": _sums(rollup, "NOT usage.summed_apart") for rollup in ROLLUPS}
+
+
 def check_rollup(client: Client, rollup: str, month: int, today: date) -> RollupCheck:
     """Compare one month of one rollup with its raw events; of hours only those of the last weeks, which are kept."""
     keys = _KEYS[rollup]
@@ -184,18 +189,18 @@ def rollups_to_fill(client: Client) -> list[str]:
 
 def note_filled(client: Client, rollup: str) -> None:
     """Note that a rollup has all events."""
-    insert_row_lists(client, "rollups_filled", ("name",), [[rollup]])
+    client.insert("rollups_filled", [[rollup]], column_names=["name"])
 
 
 def note_rebuild(client: Client, month: int) -> None:
     """Note that the rollups of a month are being made anew, until `note_rebuilt`."""
-    insert_row_lists(client, "rebuilds", ("month", "open"), [[month, 1]])
+    client.insert("rebuilds", [[month, 1]], column_names=["month", "open"])
 
 
 def note_rebuilt(client: Client, month: int) -> None:
     """Note that the rollups of a month are whole again, however often it was tried."""
     times = dict(open_rebuilds(client)).get(month, 0)
-    insert_row_lists(client, "rebuilds", ("month", "open"), [[month, -times]])
+    client.insert("rebuilds", [[month, -times]], column_names=["month", "open"])
 
 
 def open_rebuilds(client: Client) -> list[tuple[int, int]]:

@@ -1,12 +1,7 @@
 """SQL is source: the numbered files of ``schema/`` and the questions of ``queries/``, read from the package."""
 
-from collections.abc import Sequence
 from importlib.resources import files
 from string import Template
-from typing import Any
-from uuid import uuid4
-
-from clickhouse_connect.driver.client import Client
 
 
 def schema_files() -> list[tuple[str, str]]:
@@ -20,9 +15,3 @@ def query_text(name: str, **names: str) -> str:
     """Return one question's text; ``names`` of tables and columns take the place of ``$name`` in it."""
     text = (files("tokenboard.ledger") / "queries" / f"{name}.sql").read_text("utf-8")
     return Template(text).substitute(names) if names else text
-
-
-def insert_row_lists(client: Client, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Insert a few rows as what they are, new ones: equal rows given before would else pass for these."""
-    settings = {"insert_deduplication_token": str(uuid4()), "async_insert": 0}
-    client.insert(table, rows, column_names=list(columns), settings=settings)
