@@ -10,10 +10,10 @@ from tokenboard.ledger import Ledger, LedgerUnavailable
 _insert = Ledger.insert
 
 
-def insert_unless_told_to_fail(ledger: Ledger, *arguments: Any) -> None:
+def insert_unless_told_to_fail(ledger: Ledger, *arguments: Any, **named: Any) -> None:
     if Path(os.environ["FAIL_WHILE"]).exists():
         raise LedgerUnavailable("the ledger did not answer: injected by a test")
-    _insert(ledger, *arguments)
+    _insert(ledger, *arguments, **named)
 
 
 if __name__ == "__main__":
