@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from tests.board import BoardProcess, running_board, today
-from tokenboard.app import DataFolder
+from tokenboard.app.folder import DataFolder
 from tokenboard.attribution import AppIdentity, canonical_url
 from tokenboard.cli.seed import MARK, FolderTaken, Mark, continued, read_mark
 from tokenboard.demo import HIDDEN, MOVES, DemoYear

@@ -20,11 +20,11 @@ OptionRow = tuple[str, str, str]
 
 def leaves(command: Any = ROOT_COMMAND, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     """Yield every command that does something, by its words."""
-    below = getattr(command, "commands", {})
-    if not below:
+    if not hasattr(command, "list_commands"):
         yield " ".join(words), command
-    for name, each in below.items():
-        yield from leaves(each, (*words, name))
+        return
+    for name in command.list_commands(None):
+        yield from leaves(command.get_command(None, name), (*words, name))
 
 
 COMMANDS = dict(leaves())

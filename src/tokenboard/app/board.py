@@ -3,7 +3,6 @@
 import asyncio
 import os
 import secrets
-import time
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -13,8 +12,8 @@ from tokenboard.allowance import Allowance, Counts
 from tokenboard.analytics import Analytics
 from tokenboard.api import DataSettings, Services, create_api, describe
 from tokenboard.app.asgi import Application
+from tokenboard.app.catalog import open_catalog, wall_clock_ms
 from tokenboard.attribution import AttributionOptions, AttributionRule
-from tokenboard.catalog import Catalog
 from tokenboard.config import ConfigError, Settings
 from tokenboard.config.settings import Upstream as UpstreamSettings
 from tokenboard.drain import Drain
@@ -40,23 +39,6 @@ from tokenboard.web.charts import Renderer
 
 PROBE_WITHIN_S = 10.0
 """How long an upstream may take to list its models when it is checked, in seconds."""
-
-
-def wall_clock_ms() -> int:
-    """Return UTC epoch milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
-def open_catalog(settings: Settings, data: Path) -> Catalog:
-    """Return the catalog of a board, migrated to this program's schema."""
-    catalog = Catalog.open(
-        settings.catalog_url(data),
-        new_app_limit=settings.attribution.new_app_limit,
-        title_policy=settings.attribution.title_policy,
-        clock=wall_clock_ms,
-    )
-    catalog.migrate()
-    return catalog
 
 
 def open_ledger(settings: Settings, data: Path) -> Ledger:

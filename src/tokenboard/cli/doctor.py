@@ -13,9 +13,8 @@ from typing import Annotated
 
 import typer
 
-from tokenboard.app import FolderError
 from tokenboard.app.board import attribution_options, open_spool, probe_upstreams
-from tokenboard.app.folder import RunningServer
+from tokenboard.app.folder import FolderError, RunningServer
 from tokenboard.catalog import CatalogError
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import say, show_table

@@ -1,34 +1,58 @@
 """The command line: global options, the commands, and how errors are told."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from tokenboard import __version__
-from tokenboard.cli import apps, attribute, doctor, imports, keys, migrate, seed, serve, spool, upkeep
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import report, say
 
+_STYLE: Any = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
+_COMMANDS = {
+    "keys": "keys:commands",
+    "apps": "apps:commands",
+    "spool": "spool:commands",
+    "serve": "serve:serve_board",
+    "attribute": "attribute:explain_attribution",
+    "migrate": "migrate:migrate_stores",
+    "doctor": "doctor:check_everything",
+    "seed": "seed:seed_demo",
+    "rebuild": "upkeep:rebuild_rollups",
+    "import": "imports:import_files",
+}
+
+
+class _Commands(TyperGroup):
+    """The commands, each imported when it is asked for: most need a small part of the program."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - given to every group
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - given to every group
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(f"tokenboard.cli.{module}"), name)
+        holder = typer.Typer(**_STYLE)
+        if isinstance(found, typer.Typer):
+            holder.add_typer(found, name=cmd_name)
+        else:
+            holder.command(cmd_name)(found)
+        return typer.main.get_group(holder).commands[cmd_name]
+
+
 _app = typer.Typer(
+    cls=_Commands,
     name="tokenboard",
     help="Which apps use which models, and how much: gateway, rankings, Data API.",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    **_STYLE,
 )
-_app.add_typer(keys.commands, name="keys")
-_app.add_typer(apps.commands, name="apps")
-_app.add_typer(spool.commands, name="spool")
-_app.command("serve")(serve.serve_board)
-_app.command("attribute")(attribute.explain_attribution)
-_app.command("migrate")(migrate.migrate_stores)
-_app.command("doctor")(doctor.check_everything)
-_app.command("seed")(seed.seed_demo)
-_app.command("rebuild")(upkeep.rebuild_rollups)
-_app.command("import")(imports.import_files)
 
 
 def _show_version(asked: bool) -> None:

@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from tokenboard.app import DataFolder, FolderError
-from tokenboard.app.board import open_catalog, open_ledger, open_spool, wall_clock_ms
+from tokenboard.app.board import open_ledger, open_spool
+from tokenboard.app.catalog import open_catalog, wall_clock_ms
+from tokenboard.app.folder import DataFolder, FolderError
 from tokenboard.attribution import AppIdentity, canonical_url
 from tokenboard.catalog import App, Catalog, Visibility
 from tokenboard.cli.session import Session, actor

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tokenboard.app import Board, serve
+from tokenboard.app.board import Board
+from tokenboard.app.serve import serve
 from tokenboard.catalog import Scope
 from tokenboard.cli.session import Session
 from tokenboard.cli.snippets import welcome

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
-from tokenboard.app import DataFolder
-from tokenboard.app.board import open_catalog
+from tokenboard.app.catalog import open_catalog
+from tokenboard.app.folder import DataFolder
 from tokenboard.catalog import Catalog
 from tokenboard.config import ConfigError, Settings, load_settings
 

@@ -12,14 +12,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tokenboard.app import FolderError, ServeError
-from tokenboard.catalog import CatalogError
-from tokenboard.cli.events_file import FileFault
-from tokenboard.config import ConfigError
-from tokenboard.drain import PlanError
-from tokenboard.ledger import LedgerError
-from tokenboard.spool import SpoolError
-
 
 class OutputError(Exception):
     """What a command has to say cannot be written."""
@@ -27,27 +19,17 @@ class OutputError(Exception):
     hint = "Check where standard output goes: a full disk, or a program that has ended."
 
 
-EXPECTED = (
-    CatalogError,
-    ConfigError,
-    FileFault,
-    FolderError,
-    LedgerError,
-    OutputError,
-    PlanError,
-    ServeError,
-    SpoolError,
-)
-"""Errors that are told in two lines; any other is a fault of ours and shows its trace."""
-
-
 def report(error: Exception) -> bool:
-    """Tell an expected error on standard error, with its hint; False when it is not one."""
-    if not isinstance(error, EXPECTED):
+    """Tell an expected error on standard error, with its hint; False when it is not one.
+
+    Expected is what says how to mend it: an error with a ``hint``. Any other is a fault of ours and shows its trace.
+    """
+    hint = getattr(error, "hint", None)
+    if not isinstance(hint, str):
         return False
     for number, line in enumerate(str(error).split("\n")):
         typer.echo(f"{'       ' if number else 'error: '}{visible(line)}", err=True)
-    typer.echo(f"hint: {visible(error.hint)}", err=True)
+    typer.echo(f"hint: {visible(hint)}", err=True)
     return True
 
 

@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tokenboard.app.board import open_catalog, open_ledger, open_spool, open_upkeep, wall_clock_ms
+from tokenboard.app.board import open_ledger, open_spool, open_upkeep
+from tokenboard.app.catalog import open_catalog, wall_clock_ms
 from tokenboard.catalog import Catalog
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import say, show_table
