@@ -148,7 +148,7 @@ def test_every_exit_code_is_documented_and_no_other() -> None:
 def test_every_command_and_each_of_its_options_says_what_it_is_for(words: str) -> None:
     command = ROOT_COMMAND
     for word in words.split():
-        command = command.commands[word]
+        command = command.get_command(None, word)
 
     assert command.help
     assert [] == [parameter.name for parameter in command.params if not parameter.help]

@@ -60,7 +60,7 @@ def differing(ledger: Ledger, *batches: int) -> list[str]:
 _LOST = st.dictionaries(
     st.sampled_from([table for table in TABLES if table != "app_hourly"]), st.sets(st.sampled_from(MONTHS), min_size=1)
 )
-_TRIES = settings(max_examples=examples(4), suppress_health_check=[HealthCheck.function_scoped_fixture])
+_TRIES = settings(max_examples=examples(3), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @given(lost=_LOST, forgetful=st.sets(st.sampled_from(TABLES)), noted=st.booleans())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from itertools import chain
 
 import httpx
 import pytest
@@ -27,20 +28,21 @@ def url(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BoardProcess, httpx.Client]]:
-    with running_board(tmp_path_factory.mktemp("worked") / "data") as board:
+    with running_board(tmp_path_factory.mktemp("worked") / "data", module="tests.brisk") as board:
         headers = {"Authorization": f"Bearer {board.make_key()}"}
         with httpx.Client(base_url=board.url, headers=headers, timeout=30) as client:
             # One event each, in this order, gives the apps ascending ids.
-            for name in TOKENS:
-                feed(
-                    client,
-                    board,
-                    event(date(2026, 1, 1), url(name), 0, title=name, categories=CATEGORIES.get(name, "")),
-                )
-            for name, series in TOKENS.items():
-                for day, tokens in zip(MARCH, series, strict=True):
-                    requests = 2 if (name, day) == ("C", MARCH[3]) else 1
-                    feed(client, board, event(day, url(name), tokens, requests=requests) if tokens else [])
+            born = [
+                event(date(2026, 1, 1), url(name), 0, title=name, categories=CATEGORIES.get(name, ""))
+                for name in TOKENS
+            ]
+            used = [
+                event(day, url(name), tokens, requests=2 if (name, day) == ("C", MARCH[3]) else 1)
+                for name, series in TOKENS.items()
+                for day, tokens in zip(MARCH, series, strict=True)
+                if tokens
+            ]
+            feed(client, board, [*chain.from_iterable(born), *chain.from_iterable(used)])
             board.run("apps", "merge", "d.example", "b.example")
             board.run("apps", "hide", "https://e.example/")
             yield board, client
