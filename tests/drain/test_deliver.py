@@ -168,6 +168,17 @@ def test_a_fixed_batch_that_is_read_otherwise_now_is_held_back_and_not_sent_othe
     assert 6 == len(rig.ledger.column("id"))
 
 
+def test_a_batch_that_another_version_fixed_is_held_back_and_says_who_can_deliver_it(rig: Rig) -> None:
+    rig.put(parcel(*GOOD), events=6)
+    # A plan as programs wrote it before batches had numbers.
+    rig.spool.fix(1, msgspec.msgpack.encode({"unread": [], "left_out": [], "app_ids": [0] * 6, "reasons": {}}))
+    with pytest.raises(PlanError, match="another version") as caught:
+        deliver(rig)
+    assert "Run the version of tokenboard that fixed the batch" in caught.value.hint
+    assert [] == rig.ledger.sent
+    assert 6 == rig.spool.state().pending
+
+
 # --- bad records ----------------------------------------------------------------------------------------------------
 
 
