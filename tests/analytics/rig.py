@@ -24,6 +24,7 @@ from tokenboard.attribution import AppIdentity, AttributionOptions
 from tokenboard.catalog import Catalog, Sighting
 from tokenboard.event import UsageEvent
 from tokenboard.ledger import ROLLUPS, Ledger, arrange_rows
+from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
 
 FLOOR = date(2026, 1, 1)
@@ -106,6 +107,7 @@ class Rig:
                 analytics=self.analytics,
                 allowance=Allowance(counts, per_minute=self.per_minute, per_day=self.per_day),
                 upkeep=nothing,
+                counters=Counters(),
                 drain_state=nothing,
                 options=AttributionOptions(),
                 data=DataSettings(floor=FLOOR, cors_origin=self.cors),

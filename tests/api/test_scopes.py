@@ -79,6 +79,7 @@ admin     POST    /api/v1/admin/keys
 admin     GET     /api/v1/admin/keys/{key_id}
 admin     POST    /api/v1/admin/keys/{key_id}/rotate
 admin     DELETE  /api/v1/admin/keys/{key_id}
+admin     GET     /api/v1/admin/counters
 """
 ROWS = [tuple(line.split()) for line in TABLE.strip().splitlines()]
 

@@ -44,6 +44,11 @@ def router(services: Services) -> APIRouter:
         services.nudge()
         return _json({"status": "ok"})
 
+    @routes.get("/internal/counters", include_in_schema=False)
+    def counters(request: Request) -> Response:
+        require_proof(services, request)
+        return _json(dict(services.counters.read()))
+
     return routes
 
 

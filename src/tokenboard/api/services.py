@@ -12,6 +12,7 @@ from tokenboard.catalog import Catalog
 from tokenboard.drain import DrainState
 from tokenboard.intake import Intake
 from tokenboard.ledger import Ledger
+from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
 from tokenboard.spool import Spool
 from tokenboard.upkeep import Upkeep
@@ -38,6 +39,7 @@ class Services:
     analytics: Analytics
     allowance: Allowance
     upkeep: Upkeep
+    counters: Counters
     drain_state: Callable[[], DrainState]
     options: AttributionOptions
     data: DataSettings

@@ -144,6 +144,7 @@ class Board:
                 analytics=self.analytics,
                 allowance=self.allowance,
                 upkeep=self.upkeep,
+                counters=self.counters,
                 drain_state=self.drain.state,
                 options=options,
                 data=DataSettings(floor=floor, cors_origin=settings.data_api.cors or None),

@@ -100,6 +100,22 @@ class RunningServer:
             return None
         return answer if isinstance(answer, dict) else None
 
+    def counters(self) -> dict[str, int]:
+        """Return what the server has counted since its start, by name.
+
+        Raises:
+            ServerFault: it does not answer, or not so.
+
+        """
+        status, body = self._ask("GET", "/internal/counters", {"x-tokenboard-nudge": self.nudge_token})
+        try:
+            told = json.loads(body) if status == 200 else None
+        except (ValueError, RecursionError):
+            told = None
+        if not isinstance(told, dict):
+            raise ServerFault(f"{self.url} does not answer")
+        return told
+
     def told(self, task: str) -> Iterator[dict[str, Any]]:
         """Ask for ``audit`` or ``rebuild`` and yield what the server tells of each month, until it is done.
 

@@ -20,6 +20,7 @@ _COMMANDS = {
     "serve": "serve:serve_board",
     "attribute": "attribute:explain_attribution",
     "migrate": "migrate:migrate_stores",
+    "counters": "counters:show_counters",
     "doctor": "doctor:check_everything",
     "seed": "seed:seed_demo",
     "rebuild": "upkeep:rebuild_rollups",

@@ -4,7 +4,8 @@ The lowest layer: every other part may use it, it knows none of them. Nothing he
 a key's secret; callers pass ids, counts, names of errors.
 """
 
+from tokenboard.observability.bounded import BoundedLog
 from tokenboard.observability.counters import Counters
 from tokenboard.observability.logs import configure_logging, logger
 
-__all__ = ["Counters", "configure_logging", "logger"]
+__all__ = ["BoundedLog", "Counters", "configure_logging", "logger"]

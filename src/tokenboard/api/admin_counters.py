@@ -1,0 +1,15 @@
+"""``/admin/counters``: what was counted since the server started."""
+
+from fastapi import APIRouter
+
+from tokenboard.api.admin_views import Data
+from tokenboard.api.services import Services
+
+
+def add_routes(routes: APIRouter, services: Services) -> None:
+    """Add the route that tells the counters."""
+
+    @routes.get("/counters")
+    def show_counters() -> Data[dict[str, int]]:
+        """Show what was counted since the server started: usage recorded, unread and refused, faults by reason."""
+        return Data(data=dict(services.counters.read()))
