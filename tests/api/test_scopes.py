@@ -27,6 +27,7 @@ public    GET     /docs/api/try
 public    GET     /docs/api/try/assets/{name}
 internal  POST    /internal/audit
 internal  POST    /internal/nudge
+internal  GET     /internal/counters
 internal  POST    /internal/rebuild
 internal  POST    /internal/usage
 any       GET     /api/v1/attribution
