@@ -5,6 +5,7 @@ from hmac import compare_digest
 from threading import Lock
 
 from tokenboard.catalog import Catalog, Key, Scope, digest_of
+from tokenboard.http_fields import credentials
 from tokenboard.problem import Problem
 
 _MAX_SECRET = 512
@@ -56,9 +57,8 @@ class Access:
     def check_credentials(self, authorization: bytes | None, api_key: bytes | None, scope: Scope | None) -> Key:
         """Return the key in the values of ``Authorization`` and ``x-api-key``, None without one; see `check`."""
         if authorization is not None:
-            scheme, _, secret = authorization.partition(b" ")
-            secret = secret.strip()
-            if scheme.lower() == b"bearer" and secret:
+            scheme, secret = credentials(authorization)
+            if scheme == b"bearer" and secret:
                 return self._check(secret, scope)
         if api_key:
             return self._check(api_key, scope)

@@ -5,13 +5,12 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_EXPOSED = "ETag, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, " + ", ".join(
-    f"X-Tokenboard-{name}" for name in ("As-Of", "Start-Date", "End-Date")
-)
+from tokenboard.http_fields import ALLOWED_HEADERS, EXPOSED_HEADERS, PREFLIGHT_AGE_S
+
 _PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET",
-    "Access-Control-Allow-Headers": "Authorization, X-Api-Key, If-None-Match, HTTP-Referer, X-OpenRouter-Title",
-    "Access-Control-Max-Age": "86400",
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": ALLOWED_HEADERS,
+    "Access-Control-Max-Age": str(PREFLIGHT_AGE_S),
     "Content-Length": "0",
 }
 
@@ -45,7 +44,7 @@ class Cors:
             if message["type"] == "http.response.start":
                 headers: Any = MutableHeaders(scope=message)
                 headers["Access-Control-Allow-Origin"] = origin
-                headers["Access-Control-Expose-Headers"] = _EXPOSED
+                headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
                 if origin != "*":
                     headers.add_vary_header("Origin")
             await send(message)

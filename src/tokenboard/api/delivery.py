@@ -7,9 +7,10 @@ from starlette.concurrency import run_in_threadpool
 
 from tokenboard.allowance import Verdict
 from tokenboard.analytics import AnswerCache
-from tokenboard.api.formats import Format, Rendered, Sheet, asked_format, matches, render
+from tokenboard.api.formats import Format, Rendered, Sheet, asked_format, render
 from tokenboard.api.services import Services
 from tokenboard.catalog import Scope
+from tokenboard.http_fields import none_match
 from tokenboard.problem import Problem
 
 ROOM = 64 * 1024**2
@@ -64,8 +65,7 @@ class Delivery:
         if rendered is None:
             rendered = await run_in_threadpool(self._kept.get, stamp, question, lambda: render(make(), form))
         headers = {"ETag": rendered.etag, **_ALWAYS, **getattr(request.state, "headers", {})}
-        asked = request.headers.get("if-none-match")
-        if asked is not None and matches(rendered.etag, asked):
+        if none_match(request.headers.getlist("if-none-match"), rendered.etag):
             return Response(status_code=304, headers=headers)
         return Response(rendered.body, headers=headers | rendered.headers)
 

@@ -10,6 +10,7 @@ import msgspec
 from fastapi import Request
 
 from tokenboard.api.parameters import Parameters
+from tokenboard.http_fields import preferred
 from tokenboard.tables import Table, write_csv, write_ndjson, write_parquet
 
 
@@ -30,7 +31,7 @@ MEDIA_TYPES = {
 }
 """What each format is sent as."""
 
-_ACCEPTED = {
+_OFFERED = {
     "application/json": Format.JSON,
     "text/csv": Format.CSV,
     "application/x-ndjson": Format.NDJSON,
@@ -39,7 +40,6 @@ _ACCEPTED = {
     "application/vnd.apache.parquet": Format.PARQUET,
     "application/x-parquet": Format.PARQUET,
 }
-_MAX_ACCEPT = 20  # entries of an Accept header looked at
 _encoder = msgspec.json.Encoder()
 
 
@@ -67,11 +67,12 @@ def asked_format(request: Request, offered: Iterable[Format]) -> Format:
 
     Raises QuestionError for a ``format`` that is not offered; an ``Accept`` that names none is answered with JSON.
     """
-    names = [each.value for each in offered]
+    given = tuple(offered)
     if "format" in request.query_params:
-        return Format(Parameters(request, ("format",)).choice("format", names, ""))
-    accepted = _accepted(request.headers.get("accept", ""))
-    return accepted if accepted in names else Format.JSON
+        return Format(Parameters(request, ("format",)).choice("format", [each.value for each in given], ""))
+    types = [media for media, form in _OFFERED.items() if form in given]
+    chosen = preferred(request.headers.getlist("accept"), types)
+    return Format.JSON if chosen is None else _OFFERED[chosen]
 
 
 def render(sheet: Sheet, form: Format) -> Rendered:
@@ -88,30 +89,3 @@ def render(sheet: Sheet, form: Format) -> Rendered:
                 headers["X-Tokenboard-" + name.replace("_", "-").title()] = str(sheet.meta[name])
         headers["Content-Disposition"] = f'attachment; filename="{sheet.name}.{form.value}"'
     return Rendered(body, f'"{blake2b(body, digest_size=16).hexdigest()}"', headers)
-
-
-def matches(etag: str, if_none_match: str) -> bool:
-    """Whether an ``If-None-Match`` names this ETag (RFC 9110, 13.1.2: by weak comparison)."""
-    named = (each.strip().removeprefix("W/") for each in if_none_match.split(","))
-    return any(each in {"*", etag} for each in named)
-
-
-def _accepted(accept: str) -> Format:
-    best, best_weight = Format.JSON, 0.0
-    for entry in accept.split(",")[:_MAX_ACCEPT]:
-        media, *parameters = (part.strip().lower() for part in entry.split(";"))
-        form = _ACCEPTED.get(media, Format.JSON if media in {"*/*", "application/*"} else None)
-        weight = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                weight = _weight(parameter[2:])
-        if form is not None and weight > best_weight:
-            best, best_weight = form, weight
-    return best
-
-
-def _weight(text: str) -> float:
-    try:
-        return min(max(float(text), 0.0), 1.0)
-    except ValueError:
-        return 0.0

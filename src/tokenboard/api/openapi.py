@@ -14,6 +14,7 @@ from tokenboard import __version__
 from tokenboard.api.openapi_operations import needs, operations, refusals
 from tokenboard.api.openapi_schemas import SCHEMAS
 from tokenboard.catalog import Scope
+from tokenboard.http_fields import accepts_gzip
 from tokenboard.problem import Problem
 
 _BASE = "/api/v1"
@@ -85,7 +86,7 @@ def router(document: Callable[[], bytes]) -> APIRouter:
             raise Problem(404, "There is no such file of the API's page.")
         body = await run_in_threadpool(_packed, name)
         headers |= {"Content-Type": _FILES[name], "Vary": "Accept-Encoding"}
-        if "gzip" in request.headers.get("accept-encoding", ""):
+        if accepts_gzip(request.headers.getlist("accept-encoding")):
             return Response(body, headers=headers | {"Content-Encoding": "gzip"})
         return Response(await run_in_threadpool(gzip.decompress, body), headers=headers)
 

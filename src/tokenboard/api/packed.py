@@ -1,7 +1,7 @@
 """Packed request bodies: Content-Encoding undone, bounded, and only when they are whole."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import zstandard
@@ -33,19 +33,22 @@ class _Part(Protocol):
         """Return what these bytes unpack to."""
 
 
-def unpack(body: bytes, encoding: str) -> bytes:
-    """Return the body without its Content-Encoding (lower case: gzip, zstd or none); parts in a row are joined.
+def unpack(body: bytes, codings: Sequence[str]) -> bytes:
+    """Return the body without its coding, gzip or zstd in lower case, or none; parts in a row are joined.
 
     Raises:
-        Problem: 400 when it is damaged or cut short, 413 past `MAX_BYTES`, 415 for another encoding.
+        Problem: 400 when it is damaged or cut short, 413 past `MAX_BYTES`, 415 for another coding, or several.
 
     """
-    if encoding in {"", "identity"}:
+    if len(codings) > 1:
+        raise Problem(415, "The body has several codings in Content-Encoding: send it with one, gzip or zstd, or none.")
+    encoding = codings[0] if codings else ""
+    if not encoding:
         if len(body) > MAX_BYTES:
             raise _too_large()
         return body
     try:
-        if encoding in {"gzip", "x-gzip"}:
+        if encoding == "gzip":
             return _join(body, lambda: zlib.decompressobj(wbits=31), _GZIP_SLICE)
         if encoding == "zstd":
             decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)

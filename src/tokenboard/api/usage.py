@@ -14,6 +14,7 @@ from tokenboard.api.reports import parse_reports
 from tokenboard.api.services import Services
 from tokenboard.api.upkeep import require_proof
 from tokenboard.catalog import Scope
+from tokenboard.http_fields import content_codings
 from tokenboard.intake import OPERATOR, Caller, Dropped, Refused
 from tokenboard.problem import Problem
 
@@ -50,8 +51,8 @@ def internal_router(services: Services) -> APIRouter:
 
 async def _report(services: Services, request: Request, caller: Caller) -> Response:
     body = await _read(request)
-    encoding = request.headers.get("content-encoding", "").strip().lower()
-    return await run_in_threadpool(_take, services, caller, body, encoding)
+    codings = content_codings(request.headers.getlist("content-encoding"))
+    return await run_in_threadpool(_take, services, caller, body, codings)
 
 
 async def _read(request: Request) -> bytes:
@@ -67,8 +68,8 @@ async def _read(request: Request) -> bytes:
     return bytes(pieces)
 
 
-def _take(services: Services, caller: Caller, body: bytes, encoding: str) -> Response:
-    plain = unpack(body, encoding)
+def _take(services: Services, caller: Caller, body: bytes, codings: Sequence[str]) -> Response:
+    plain = unpack(body, codings)
     # Reading holds the interpreter: two bodies at once would not be read sooner, and the drain would wait longer.
     with _reading:
         parsed = parse_reports(plain, caller=caller, options=services.options)

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from tokenboard.catalog import CatalogUnavailable
+from tokenboard.http_fields import accepts_gzip, media_type, none_match, preferred
 from tokenboard.ledger import LedgerUnavailable
 from tokenboard.observability import logger
 from tokenboard.problem import Problem
@@ -34,6 +35,7 @@ MAX_QUERY = 2_000
 """Longest query string, in bytes; a longer one asks for nothing a page has."""
 
 _MAX_FORM = 4_096
+_ERROR_TYPES = ("application/json", "text/html")
 _log = logger("web")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -132,10 +134,10 @@ class Web:
             "Vary": "Accept-Encoding, Cookie" if private else "Accept-Encoding",
         }
         policy = SVG_POLICY if shown.media_type.startswith("image/svg") else POLICY
-        if shown.status == 200 and shown.etag in request.headers.get("if-none-match", ""):
+        if shown.status == 200 and none_match(request.headers.getlist("if-none-match"), shown.etag):
             return secured(Response(status_code=304, headers=headers), policy=policy)
         body = shown.body
-        if shown.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        if shown.packed is not None and accepts_gzip(request.headers.getlist("accept-encoding")):
             headers["Content-Encoding"] = "gzip"
             body = shown.packed
         headers["Content-Type"] = shown.media_type
@@ -146,7 +148,7 @@ class Web:
         if asset is None:
             return self._explain(Problem(404, "There is no such file."), None)
         headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
-        if "gzip" in request.headers.get("accept-encoding", ""):
+        if accepts_gzip(request.headers.getlist("accept-encoding")):
             headers["Content-Encoding"] = "gzip"
             return secured(Response(asset.packed, headers=headers, media_type=asset.media_type))
         return secured(Response(asset.body, headers=headers, media_type=asset.media_type))
@@ -215,7 +217,7 @@ class Web:
             405: f"{path} does not take {request.method[:20]}.",
         }
         problem = Problem(error.status_code, notes.get(error.status_code, str(error.detail)), headers=error.headers)
-        wants_page = "text/html" in request.headers.get("accept", "") and not path.startswith("/api/")
+        wants_page = preferred(request.headers.getlist("accept"), _ERROR_TYPES) == "text/html"
         return self._explain(problem, Form.HTML if wants_page else None)
 
     async def _fault(self, request: Request, error: Exception) -> Response:
@@ -262,7 +264,7 @@ def _own_path(path: str) -> str:
 
 
 async def _read_form(request: Request) -> dict[str, str]:
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if media_type(request.headers.get("content-type", "")) != "application/x-www-form-urlencoded":
         raise Problem(415, "Send the form as a browser does.")
     body = b""
     async for piece in request.stream():
