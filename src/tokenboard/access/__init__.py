@@ -7,5 +7,6 @@ secret is called unknown.
 """
 
 from tokenboard.access.access import Access
+from tokenboard.access.refused import Peer
 
-__all__ = ["Access"]
+__all__ = ["Access", "Peer"]

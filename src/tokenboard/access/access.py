@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from hmac import compare_digest
 from threading import Lock
 
+from tokenboard.access.refused import Peer, RefusedKeys, Why
 from tokenboard.catalog import Catalog, Key, Scope, digest_of
 from tokenboard.http_fields import credentials
+from tokenboard.observability import Counters
 from tokenboard.problem import Problem
 
 _MAX_SECRET = 512
@@ -13,10 +15,11 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 class Access:
-    """Checks keys against a copy in memory; safe from any thread."""
+    """Checks keys against a copy in memory; safe from any thread. Refusals are counted by reason in ``counters``."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, counters: Counters | None = None) -> None:
         self._catalog = catalog
+        self._refused = RefusedKeys(counters or Counters())
         self._lock = Lock()
         self._revision = -1
         self._keys: dict[bytes, Key] = {}
@@ -35,11 +38,11 @@ class Access:
                 self._keys = {key.digest: key for key in self._catalog.keys()}  # noqa: SIM118 - not a dict
                 self._revision = revision
 
-    def check(self, headers: Iterable[tuple[bytes, bytes]], scope: Scope | None) -> Key:
+    def check(self, headers: Iterable[tuple[bytes, bytes]], scope: Scope | None, peer: Peer = None) -> Key:
         """Return the key that these request headers carry; ``scope`` None accepts any valid key.
 
-        The key is in ``Authorization: Bearer``, or else in ``x-api-key``, where Anthropic's clients put it. Of several
-        headers of one name the first counts.
+        ``peer`` is where the request came from, for the log of refusals. The key is in ``Authorization: Bearer``, or
+        else in ``x-api-key``, where Anthropic's clients put it. Of several headers of one name the first counts.
 
         Raises:
             Problem: 401 when there is no key or it is not valid, 403 when it lacks the scope.
@@ -52,18 +55,22 @@ class Access:
                 authorization = value.strip()
             elif lower == b"x-api-key" and api_key is None:
                 api_key = value.strip()
-        return self.check_credentials(authorization, api_key, scope)
+        return self.check_credentials(authorization, api_key, scope, peer)
 
-    def check_credentials(self, authorization: bytes | None, api_key: bytes | None, scope: Scope | None) -> Key:
+    def check_credentials(
+        self, authorization: bytes | None, api_key: bytes | None, scope: Scope | None, peer: Peer = None
+    ) -> Key:
         """Return the key in the values of ``Authorization`` and ``x-api-key``, None without one; see `check`."""
         if authorization is not None:
             scheme, secret = credentials(authorization)
             if scheme == b"bearer" and secret:
-                return self._check(secret, scope)
+                return self._check(secret, scope, peer)
         if api_key:
-            return self._check(api_key, scope)
+            return self._check(api_key, scope, peer)
         if authorization is not None:
+            self._refused.note(Why.MALFORMED, peer)
             raise Problem(401, "The Authorization header must be `Bearer <key>`.", headers=_CHALLENGE)
+        self._refused.note(Why.MISSING, peer)
         raise Problem(
             401,
             "Missing Authentication header: send `Authorization: Bearer <key>`, or `x-api-key: <key>`; "
@@ -76,19 +83,22 @@ class Access:
         key = next((key for key in self._keys.values() if key.id == key_id), None)
         return key is not None and key.revoked_ms is None and scope in key.scopes
 
-    def _check(self, secret: bytes, scope: Scope | None) -> Key:
+    def _check(self, secret: bytes, scope: Scope | None, peer: Peer) -> Key:
         key = self._find(secret) if len(secret) <= _MAX_SECRET else None
         if key is None:
+            self._refused.note(Why.UNKNOWN, peer, secret=secret)
             raise Problem(
                 401, "Invalid API key: it is not known here. `tokenboard keys list` shows the keys.", headers=_CHALLENGE
             )
         if key.revoked_ms is not None:
+            self._refused.note(Why.REVOKED, peer, key_id=key.id)
             raise Problem(
                 401,
                 f"Invalid API key: {key.hint} has been revoked. Ask the board's operator for a new one.",
                 headers=_CHALLENGE,
             )
         if scope is not None and scope not in key.scopes:
+            self._refused.note(Why.SCOPE, peer, key_id=key.id)
             have = ", ".join(sorted(key.scopes)) or "none"
             raise Problem(
                 403,

@@ -7,6 +7,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from tokenboard import __version__
@@ -68,6 +69,7 @@ def create_api(services: Services) -> FastAPI:
     api.add_exception_handler(QuestionError, _handler(_bad_question))
     api.add_exception_handler(RequestValidationError, _handler(_invalid))
     api.add_exception_handler(HTTPException, _handler(_http))
+    api.add_exception_handler(ClientDisconnect, _handler(_left))
     api.add_exception_handler(NotFilledError, _handler(_not_filled))
     for away in (CatalogUnavailable, LedgerUnavailable, SpoolUnavailable):
         api.add_exception_handler(away, _handler(_unavailable))
@@ -136,6 +138,11 @@ def _allowed(request: Request) -> str:
 
 def _not_filled(request: Request, error: Exception) -> Problem:  # noqa: ARG001
     return Problem(503, f"{error}.", headers=_RETRY)
+
+
+def _left(request: Request, error: Exception) -> Problem:  # noqa: ARG001
+    # The server counts those; nobody is there to read this, unless the client only stopped sending.
+    return Problem(400, "The connection closed before the body was complete.")
 
 
 def _unavailable(request: Request, error: Exception) -> Problem:  # noqa: ARG001

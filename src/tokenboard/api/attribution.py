@@ -18,7 +18,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/attribution")
     def check_attribution(request: Request) -> Response:
-        key = services.access.check(request.headers.raw, None)
+        key = services.access.check(request.headers.raw, None, request.client)
         who = attribute(request.headers.raw, services.options, key_label=key.label)
         body = _encoder.encode({"data": describe(who, services.catalog)})
         return Response(body, media_type="application/json")

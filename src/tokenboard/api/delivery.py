@@ -36,7 +36,7 @@ class Delivery:
             Problem: 401 or 403 by its key, 429 when the key or its account have asked too often.
 
         """
-        key = self._services.access.check(request.headers.raw, Scope.DATA)
+        key = self._services.access.check(request.headers.raw, Scope.DATA, request.client)
         verdict = self._services.allowance.take(key_id=key.id, account_id=key.account_id)
         if verdict is None:
             return

@@ -31,7 +31,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/key")
     def current_key(request: Request) -> Response:
-        key = services.access.check(request.headers.raw, Scope.INFERENCE)
+        key = services.access.check(request.headers.raw, Scope.INFERENCE, request.client)
         body = _encoder.encode({"data": describe(key, ask.of(key))})
         return Response(body, headers={"Cache-Control": "no-store"}, media_type="application/json")
 

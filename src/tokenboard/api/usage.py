@@ -31,7 +31,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/usage")
     async def report_usage(request: Request) -> Response:
-        key = services.access.check(request.headers.raw, Scope.INGEST)
+        key = services.access.check(request.headers.raw, Scope.INGEST, request.client)
         return await _report(services, request, Caller(key.account_id, key.id, key.label))
 
     return routes

@@ -116,7 +116,7 @@ class Board:
             clock_ms=wall_clock_ms,
         )
         self.upkeep = open_upkeep(settings, self.ledger, self.rankings, self.drain)
-        self.access = Access(self.catalog)
+        self.access = Access(self.catalog, self.counters)
         self.analytics = Analytics(
             self.rankings, self.catalog, self.ledger.analyst, floor=floor, clock=lambda: datetime.now(UTC)
         )

@@ -78,7 +78,9 @@ def serve(settings: Settings, folder: DataFolder, *, config: Path | None, ready:
 async def _serve(board: Board, listener: socket.socket, ready: Callable[[], object]) -> bool:
     settings = board.settings.server
     _allow_open_files(settings.max_connections + board.settings.gateway.max_connections)
-    server = HttpServer(board.asgi, direct=board.gateway, limits=_limits(board.settings), render=_render)
+    server = HttpServer(
+        board.asgi, direct=board.gateway, limits=_limits(board.settings), render=_render, counters=board.counters
+    )
     stopped = asyncio.Event()
 
     def stop() -> None:

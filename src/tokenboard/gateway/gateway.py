@@ -9,7 +9,7 @@ from tokenboard.access import Access
 from tokenboard.attribution import Attribution, AttributionOptions, attribute
 from tokenboard.catalog import CatalogError, Key, Scope
 from tokenboard.gateway.attempts import Attempts
-from tokenboard.gateway.client import Client, Line
+from tokenboard.gateway.client import Client, ClientStalled, Line
 from tokenboard.gateway.endpoints import ENDPOINTS
 from tokenboard.gateway.introduction import Introduction, introduce
 from tokenboard.gateway.memory import Memory
@@ -18,7 +18,7 @@ from tokenboard.gateway.relay import RETRY_AFTER_S, Relay
 from tokenboard.gateway.request import parse_request
 from tokenboard.gateway.upstreams import Upstreams
 from tokenboard.intake import Caller, Intake
-from tokenboard.observability import Counters, logger
+from tokenboard.observability import BoundedLog, Counters, logger
 from tokenboard.problem import Problem
 from tokenboard.spool import SpoolError
 
@@ -63,6 +63,7 @@ class Gateway:
         self._drain_s = drain_s
         self._send_timeout_s = send_timeout_s
         self._counters = counters
+        self._told = BoundedLog(_log)
         self._inference = {base + endpoint.path: endpoint for base in BASES for endpoint in ENDPOINTS}
         self._lists = {base + path: ask for base in BASES for path, ask in self._models.questions.items()}
         self._paths = frozenset((*self._inference, *self._lists))
@@ -88,6 +89,9 @@ class Gateway:
                 await self._infer(line, client, own, asked, who, request_id, now)
         except Problem as problem:
             client.refuse(problem, own)
+        except ClientStalled:
+            self._counters.add("clients_stalled")
+            self._told.warning("stalled", "a client stopped reading, its answer is cut", {"request_id": request_id})
         except (CatalogError, SpoolError) as error:
             facts = {"request_id": request_id, "reason": str(error), "hint": getattr(error, "hint", "")}
             _log.error("a store is away: an answer is withheld", extra=facts)
@@ -111,7 +115,7 @@ class Gateway:
     ) -> None:
         method = line.scope["method"]
         _allow(method, "GET", "HEAD")
-        self._check(asked, own, who)
+        self._check(line, asked, own, who)
         # In a task: upstreams are asked under a timeout, which an errand has not.
         body = await asyncio.ensure_future(self._lists[line.scope["path"]]())
         framing = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
@@ -131,7 +135,7 @@ class Gateway:
         endpoint = self._inference[line.scope["path"]]
         if line.scope["method"] != "POST":
             _allow(line.scope["method"], "POST")
-        key, who = self._check(asked, own, who)
+        key, who = self._check(line, asked, own, who)
         if self._intake.admit() is not None:
             raise _full()
         if asked.compressed:
@@ -159,9 +163,9 @@ class Gateway:
         del request  # its body may be large, and the answer may take minutes
         await relay.run(answer)
 
-    def _check(self, asked: Introduction, own: OwnHeaders, who: Attribution) -> tuple[Key, Attribution]:
+    def _check(self, line: Line, asked: Introduction, own: OwnHeaders, who: Attribution) -> tuple[Key, Attribution]:
         """Return the request's key, and its attribution once more, now that the key may give an app by a rule."""
-        key = self._access.check_credentials(asked.authorization, asked.api_key, Scope.INFERENCE)
+        key = self._access.check_credentials(asked.authorization, asked.api_key, Scope.INFERENCE, line.scope["client"])
         if self._options.rules and not who.tracked:
             who = attribute(asked.fields, self._options, key_label=key.label)
             own[1] = (b"x-tokenboard-app", _app_header(who))

@@ -116,6 +116,7 @@ class Relay:
 
         Raises:
             Problem: the client was sent nothing, and is to be told this instead.
+            ClientStalled: the client stopped reading; its usage is recorded.
             SpoolError: the usage could not be recorded; the answer must not be completed.
 
         """
@@ -126,8 +127,6 @@ class Relay:
         except asyncio.CancelledError:
             if not self._client.left:
                 raise
-        except ClientStalled:
-            _log.warning("a client stopped reading, its answer is cut", extra={"request_id": self._id})
         finally:
             self._client.unwatch()
             if self._drain_end is not None:

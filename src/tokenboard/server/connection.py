@@ -9,6 +9,7 @@ from collections import deque
 from typing import Any, Protocol, cast
 
 from tokenboard.errand import Errand
+from tokenboard.observability import Counters
 from tokenboard.server.exchange import Exchange
 from tokenboard.server.head import Head, too_much
 from tokenboard.server.limits import Limits
@@ -30,6 +31,7 @@ class Owner(Protocol):
     limits: Limits
     render: Render
     stopping: bool
+    counters: Counters
     connections: set["Connection"]
 
     def run(self, exchange: Exchange) -> Errand | None:
@@ -180,6 +182,8 @@ class Connection(asyncio.Protocol):
             return False
         if self._latest is not None and not self._latest.whole and self._latest in self._queue:
             self._queue.remove(self._latest)
+        if not self._exchange.whole:
+            self._owner.counters.add("clients_left.request")
         self._exchange.leave()
         if self._unsent is None:
             self.deadline = math.inf
@@ -194,6 +198,8 @@ class Connection(asyncio.Protocol):
         exchange, self._exchange, self._latest = self._exchange, None, None
         self._queue.clear()
         if exchange is not None:
+            if not exchange.complete and not self._owner.stopping and (exchange.whole or not exchange.gone):
+                self._owner.counters.add("clients_left.answer" if exchange.whole else "clients_left.request")
             exchange.detach()
         self._let_write()
 
@@ -404,6 +410,7 @@ class Connection(asyncio.Protocol):
         """Answer with a refusal as soon as the requests before it are answered, and read nothing more."""
         self._reader = None
         self._refusal = refusal
+        self._owner.counters.add(f"refused_requests.{refusal.status}")
         exchange, latest = self._exchange, self._latest
         if latest is not None and not latest.whole and latest is not exchange:
             self._queue.pop()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
 from tokenboard.errand import Errand
-from tokenboard.observability import logger
+from tokenboard.observability import BoundedLog, logger
 from tokenboard.server.head import Head
 from tokenboard.server.response import BadResponse, Framing, render_head
 
@@ -307,8 +307,13 @@ class Exchange:
 
     # -- running the application
 
-    async def run(self, app: App, direct: Direct | None, forget: Callable[["Exchange"], object]) -> None:
-        """Let the application, or ``direct``, answer; whatever it does, the connection is not left waiting."""
+    async def run(
+        self, app: App, direct: Direct | None, forget: Callable[["Exchange"], object], stumbled: BoundedLog
+    ) -> None:
+        """Let the application, or ``direct``, answer; whatever it does, the connection is not left waiting.
+
+        ``stumbled`` is told of an application that failed because its client has gone.
+        """
         try:
             if direct is None:
                 await app(self.scope, self.receive, self.send)
@@ -318,9 +323,12 @@ class Exchange:
             self._fail(503, _STOPPED)
             raise
         except Exception as error:
-            # A client that has gone makes many an application stumble; that is no fault of either.
-            level = _log.warning if self.gone else _log.error
-            level("an application failed to answer", exc_info=error)
+            if self.gone:
+                # A client that has gone makes many an application stumble; that is no fault of either.
+                kind = type(error).__name__
+                stumbled.warning(kind, "an application failed to answer a client that has gone", {"reason": kind})
+            else:
+                _log.error("an application failed to answer", exc_info=error)
             self._fail(500, _FAULT)
         else:
             if not self.complete and self._line is not None:

@@ -6,7 +6,7 @@ import time
 from email.utils import formatdate
 
 from tokenboard.errand import Errand
-from tokenboard.observability import logger
+from tokenboard.observability import BoundedLog, Counters, logger
 from tokenboard.server.connection import Connection
 from tokenboard.server.exchange import App, Direct, Exchange
 from tokenboard.server.limits import Limits
@@ -28,18 +28,28 @@ class HttpServer:
 
     ``render`` makes the body of what the server itself answers. The application's lifespan is its own affair, and there
     are no WebSockets. ``direct`` answers the requests whose paths it owns in the application's place.
+    ``counters`` counts what clients do amiss: what is no HTTP or over a limit (``refused_requests.STATUS``),
+    and clients that left before their request or its answer was whole (``clients_left.request``, ``.answer``).
     ``connections`` and ``running`` are those open and the requests whose application runs.
     """
 
     def __init__(
-        self, app: App, *, direct: Direct | None = None, limits: Limits | None = None, render: Render = render_plain
+        self,
+        app: App,
+        *,
+        direct: Direct | None = None,
+        limits: Limits | None = None,
+        render: Render = render_plain,
+        counters: Counters | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.render = render
+        self.counters = counters or Counters()
         self.stopping = False
         self.connections: set[Connection] = set()
         self.running: set[Exchange] = set()
         self._app = app
+        self._stumbled = BoundedLog(_log)
         self._direct = direct
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: asyncio.Server | None = None
@@ -108,10 +118,10 @@ class HttpServer:
         self.running.add(exchange)
         direct = self._direct
         if direct is not None and direct.owns(exchange.scope["path"]):
-            errand = Errand(exchange.run(self._app, direct, self.running.discard), self._loop)
+            errand = Errand(exchange.run(self._app, direct, self.running.discard, self._stumbled), self._loop)
             exchange.task = errand
             return errand
-        exchange.task = self._loop.create_task(exchange.run(self._app, None, self.running.discard))
+        exchange.task = self._loop.create_task(exchange.run(self._app, None, self.running.discard, self._stumbled))
         return None
 
     def date_line(self) -> bytes:

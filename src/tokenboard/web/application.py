@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -65,6 +65,7 @@ class Web:
             routes=routes,
             exception_handlers={
                 HTTPException: self._http_error,
+                ClientDisconnect: self._left,
                 Exception: self._fault,
             },
         )
@@ -178,7 +179,7 @@ class Web:
             response = RedirectResponse(wanted, 303)
             secret = given.get("key", "")
             https = self._services.site.base_url.startswith("https:")
-            await run_in_threadpool(self._gate.open_session, secret, response, https=https)
+            await run_in_threadpool(self._gate.open_session, secret, response, https=https, peer=request.client)
         except (Problem, CatalogUnavailable) as error:
             problem = _problem_of(error)
             return self._session_page(_own_path(given.get("next", "/")), problem.message, problem.status)
@@ -219,6 +220,9 @@ class Web:
         problem = Problem(error.status_code, notes.get(error.status_code, str(error.detail)), headers=error.headers)
         wants_page = preferred(request.headers.getlist("accept"), _ERROR_TYPES) == "text/html"
         return self._explain(problem, Form.HTML if wants_page else None)
+
+    async def _left(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 - the handler's signature
+        return self._explain(Problem(400, "The connection closed before the form was complete."), None)
 
     async def _fault(self, request: Request, error: Exception) -> Response:
         _log.error("a page failed by a fault of ours", extra={"path": request.url.path[:200]}, exc_info=error)

@@ -6,7 +6,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokenboard.access import Access
+from tokenboard.access import Access, Peer
 from tokenboard.catalog import Scope
 from tokenboard.problem import Problem
 from tokenboard.web.site import Site, Visibility
@@ -43,7 +43,7 @@ class Gate:
             case Visibility.KEY:
                 return self._has_session(request) or self._has_key(request)
 
-    def open_session(self, secret: str, response: Response, *, https: bool) -> None:
+    def open_session(self, secret: str, response: Response, *, https: bool, peer: Peer = None) -> None:
         """Check a key that was pasted and put a session into the response.
 
         Raises:
@@ -53,7 +53,7 @@ class Gate:
         given = secret.strip().encode("utf-8", "replace")
         if not given:
             raise Problem(401, "There was no key in the form: paste one.")
-        key = self.access.check_credentials(None, given, Scope.DATA)
+        key = self.access.check_credentials(None, given, Scope.DATA, peer)
         response.set_cookie(
             COOKIE,
             self._signer().dumps(key.id),
@@ -81,5 +81,5 @@ class Gate:
     def _has_key(self, request: Request) -> bool:
         if "authorization" not in request.headers and "x-api-key" not in request.headers:
             return False
-        self.access.check(request.headers.raw, Scope.DATA)
+        self.access.check(request.headers.raw, Scope.DATA, request.client)
         return True
