@@ -13,6 +13,7 @@ from msgspec.json import Decoder
 
 from tokenboard.usage.dialects import BODY_KEYS, EVENT_KEYS
 from tokenboard.usage.number import exact_number
+from tokenboard.usage.tools import KEYS as TOOL_KEYS
 
 _NAME_KEYS: Final = frozenset({"id", "model", "responseId", "modelVersion"})
 
@@ -22,8 +23,8 @@ def _shape(name: str, keys: frozenset[str]) -> Any:
     return TypedDict(name, dict.fromkeys(keys | _NAME_KEYS, Any), total=False)  # type: ignore[operator]
 
 
-_EVENT_SHAPE: Final = _shape("Event", EVENT_KEYS)
-_BODY_SHAPE: Final = _shape("Body", BODY_KEYS)
+_EVENT_SHAPE: Final = _shape("Event", EVENT_KEYS | TOOL_KEYS)
+_BODY_SHAPE: Final = _shape("Body", BODY_KEYS | TOOL_KEYS)
 
 _EVENT: Final[Decoder[dict[str, Any]]] = Decoder(_EVENT_SHAPE)
 _EVENTS: Final[Decoder[list[dict[str, Any]]]] = Decoder(GenericAlias(list, (_EVENT_SHAPE,)))

@@ -17,6 +17,7 @@ from tokenboard.usage.events import DONE, EventSplitter
 from tokenboard.usage.lines import ClippedBuffer, LineSplitter
 from tokenboard.usage.reading import Ending, Event, Reading, settle
 from tokenboard.usage.record import Usage, UsageSource
+from tokenboard.usage.tools import calls_tool
 
 MAX_BUFFER: Final = 32 * 1024 * 1024
 MAX_EVENT: Final = 1024 * 1024
@@ -77,6 +78,7 @@ class Meter:
     `ended`: the terminal event of a stream was in what was fed so far; nothing after it is read.
     `failed`: not 2xx, or an error before any output; for a body that is no stream it is known after `finish`.
     `response_id`, `response_model`: the names the body gives itself, at most 200 characters.
+    `tool_calls`: the answer held at least one call of a tool or function.
     `blind`: why reading stopped early, or None.
     """
 
@@ -99,6 +101,7 @@ class Meter:
         "failed",
         "response_id",
         "response_model",
+        "tool_calls",
     )
 
     def __init__(
@@ -128,6 +131,7 @@ class Meter:
         self.failed = not 200 <= status < 300
         self.response_id: str | None = None
         self.response_model: str | None = None
+        self.tool_calls = False
         if content_encoding:
             try:
                 self._decoder = BodyDecoder(_text(content_encoding), max_decoded=max_decoded) or None
@@ -231,6 +235,8 @@ class Meter:
     def _observe(self, event: Event) -> Reading | None:
         if self.response_model is None or self.response_id is None:
             self._identify(event)
+        if not self.tool_calls and calls_tool(event):
+            self.tool_calls = True
         reading = read_usage(event)
         if reading is not None:
             self._tally.update(reading)
