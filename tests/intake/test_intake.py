@@ -248,6 +248,20 @@ def test_a_token_count_lies_between_0_and_10_to_the_12(door: Door, field: str, c
     assert found == ([] if fits else [refused(field, Refusal.OUT_OF_RANGE)])
 
 
+@pytest.mark.parametrize(
+    ("part", "whole"), [("cached_tokens", "prompt_tokens"), ("reasoning_tokens", "completion_tokens")]
+)
+@pytest.mark.parametrize(
+    ("of_part", "of_whole", "fits"),
+    [(6, 5, False), (5, 5, True), (0, 0, True), (1, 0, False), (None, 0, True), (9, None, True)],
+)
+def test_a_part_is_not_more_than_its_whole(
+    door: Door, part: str, whole: str, of_part: int | None, of_whole: int | None, fits: bool
+) -> None:
+    found = examine(door, use(usage=Usage(**{part: of_part, whole: of_whole})))  # type: ignore[arg-type]
+    assert found == ([] if fits else [refused(part, Refusal.PART_OVER_WHOLE)])
+
+
 def test_everything_wrong_with_every_use_is_named(door: Door) -> None:
     bad = use(ts_ms=0, usage=Usage(prompt_tokens=-1, cached_tokens=-1))
     assert [
@@ -311,4 +325,6 @@ def test_the_names_of_refusals_are_part_of_the_api() -> None:
         "time_ahead",
         "before_dataset",
         "out_of_range",
+        "bad_character",
+        "part_over_whole",
     ] == [reason.value for reason in Refusal]

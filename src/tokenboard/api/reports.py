@@ -27,29 +27,41 @@ _MAX_COMMAS = 1_000_000
 _MS_FROM = 10**11  # Unix seconds reach this in the year 5138, milliseconds passed it in 1973
 _LAST_NUMBER = 10**14
 _RFC3339 = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt ](?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII
+    r"\d{4}-\d{2}-\d{2}[Tt ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _LINE = re.compile(rb"\S[^\n]*")
 
+# Half a surrogate pair, as an escape, is no character; yet clients that cut texts by UTF-16 units send it, and the JSON
+# decoder takes none. It is decoded as a noncharacter in its place, which is then looked for.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u([dD][89a-fA-F][\da-fA-F]{2})|.)", re.DOTALL
+)
+_HALF = "\ufdd0"
+_HALF_ESCAPED = rb"\ufdd0"
+
 
 class Report(msgspec.Struct, gc=False):
-    """One event as it is sent; members that are not named here are not read, and null is as good as absent."""
+    """One event as it is sent; members that are not named here are not read, and null is as good as absent.
+
+    Counts may be written as ``5.0``, as writers do whose columns have holes.
+    """
 
     id: str
     ts: str | int | float
     model: str
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: int | float
+    completion_tokens: int | float
     referer: str | None = None
     title: str | None = None
     categories: str | None = None
     provider: str | None = None
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
+    cached_tokens: int | float | None = None
+    reasoning_tokens: int | float | None = None
     cost: str | int | float | None = None
-    status: int | None = None
+    status: int | float | None = None
     latency_ms: int | float | None = None
 
 
@@ -73,6 +85,16 @@ class _Bad(Exception):
     message: str
 
 
+_KINDS = {
+    "ts": "a time, as a string or a number",
+    "cost": "a number, or a decimal string",
+    "latency_ms": "a number",
+    **dict.fromkeys(
+        ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "status"), "a whole number"
+    ),
+}
+"""What a member has to be, where it is not a string."""
+
 _report = msgspec.json.Decoder(Report)
 _reports = msgspec.json.Decoder(list[Report])
 _items = msgspec.json.Decoder(list[msgspec.Raw])
@@ -92,11 +114,14 @@ def parse_reports(body: bytes, *, caller: Caller, options: AttributionOptions) -
     body = body.removeprefix(b"\xef\xbb\xbf").strip()
     if not body:
         raise Problem(400, "The body is empty: send one JSON event per line (NDJSON), or a JSON array of events.")
+    halves = False
+    if _SURROGATE.search(body):
+        body, halves = _without_halves(body)
     reports = _array(body) if body.startswith(b"[") else _lines(body)
     facts: list[Facts] = []
     positions: list[int] = []
     refused: list[Refused] = []
-    maker = _FactsMaker(caller, options)
+    maker = _FactsMaker(caller, options, halves=halves)
     for index, given in enumerate(reports):
         try:
             facts.append(maker.make(given if isinstance(given, Report) else _read(given)))
@@ -104,6 +129,20 @@ def parse_reports(body: bytes, *, caller: Caller, options: AttributionOptions) -
         except _Bad as bad:
             refused.append(Refused(index, _id_of(given), bad.field, bad.reason, bad.message))
     return Parsed(facts, positions, refused)
+
+
+def _without_halves(body: bytes) -> tuple[bytes, bool]:
+    """Return the body with `_HALF` for every unpaired surrogate, and whether there was one."""
+    found = False
+
+    def replace(match: re.Match[bytes]) -> bytes:
+        nonlocal found
+        if match[1] is None:
+            return match[0]
+        found = True
+        return _HALF_ESCAPED
+
+    return _ESCAPE.sub(replace, body), found
 
 
 def _lines(body: bytes) -> Sequence[Report | bytes]:
@@ -151,7 +190,7 @@ def _read(item: bytes) -> Report:
         if missing := _missing.search(text):
             raise _Bad(missing[1], Refusal.MISSING, f"{missing[1]} is required") from error
         if at := _at_field.search(text):
-            raise _Bad(at[1], Refusal.WRONG_TYPE, f"{at[1]}: {_at_field.sub('', text)}") from error
+            raise _Bad(at[1], Refusal.WRONG_TYPE, f"{at[1]} must be {_KINDS.get(at[1], 'a string')}") from error
         raise _Bad("", Refusal.NOT_AN_OBJECT, "an event must be a JSON object") from error
     except _DECODING as error:
         raise _Bad("", Refusal.INVALID_JSON, f"not valid JSON: {error}") from error
@@ -165,20 +204,27 @@ def _id_of(item: Report | bytes) -> str | None:
 
 
 class _FactsMaker:
-    """Makes the facts of one caller's reports; the apps of one body are few, so each is attributed once."""
+    """Makes the facts of one caller's reports; the apps of one body are few, so each is attributed once.
 
-    def __init__(self, caller: Caller, options: AttributionOptions) -> None:
+    ``halves``: texts may hold `_HALF`. It is dropped, as every character of category C, but ids and models are names
+    that must stay apart.
+    """
+
+    def __init__(self, caller: Caller, options: AttributionOptions, *, halves: bool) -> None:
         self._caller = caller
         self._options = options
+        self._halves = halves
         self._attributions: dict[tuple[str | None, str | None, str | None], Attribution] = {}
 
     def make(self, report: Report) -> Facts:
         """Return the facts; raises _Bad for the first member that is out of bounds."""
+        if self._halves:
+            _drop_halves(report)
         _bound("id", report.id, MAX_ID)
         _bound("model", report.model, MAX_MODEL)
         if report.provider:
             _bound("provider", report.provider, MAX_PROVIDER)
-        status = 200 if report.status is None else report.status
+        status = 200 if report.status is None else _whole("status", report.status)
         if not 100 <= status <= 599:
             raise _Bad("status", Refusal.OUT_OF_RANGE, "status must be an HTTP status, 100 to 599")
         cost = None if report.cost is None else usd(report.cost)
@@ -201,10 +247,10 @@ class _FactsMaker:
             status=status,
             failed=not 200 <= status <= 299,
             usage=Usage(
-                prompt_tokens=report.prompt_tokens,
-                completion_tokens=report.completion_tokens,
-                cached_tokens=report.cached_tokens,
-                reasoning_tokens=report.reasoning_tokens,
+                prompt_tokens=_whole("prompt_tokens", report.prompt_tokens),
+                completion_tokens=_whole("completion_tokens", report.completion_tokens),
+                cached_tokens=_maybe_whole("cached_tokens", report.cached_tokens),
+                reasoning_tokens=_maybe_whole("reasoning_tokens", report.reasoning_tokens),
                 cost=cost,
                 source=UsageSource.REPORTED,
             ),
@@ -223,6 +269,29 @@ class _FactsMaker:
 
 def _headers(given: Iterable[tuple[bytes, str | None]]) -> list[tuple[bytes, bytes]]:
     return [(name, value[:_MAX_REFERER].encode()) for name, value in given if value is not None]
+
+
+def _drop_halves(report: Report) -> None:
+    for field in ("id", "model"):
+        if _HALF in getattr(report, field):
+            message = f"{field} holds half of a surrogate pair, which is no character"
+            raise _Bad(field, Refusal.BAD_CHARACTER, message)
+    for field in ("referer", "title", "categories", "provider"):
+        text = getattr(report, field)
+        if text is not None:
+            setattr(report, field, text.replace(_HALF, ""))
+
+
+def _maybe_whole(field: str, number: float | None) -> int | None:
+    return None if number is None else _whole(field, number)
+
+
+def _whole(field: str, number: float) -> int:
+    if type(number) is int:
+        return number
+    if not float(number).is_integer():
+        raise _Bad(field, Refusal.WRONG_TYPE, f"{field} must be a whole number")
+    return int(number)
 
 
 def _bound(field: str, text: str, limit: int) -> None:

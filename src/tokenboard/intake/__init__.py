@@ -8,7 +8,7 @@ Nothing else writes to the spool. A caller has parsed its input into `Facts` bef
 """
 
 from tokenboard.intake.facts import OPERATOR, Caller, Facts
-from tokenboard.intake.intake import MAX_AHEAD_MS, MAX_MODEL, MAX_PROVIDER, Dropped, Intake, Recorded, Refused
+from tokenboard.intake.intake import MAX_AHEAD_MS, MAX_MODEL, MAX_PROVIDER, Dropped, Intake, Recorded, Refused, examine
 from tokenboard.intake.refusal import Refusal
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "Recorded",
     "Refusal",
     "Refused",
+    "examine",
 ]

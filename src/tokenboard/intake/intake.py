@@ -58,7 +58,6 @@ class Intake:
         self._spool = spool
         self._counters = counters
         self._floor = floor
-        self._floor_ms = int(datetime(floor.year, floor.month, floor.day, tzinfo=UTC).timestamp() * 1000)
         self._clock_ms = clock_ms
 
     def admit(self) -> Dropped | None:
@@ -81,8 +80,7 @@ class Intake:
 
     def examine(self, facts: Sequence[Facts]) -> list[Refused]:
         """Return every use that may not be taken, with its reason; an empty list means `record_new` will take them."""
-        latest = self._clock_ms() + MAX_AHEAD_MS
-        return [problem for index, use in enumerate(facts) for problem in self._problems(index, use, latest)]
+        return examine(facts, floor=self._floor, now_ms=self._clock_ms())
 
     def refuse(self, refused: Sequence[Refused]) -> None:
         """Count what was refused, whether here or by the parser in front of here."""
@@ -113,27 +111,48 @@ class Intake:
         self._counters.add("duplicates", receipt.duplicates)
         return Recorded(receipt.accepted, receipt.duplicates)
 
-    def _problems(self, index: int, use: Facts, latest: int) -> Iterator[Refused]:
-        if use.ts_ms > latest:
-            message = "ts is more than 10 minutes ahead of the server's clock"
-            yield Refused(index, use.id, "ts", Refusal.TIME_AHEAD, message)
-        elif use.ts_ms < self._floor_ms:
-            message = f"ts is before the dataset's beginning, {self._floor} (UTC)"
-            yield Refused(index, use.id, "ts", Refusal.BEFORE_DATASET, message)
-        usage = use.usage
-        for field, count in (
-            ("prompt_tokens", usage.prompt_tokens),
-            ("completion_tokens", usage.completion_tokens),
-            ("cached_tokens", usage.cached_tokens),
-            ("reasoning_tokens", usage.reasoning_tokens),
-        ):
-            if count is not None and not 0 <= count <= MAX_TOKENS:
-                message = f"{field} must be between 0 and {MAX_TOKENS:,}"
-                yield Refused(index, use.id, field, Refusal.OUT_OF_RANGE, message)
-
     def _drop(self, reason: Refusal) -> Dropped:
         self._counters.add(f"dropped.{reason}")
         return Dropped(reason)
+
+
+def examine(facts: Sequence[Facts], *, floor: date, now_ms: int) -> list[Refused]:
+    """Return every use that may not be taken, with its reason.
+
+    ``floor`` is the first UTC day of the dataset, ``now_ms`` our clock, UTC epoch milliseconds.
+    """
+    earliest = int(datetime(floor.year, floor.month, floor.day, tzinfo=UTC).timestamp() * 1000)
+    latest = now_ms + MAX_AHEAD_MS
+    refused: list[Refused] = []
+    for index, use in enumerate(facts):
+        if use.ts_ms > latest:
+            message = "ts is more than 10 minutes ahead of the server's clock"
+            refused.append(Refused(index, use.id, "ts", Refusal.TIME_AHEAD, message))
+        elif use.ts_ms < earliest:
+            message = f"ts is before the dataset's beginning, {floor} (UTC)"
+            refused.append(Refused(index, use.id, "ts", Refusal.BEFORE_DATASET, message))
+        refused += _miscounted(index, use)
+    return refused
+
+
+def _miscounted(index: int, use: Facts) -> Iterator[Refused]:
+    usage = use.usage
+    for field, count in (
+        ("prompt_tokens", usage.prompt_tokens),
+        ("completion_tokens", usage.completion_tokens),
+        ("cached_tokens", usage.cached_tokens),
+        ("reasoning_tokens", usage.reasoning_tokens),
+    ):
+        if count is not None and not 0 <= count <= MAX_TOKENS:
+            message = f"{field} must be between 0 and {MAX_TOKENS:,}"
+            yield Refused(index, use.id, field, Refusal.OUT_OF_RANGE, message)
+    for field, part, whole_field, whole in (
+        ("cached_tokens", usage.cached_tokens, "prompt_tokens", usage.prompt_tokens),
+        ("reasoning_tokens", usage.reasoning_tokens, "completion_tokens", usage.completion_tokens),
+    ):
+        if part is not None and whole is not None and part > whole:
+            message = f"{field} ({part:,}) must not be more than {whole_field} ({whole:,}), which include them"
+            yield Refused(index, use.id, field, Refusal.PART_OVER_WHOLE, message)
 
 
 _UNCOUNTED = Usage()

@@ -17,3 +17,5 @@ class Refusal(StrEnum):
     TIME_AHEAD = "time_ahead"
     BEFORE_DATASET = "before_dataset"
     OUT_OF_RANGE = "out_of_range"
+    BAD_CHARACTER = "bad_character"
+    PART_OVER_WHOLE = "part_over_whole"

@@ -66,7 +66,8 @@ def usd(value: object) -> Decimal | None:
 
 def exact_number(literal: str) -> Decimal | None:
     """Return the number a literal of at most 64 characters spells, without rounding, or None. Never raises."""
-    if len(literal) > _MAX_DIGITS or "_" in literal:
+    # Decimal takes the digits of every script, and underscores between them.
+    if len(literal) > _MAX_DIGITS or "_" in literal or not literal.isascii():
         return None
     try:
         return Decimal(literal)
