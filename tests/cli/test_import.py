@@ -70,7 +70,7 @@ def write(folder: Path, kind: str, events: list[dict[str, Any]]) -> Path:
 def test_every_kind_of_file_gives_the_same_events(kind: str, tmp_path: Path) -> None:
     events = reports(25)
     (piece,) = pieces(write(tmp_path, kind, events))
-    assert (1, 25) == (piece.first, piece.events)
+    assert (25, f"{piece.unit} 25") == (piece.events, f"{piece.unit} {piece.places[-1] - (kind == '.csv')}")
     read = [json.loads(line) for line in piece.body.splitlines()]
     for event, line in zip(events, read, strict=True):
         assert datetime.fromisoformat(event.pop("ts")) == datetime.fromisoformat(line.pop("ts"))
@@ -81,17 +81,30 @@ def test_every_kind_of_file_gives_the_same_events(kind: str, tmp_path: Path) -> 
 def test_a_large_file_comes_in_pieces_that_say_where_they_begin(tmp_path: Path) -> None:
     file = write(tmp_path, ".ndjson", reports(25_000))
     found = list(pieces(file))
-    assert [(1, 10_000), (10_001, 10_000), (20_001, 5_000)] == [(piece.first, piece.events) for piece in found]
+    assert [("line 1", 10_000), ("line 10,001", 10_000), ("line 20,001", 5_000)] == [
+        (piece.where(0), piece.events) for piece in found
+    ]
     assert [1.0] == [piece.read for piece in found][-1:]
 
 
 def test_numbers_in_csv_are_numbers_and_times_may_be_too(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
-    file.write_text("id,ts,model,prompt_tokens,latency_ms,referer\na,1767268800,m,x,1.5,\n\nb,1767268800.5,1,2,3,r\n")
+    file.write_text(
+        "id,ts,model,prompt_tokens,completion_tokens,latency_ms,referer\n"
+        "a,1767268800,m,0,1,1.5,\n\nb,1767268800.5,1,2,0,3,r\n"
+    )
     (piece,) = pieces(file)
     assert [
-        {"id": "a", "ts": 1767268800, "model": "m", "prompt_tokens": "x", "latency_ms": 1.5},
-        {"id": "b", "ts": 1767268800.5, "model": "1", "prompt_tokens": 2, "latency_ms": 3, "referer": "r"},
+        {"id": "a", "ts": 1767268800, "model": "m", "prompt_tokens": 0, "completion_tokens": 1, "latency_ms": 1.5},
+        {
+            "id": "b",
+            "ts": 1767268800.5,
+            "model": "1",
+            "prompt_tokens": 2,
+            "completion_tokens": 0,
+            "latency_ms": 3,
+            "referer": "r",
+        },
     ] == [json.loads(line) for line in piece.body.splitlines()]
 
 
@@ -107,7 +120,12 @@ def test_numbers_in_csv_are_numbers_and_times_may_be_too(tmp_path: Path) -> None
         ("x.csv", b"id,ts\na\n"),
         ("x.csv", b'id,ts\n"a\n'),
         ("x.csv", b"id\n\xff\n"),
-        ("x.ndjson", b"x" * 1_000_001),
+        ("x.ndjson", b"x" * (16 * 1024 * 1024 + 1)),
+        ("x.csv.gz", b""),
+        ("x.csv.zst", b""),
+        ("x.json", b"[{}, 5]"),
+        ("x.json", b'[{"id": "a"}'),
+        ("x.json", b"[{},]"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(name: str, content: bytes, tmp_path: Path) -> None:
@@ -136,16 +154,16 @@ def test_without_a_server_usage_is_in_the_ledger_when_the_command_ends_each_id_o
         assert (0,) == spool.execute("SELECT count(*) FROM parcels").fetchone()
 
 
-def test_a_bad_event_ends_it_named_by_file_and_number_and_the_rest_can_follow(on_data: Run, tmp_path: Path) -> None:
+def test_one_bad_event_refuses_the_whole_file_named_by_file_and_line(on_data: Run, tmp_path: Path) -> None:
     on_data("keys", "create", "--label", "x")
     events = reports(10_003)
     events[10_001]["model"] = ""
     file = write(tmp_path, ".ndjson", events)
     done = on_data("import", file)
     assert (1, "") == (done.code, done.out)
-    assert f"error: {file}: 1 bad event, it is event 10,002: model must not be empty" == done.err.splitlines()[0]
+    assert f"error: {file}: 1 bad event, line 10,002: model must not be empty" == done.err.splitlines()[0]
     events[10_001]["model"] = "m"
-    assert [["3 events taken, 10,000 had been before"]] == on_data("import", write(tmp_path, ".ndjson", events)).rows
+    assert [["10,003 events taken, 0 had been before"]] == on_data("import", write(tmp_path, ".ndjson", events)).rows
 
 
 @pytest.mark.parametrize("scopes", ["data", None])
@@ -178,14 +196,15 @@ def test_through_the_running_server_usage_is_counted_once(
     assert 1 == found["total"]
 
 
-def test_the_servers_refusal_names_file_and_event_as_the_command_itself_would(on_board: Run, tmp_path: Path) -> None:
-    events = reports(10_003)
-    events[10_001]["prompt_tokens"] = events[10_002]["prompt_tokens"] = -1
+@pytest.mark.parametrize("first", [3, 10_001])
+def test_through_the_server_a_bad_event_is_named_as_without_it(first: int, on_board: Run, tmp_path: Path) -> None:
+    events = reports(first + 2)
+    events[first]["prompt_tokens"] = events[first + 1]["prompt_tokens"] = -1
     file = write(tmp_path, ".ndjson", events)
     done = on_board("import", file)
     assert (1, "") == (done.code, done.out)
-    assert done.err.startswith(f"error: {file}: 2 bad events, the first is event 10,002: prompt_tokens ")
-    assert "hint: Mend the file" in done.err
+    assert done.err.startswith(f"error: {file}: 2 bad events, the first at line {first + 1:,}: prompt_tokens ")
+    assert "hint: Nothing of this file was taken. Mend it" in done.err
 
 
 def test_a_key_that_the_server_refuses_is_told_with_how_to_make_one(on_board: Run, tmp_path: Path) -> None:

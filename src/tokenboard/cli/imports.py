@@ -3,6 +3,9 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tokenboard.api.reports import parse_reports
 from tokenboard.app.board import attribution_options
+from tokenboard.app.catalog import wall_clock_ms
 from tokenboard.app.folder import BodyRefused, RunningServer, ServerBusy
 from tokenboard.catalog import Scope, digest_of
 from tokenboard.cli.events_file import FileFault, Piece, pieces
@@ -20,7 +24,7 @@ from tokenboard.cli.terminal import say
 from tokenboard.cli.upkeep import OwnStores, own_stores
 from tokenboard.config import Settings
 from tokenboard.drain import MAX_BATCH
-from tokenboard.intake import OPERATOR, Caller, Dropped
+from tokenboard.intake import OPERATOR, Caller, Dropped, Facts, Refused, examine
 from tokenboard.problem import Problem
 from tokenboard.spool import SpoolFull
 
@@ -34,7 +38,7 @@ Take = Callable[[Piece], tuple[int, int]]
 class BadEvents(FileFault):
     """A file holds events that may not be taken."""
 
-    hint = "Mend the file and run the command again: what was taken counts once. docs/api.md says what an event needs."
+    hint = "Nothing of this file was taken. Mend it and run the command again; docs/api.md says what an event needs."
 
 
 class KeyRefused(FileFault):
@@ -45,26 +49,30 @@ class KeyRefused(FileFault):
 
 def import_files(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="NDJSON, CSV or Parquet; .gz and .zst too.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="NDJSON, JSON, CSV, TSV or Parquet; .gz and .zst too.")
+    ],
     key: Annotated[
         str, typer.Option(envvar="TOKENBOARD_KEY", help="Secret of the key that the usage belongs to; else to none.")
     ] = "",
 ) -> None:
     """Bring usage out of files into the board, each id once; through the server, when one runs.
 
-    Stopped in the middle it may be run again within [spool] seen_days: what was taken is skipped.
+    A file with one bad event, or one cut short, is refused as a whole. Stopped in the middle the command may be run
+    again within [spool] seen_days: what was taken is skipped.
     """
     session: Session = context.obj
+    settings = session.settings()
     taken = repeated = 0
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with (
-        _door(session, key.strip()) as take,
+        _door(session, settings, key.strip()) as take,
         Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown,
     ):
         for file in files:
             task = shown.add_task(file.name, total=1.0)
-            for piece in pieces(file):
+            for piece in _good_pieces(file, settings):
                 try:
                     new, known = take(piece)
                 except BadEvents as error:
@@ -74,14 +82,57 @@ def import_files(
     say(f"{taken:,} events taken, {repeated:,} had been before")
 
 
+def _good_pieces(file: Path, settings: Settings) -> Iterator[Piece]:
+    """Yield the pieces of a file once all of it is known to be good.
+
+    Raises:
+        BadEvents: some events may not be taken.
+        FileFault: the file cannot be read to its end.
+
+    """
+    read = pieces(file)
+    first, second = next(read, None), next(read, None)
+    if first is None:
+        return
+    if second is None:  # One piece is taken as a whole or not at all.
+        yield first
+        return
+    bad, named = 0, ""
+    for piece in chain((first, second), read):
+        number, message = _judge(piece, settings)
+        bad, named = bad + number, named or message
+    if bad:
+        raise BadEvents(f"{file}: {_counted(bad, named)}")
+    yield from pieces(file)
+
+
+def _judge(piece: Piece, settings: Settings) -> tuple[int, str]:
+    """Return how many events of a piece are bad, and the first one with its reason."""
+    refused = _refused(piece, settings, OPERATOR)[0]
+    if not refused:
+        return 0, ""
+    return len({bad.index for bad in refused}), f"{piece.where(refused[0].index)}: {refused[0].message}"
+
+
+def _refused(piece: Piece, settings: Settings, caller: Caller) -> tuple[list[Refused], list[Facts]]:
+    """Return the bad events of a piece in order, and the facts of the good ones."""
+    try:
+        parsed = parse_reports(piece.body, caller=caller, options=attribution_options(settings))
+    except Problem as error:
+        raise BadEvents(str(error)) from error
+    refused = list(parsed.refused)
+    found = examine(parsed.facts, floor=settings.attribution.floor, now_ms=wall_clock_ms())
+    refused += (replace(bad, index=parsed.positions[bad.index]) for bad in found)
+    return sorted(refused, key=attrgetter("index")), parsed.facts
+
+
 @contextmanager
-def _door(session: Session, key: str) -> Iterator[Take]:
+def _door(session: Session, settings: Settings, key: str) -> Iterator[Take]:
     """Open the way in: through the running server, else with the stores of the folder."""
     running = session.folder.running()
     if running is not None:
         yield lambda piece: _post(running, piece, key)
         return
-    settings = session.settings()
     with own_stores(session, settings) as stores:
         caller = _caller(stores, key)
         yield lambda piece: _take(stores, settings, caller, piece)
@@ -112,25 +163,21 @@ def _refusal(error: BodyRefused, piece: Piece) -> Exception:
     if not isinstance(metadata, dict) or not metadata.get("events"):
         return error
     named = metadata["events"]
-    return _bad_events(piece, int(metadata["bad_events"]), int(named[0]["index"]), str(named[0]["message"]))
+    return BadEvents(
+        _counted(int(metadata["bad_events"]), f"{piece.where(int(named[0]['index']))}: {named[0]['message']}")
+    )
 
 
-def _bad_events(piece: Piece, count: int, index: int, message: str) -> BadEvents:
-    events = "1 bad event, it" if count == 1 else f"{count:,} bad events, the first"
-    return BadEvents(f"{events} is event {piece.first + index:,}: {message}")
+def _counted(bad: int, first: str) -> str:
+    return f"1 bad event, {first}" if bad == 1 else f"{bad:,} bad events, the first at {first}"
 
 
 def _take(stores: OwnStores, settings: Settings, caller: Caller, piece: Piece) -> tuple[int, int]:
-    try:
-        parsed = parse_reports(piece.body, caller=caller, options=attribution_options(settings))
-    except Problem as error:
-        raise BadEvents(str(error)) from error
-    refused = [(bad.index, bad.message) for bad in parsed.refused]
-    refused += [(parsed.positions[bad.index], bad.message) for bad in stores.intake.examine(parsed.facts)]
+    refused, facts = _refused(piece, settings, caller)
     if refused:
-        index, message = min(refused)
-        raise _bad_events(piece, len({bad for bad, _ in refused}), index, message)
-    outcome = stores.intake.record_new(parsed.facts)
+        bad = len({bad.index for bad in refused})
+        raise BadEvents(_counted(bad, f"{piece.where(refused[0].index)}: {refused[0].message}"))
+    outcome = stores.intake.record_new(facts)
     if isinstance(outcome, Dropped):
         raise SpoolFull("the spool takes no more")
     while stores.spool.state().pending >= MAX_BATCH:
