@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from tests.events import event
+from tests.followed import follow
 from tokenboard.access import Access
 from tokenboard.allowance import Allowance, Counts
 from tokenboard.analytics import Analytics
@@ -72,6 +73,7 @@ class Rig:
     _numbers: "count[int]" = field(default_factory=count)
 
     def __post_init__(self) -> None:
+        self.followed = follow(self.catalog)
         self.key = self.catalog.create_key("test", ["data"]).secret
         self.restart()
 
@@ -79,6 +81,7 @@ class Rig:
         """Begin anew on the same stores, as a process does."""
         self.rankings = Rankings(self.ledger, self.catalog, floor=FLOOR, clock=lambda: self.now)
         self.rankings.refresh()
+        self.followed["apps"] = self.rankings.catch_up
         self.analytics = Analytics(
             self.rankings, self.catalog, self.ledger.analyst, floor=FLOOR, clock=lambda: self.now
         )
@@ -96,9 +99,11 @@ class Rig:
         """Make the API; of the parts that the data's routes do not touch there are none."""
         nothing: Any = None
         counts = Counts(None, self.clock_ms)
+        access = Access(self.catalog)
+        self.followed["keys of the API"] = access.refresh
         return create_api(
             Services(
-                access=Access(self.catalog),
+                access=access,
                 catalog=self.catalog,
                 spool=nothing,
                 intake=nothing,
@@ -112,7 +117,8 @@ class Rig:
                 options=AttributionOptions(),
                 data=DataSettings(floor=FLOOR, cors_origin=self.cors),
                 clock_ms=self.clock_ms,
-                nudge=nothing,
+                catch_up=nothing,
+                following=nothing,
                 nudge_token="",
             )
         )

@@ -209,6 +209,9 @@ def test_serve_writes_nothing_outside_its_folder_and_takes_a_free_port_for_0(tmp
             key = a_key(places["data"])
             body = chat() | {"model": "tokenboard/echo"}
             headers = {"Authorization": f"Bearer {key}", "HTTP-Referer": "https://a.example"}
+            # Nobody told the server of the key: it finds it by itself.
+            models = f"{announced['url']}/v1/models"
+            wait_for(lambda: httpx.get(models, headers=headers, timeout=30).status_code == 200)
             answer = httpx.post(f"{announced['url']}/v1/chat/completions", headers=headers, json=body, timeout=30)
         finally:
             process.send_signal(signal.SIGTERM)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.catalog.reference import shown
 from tests.catalog.seen import seen
 from tests.effort import examples
+from tests.followed import follow
 from tests.rankings.fakes import FakeLedger
 from tokenboard.attribution import merge_categories
 from tokenboard.catalog import App, Catalog, CatalogError
@@ -58,6 +59,7 @@ class World:
         for app_id in range(len(APPS) + len(LATER) + 1):
             self.ledger.add(DAY, app_id, tokens=10**app_id)
         self.rankings.fill()
+        follow(catalog)["apps"] = self.rankings.catch_up
 
     def apps(self) -> dict[int, App]:
         return {app.id: app for app in self.catalog.apps(limit=1000).apps}

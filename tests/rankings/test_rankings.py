@@ -131,12 +131,14 @@ def test_the_worked_example_refuses_a_subcategory_of_another_group(worked: tuple
 def test_the_worked_example_after_unmerging_d(worked: tuple[Rankings, FakeCatalog]) -> None:
     rankings, catalog = worked
     catalog.put(replace(WORKED_APPS[D - 1], canonical_id=None))
+    rankings.catch_up()
     assert rows(rankings, LAST_DAY) == [(1, "A", 61, 1), (2, "B", 40, 1), (3, "C", 7, 2), (4, "D", 5, 1)]
 
 
 def test_the_worked_example_after_unmerging_d_and_hiding_a(worked: tuple[Rankings, FakeCatalog]) -> None:
     rankings, catalog = worked
     catalog.put(replace(WORKED_APPS[D - 1], canonical_id=None), replace(WORKED_APPS[A - 1], visibility="hidden"))
+    rankings.catch_up()
     assert rows(rankings, LAST_DAY) == [(1, "B", 40, 1), (2, "C", 7, 2), (3, "D", 5, 1)]
 
 
@@ -210,16 +212,34 @@ def test_usage_that_comes_while_figures_are_read_is_read_at_the_next_refresh() -
         assert sum(tokens for _, tokens in ledger.figures.values()) == rankings.answer(EVER).ranking.rows[0].tokens
 
 
-def test_changes_of_the_catalog_are_in_force_without_a_refresh() -> None:
-    catalog = FakeCatalog([App(1, name="Cline"), App(2)])
-    rankings = filled(FakeLedger({(TODAY, 1): (1, 10), (TODAY, 2): (1, 5)}), catalog)
+def test_changes_of_the_catalog_are_in_force_once_caught_up_with_and_without_reading_the_ledger() -> None:
+    catalog, ledger = FakeCatalog([App(1, name="Cline"), App(2)]), FakeLedger({(TODAY, 1): (1, 10), (TODAY, 2): (1, 5)})
+    rankings = filled(ledger, catalog)
+    ledger.days_read.clear()
     catalog.put(App(2, canonical_id=1), App(1, name="Roo"))
+    assert [(row.name, row.tokens) for row in rankings.answer(EVER).ranking.rows] == [("Cline", 10), ("", 5)]
+    rankings.catch_up()
     assert [(row.name, row.tokens) for row in rankings.answer(EVER).ranking.rows] == [("Roo", 15)]
     entry = rankings.app(2)
     assert entry is not None
     assert (entry.root_id, entry.visible) == (1, False)
     catalog.put(App(1, visibility="private"))
+    rankings.catch_up()
     assert rankings.answer(EVER).ranking.rows == ()
+    assert ([], catalog.revision()) == (ledger.days_read, rankings.catalog_revision)
+
+
+def test_answers_go_on_from_memory_while_the_catalog_is_away() -> None:
+    catalog = FakeCatalog([App(1)])
+    rankings = filled(FakeLedger({(TODAY, 1): (1, 10)}), catalog)
+
+    def away() -> int:
+        raise ConnectionError
+
+    catalog.revision = away  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        rankings.catch_up()
+    assert 10 == rankings.answer(EVER).ranking.rows[0].tokens
 
 
 def test_an_app_no_one_knows_is_none() -> None:
@@ -230,6 +250,7 @@ def test_a_catalog_put_back_to_an_earlier_state_is_read_anew() -> None:
     catalog = FakeCatalog([App(1), App(2), App(3)])
     rankings = filled(FakeLedger({(TODAY, n): (1, 10) for n in (1, 2, 3)}), catalog)
     catalog.restore(2, App(1), App(2, canonical_id=1))
+    rankings.catch_up()
     assert [(row.app_id, row.tokens) for row in rankings.answer(EVER).ranking.rows] == [(1, 20)]
     assert rankings.app(3) is None
 
@@ -246,8 +267,10 @@ def test_the_epoch_grows_with_every_change_and_only_then() -> None:
     rankings.refresh()
     second = rankings.answer(EVER).epoch
     catalog.put(App(1, name="Roo"))
+    rankings.catch_up()
     third = rankings.answer(EVER).epoch
     catalog.put(App(1, name="Roo"), App(1, name="Cline"))
+    rankings.catch_up()
     fourth = rankings.answer(EVER).epoch
     assert first < second < third < fourth
 
@@ -467,6 +490,7 @@ def test_one_app_s_standing_days_and_ranks_follow_merges_and_visibility_at_once(
     assert {A: Figures(91, 2), B: Figures(90, 4)} == rankings.figures_of([A, B, D, E], window)
     assert date(2026, 3, 4) == rankings.last_day(B)
     catalog.put(replace(WORKED_APPS[D - 1], canonical_id=None), replace(WORKED_APPS[A - 1], visibility="hidden"))
+    rankings.catch_up()
     assert Standing(1, 3, 80, 2) == rankings.standing(B, window)
     assert (3, 3) == rankings.rank_history(D, window)
     for told in (rankings.standing(A, window), rankings.days(A, window), rankings.rank_history(A, window)):

@@ -51,8 +51,10 @@ class SmallBoard:
 
     def services(self, **site: Any) -> WebServices:
         rig = self.rig
+        access = Access(rig.catalog)
+        rig.followed["keys of the pages"] = access.refresh
         return WebServices(
-            access=Access(rig.catalog),
+            access=access,
             analytics=rig.analytics,
             rankings=rig.rankings,
             renderer=self.renderer,

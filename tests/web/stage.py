@@ -72,7 +72,9 @@ def set_stage(rig: Rig, renderer: Renderer) -> Stage:
     _store(rig, list(_quarter()))
     rig.catalog.hide(rig.ids[HIDDEN], "test")
     rig.catalog.merge(rig.ids[ALIAS], rig.ids[CREATIVE], "test")
-    return Stage(rig, renderer, Access(rig.catalog))
+    access = Access(rig.catalog)
+    rig.followed["keys of the pages"] = access.refresh
+    return Stage(rig, renderer, access)
 
 
 def _store(rig: Rig, uses: list[Use]) -> None:

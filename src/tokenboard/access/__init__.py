@@ -2,8 +2,8 @@
 
     Authorization: Bearer tb-… ─▶ SHA-256 ─▶ key ring (memory) ─▶ scope? ─▶ Key
 
-The ring is a copy of the catalog's keys; it is read anew when the catalog says that keys have changed, and before a
-secret is called unknown.
+The ring is a copy of the catalog's keys; the follower reads it anew when the catalog says that keys have changed, and a
+change made here, or by a command, is answered only once that is done. No check reads a store.
 """
 
 from tokenboard.access.access import Access

@@ -1,6 +1,6 @@
 """The check in front of every route that needs a key."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hmac import compare_digest
 from threading import Lock
 
@@ -15,18 +15,23 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 class Access:
-    """Checks keys against a copy in memory; safe from any thread. Refusals are counted by reason in ``counters``."""
+    """Checks keys against a copy in memory; safe from any thread, and no check waits for the catalog.
+
+    The copy is as of the last `refresh`, which whoever follows the catalog calls; the first is made here. Refusals are
+    counted by reason in ``counters``.
+    """
 
     def __init__(self, catalog: Catalog, counters: Counters | None = None) -> None:
         self._catalog = catalog
         self._refused = RefusedKeys(counters or Counters())
         self._lock = Lock()
         self._revision = -1
-        self._keys: dict[bytes, Key] = {}
+        # Never changed, only replaced: who checks a key takes no lock.
+        self._keys: Mapping[bytes, Key] = {}
         self.refresh()
 
     def refresh(self) -> None:
-        """Read the keys again if any has changed; cheap when none has.
+        """Read the keys again if any has changed; cheap when none has. Blocks: not for an event loop.
 
         Raises:
             CatalogUnavailable: the keys known so far stay in force.
@@ -111,9 +116,6 @@ class Access:
     def _find(self, secret: bytes) -> Key | None:
         digest = digest_of(secret)
         key = self._keys.get(digest)
-        if key is None:
-            self.refresh()
-            key = self._keys.get(digest)
         # The look-up is by hash, which a caller cannot steer byte by byte; the comparison is constant-time all the
         # same.
         return key if key is not None and compare_digest(key.digest, digest) else None

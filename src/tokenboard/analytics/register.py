@@ -6,7 +6,6 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenboard.catalog import Catalog
 from tokenboard.rankings import AppRow, Rankings
 
 
@@ -32,17 +31,17 @@ class Register:
 class Registrar:
     """Keeps the register; makes it anew, once, when the catalog has changed."""
 
-    def __init__(self, rankings: Rankings, catalog: Catalog) -> None:
+    def __init__(self, rankings: Rankings) -> None:
         self._rankings = rankings
-        self._catalog = catalog
         self._lock = Lock()
         self._revision = -1
         self._register: Register | None = None
 
     def register(self) -> Register:
-        """Return the register as of now; raises NotFilledError and CatalogUnavailable."""
+        """Return the register of the apps as the rankings know them; raises NotFilledError."""
         with self._lock:
-            revision = self._catalog.revision()
+            # Before the apps: what is newer than it says is arranged once more, never missed.
+            revision = self._rankings.catalog_revision
             if self._register is None or revision != self._revision:
                 self._register = _arranged(self._rankings.read(lambda _, roster: roster.apps()))
                 self._revision = revision

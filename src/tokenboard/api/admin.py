@@ -3,8 +3,8 @@
     request ─▶ key ─▶ body, bounded ─▶ FastAPI checks it ─▶ catalog, in a thread ─▶ audit log
                admin_door                admin_views         admin_apps, admin_log, admin_keys
 
-Changes of apps are in the very next answer of the rankings, which look at the catalog's revision before each; keys are
-read anew before a change of one is answered.
+When a change is answered it is in force, in the very next answer of the rankings or for the very next check of a key:
+the door waits until the follower has read the catalog anew.
 """
 
 from fastapi import APIRouter

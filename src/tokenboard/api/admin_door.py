@@ -5,12 +5,14 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Message
 
 from tokenboard.api.services import Services
 from tokenboard.catalog import (
     AmbiguousApp,
     CatalogError,
+    CatalogUnavailable,
     FoldRefused,
     InvalidValue,
     Key,
@@ -27,6 +29,8 @@ from tokenboard.problem import Problem
 
 MAX_BYTES = 64 * 1024
 """Bytes of a body at most."""
+
+_READING = frozenset({"GET", "HEAD"})
 
 # What the catalog refuses. A store that is away, and a fault of ours, are told as on every route.
 _STATUS: dict[type[CatalogError], int] = {
@@ -60,12 +64,26 @@ def admin_route(services: Services) -> type[APIRoute]:
                     response = await answer(Request(request.scope, _given(body)))
                 except tuple(_STATUS) as error:
                     raise _told(error) from error
+                if request.method not in _READING:
+                    await run_in_threadpool(_put_in_force, services)
                 response.headers["Cache-Control"] = "no-store"
                 return response
 
             return handle
 
     return AdminRoute
+
+
+def _put_in_force(services: Services) -> None:
+    """Return once what was changed is in force; raises Problem: 503, it is stored and not in force yet."""
+    try:
+        services.catch_up()
+    except CatalogUnavailable as error:
+        raise Problem(
+            503,
+            "The change is stored, but the catalog cannot be read anew at the moment: it comes into force by itself as "
+            "soon as it can. Do not send it again; a secret it would have shown is had by rotating the key.",
+        ) from error
 
 
 def _actor(request: Request) -> str:

@@ -27,7 +27,6 @@ def add_routes(routes: APIRouter, services: Services) -> None:
     def create(body: KeyBody, actor: Actor) -> Data[AdminNewKey]:
         """Make a key; its secret is shown this once."""
         made = services.catalog.create_key(body.label, body.scopes, body.account, actor=actor)
-        services.access.refresh()
         return Data(data=AdminNewKey.made(made))
 
     @routes.get("/keys/{key_id}")
@@ -39,12 +38,10 @@ def add_routes(routes: APIRouter, services: Services) -> None:
     def rotate(key_id: KeyId, actor: Actor) -> Data[AdminNewKey]:
         """Replace a key by a new one of the same label, scopes and account; the old one is revoked at once."""
         made = services.catalog.rotate_key(key_id, actor=actor)
-        services.access.refresh()
         return Data(data=AdminNewKey.made(made))
 
     @routes.delete("/keys/{key_id}")
     def revoke(key_id: KeyId, actor: Actor) -> Data[AdminKey]:
         """Revoke a key for good; it is refused at once."""
         key = services.catalog.revoke_key(key_id, actor=actor)
-        services.access.refresh()
         return Data(data=AdminKey.of(key))

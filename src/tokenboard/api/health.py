@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request, Response
 from tokenboard import __version__
 from tokenboard.api.services import Services
 from tokenboard.api.upkeep import require_proof
-from tokenboard.catalog import CatalogError
 
 _encoder = msgspec.json.Encoder()
 
@@ -21,8 +20,9 @@ def router(services: Services) -> APIRouter:
     async def healthz() -> Response:
         return _json({"status": "alive", "version": __version__})
 
+    # From memory alone, on the event loop: it waits neither for a store nor for a thread that waits for one.
     @routes.get("/readyz")
-    def readyz() -> Response:
+    async def readyz() -> Response:
         checks = _checks(services)
         ready = all(check == "ok" for check in checks.values())
         spool = services.spool.state()
@@ -41,11 +41,11 @@ def router(services: Services) -> APIRouter:
     @routes.post("/internal/nudge", include_in_schema=False)
     def nudge(request: Request) -> Response:
         require_proof(services, request)
-        services.nudge()
+        services.catch_up()
         return _json({"status": "ok"})
 
     @routes.get("/internal/counters", include_in_schema=False)
-    def counters(request: Request) -> Response:
+    async def counters(request: Request) -> Response:
         require_proof(services, request)
         return _json(dict(services.counters.read()))
 
@@ -54,10 +54,12 @@ def router(services: Services) -> APIRouter:
 
 def _checks(services: Services) -> dict[str, str]:
     checks = {"catalog": "ok", "ledger": "ok", "spool": "ok", "rankings": "ok"}
-    try:
-        services.catalog.ping()
-    except CatalogError as error:
-        checks["catalog"] = type(error).__name__
+    following = services.following()
+    if following.failing_since_ms is not None:
+        checks["catalog"] = (
+            f"cannot be read since {following.failing_since_ms} (epoch ms): keys and apps stay as they were then; "
+            "see the server's log"
+        )
     drain = services.drain_state()
     if drain.error is not None:
         checks["ledger"] = f"delivery fails since {drain.failing_since_ms} (epoch ms); see the server's log"

@@ -10,6 +10,7 @@ from tokenboard.analytics import Analytics
 from tokenboard.attribution import AttributionOptions
 from tokenboard.catalog import Catalog
 from tokenboard.drain import DrainState
+from tokenboard.follower import Following
 from tokenboard.intake import Intake
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
@@ -28,7 +29,11 @@ class DataSettings:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts below the API. ``clock_ms`` tells UTC epoch milliseconds; ``nudge`` reads keys and apps anew."""
+    """The parts below the API. ``clock_ms`` tells UTC epoch milliseconds.
+
+    ``catch_up`` returns once what has changed in the catalog is in force, and blocks; ``following`` tells, without
+    waiting, whether the catalog can be read.
+    """
 
     access: Access
     catalog: Catalog
@@ -44,5 +49,6 @@ class Services:
     options: AttributionOptions
     data: DataSettings
     clock_ms: Callable[[], int]
-    nudge: Callable[[], None]
+    catch_up: Callable[[], None]
+    following: Callable[[], Following]
     nudge_token: str

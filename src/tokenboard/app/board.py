@@ -17,6 +17,7 @@ from tokenboard.attribution import AttributionOptions, AttributionRule
 from tokenboard.config import ConfigError, Settings
 from tokenboard.config.settings import Upstream as UpstreamSettings
 from tokenboard.drain import Drain
+from tokenboard.follower import Follower
 from tokenboard.gateway import (
     EchoUpstream,
     ForwardAttribution,
@@ -86,8 +87,8 @@ def open_allowance(settings: Settings, data: Path) -> Allowance:
 class Board:
     """Everything that one process needs to serve, on one data folder it owns.
 
-    ``start`` begins to deliver what the spool holds; ``asgi`` answers HTTP; ``stop`` delivers what is left and closes
-    every store. ``ledger`` may be given by a test that wants it to fail.
+    ``start`` begins to deliver what the spool holds, and to follow the catalog; ``asgi`` answers HTTP; ``stop``
+    delivers what is left and closes every store. ``ledger`` may be given by a test that wants it to fail.
     """
 
     def __init__(self, settings: Settings, data: Path, *, base_url: str, ledger: Ledger | None = None) -> None:
@@ -98,11 +99,13 @@ class Board:
         self.nudge_token = secrets.token_urlsafe(24)
         self.counters = Counters()
         self.catalog = open_catalog(settings, data)
+        # What follows has connections of its own: however many routes wait for the others, changes are seen in time.
+        self._followed = open_catalog(settings, data)
         self.ledger = ledger or open_ledger(settings, data)
         self.spool = open_spool(settings, data)
         self.rankings = Rankings(
             self.ledger,
-            self.catalog,
+            self._followed,
             floor=floor,
             clock=lambda: datetime.now(UTC),
             memory_budget=settings.rankings.memory_budget,
@@ -116,7 +119,12 @@ class Board:
             clock_ms=wall_clock_ms,
         )
         self.upkeep = open_upkeep(settings, self.ledger, self.rankings, self.drain)
-        self.access = Access(self.catalog, self.counters)
+        self.access = Access(self._followed, self.counters)
+        self.follower = Follower(
+            {"keys": self.access.refresh, "apps": self.rankings.catch_up},
+            counters=self.counters,
+            clock_ms=wall_clock_ms,
+        )
         self.analytics = Analytics(
             self.rankings, self.catalog, self.ledger.analyst, floor=floor, clock=lambda: datetime.now(UTC)
         )
@@ -149,7 +157,8 @@ class Board:
                 options=options,
                 data=DataSettings(floor=floor, cors_origin=settings.data_api.cors or None),
                 clock_ms=wall_clock_ms,
-                nudge=self.access.refresh,
+                catch_up=self.follower.catch_up,
+                following=self.follower.state,
                 nudge_token=self.nudge_token,
             )
         )
@@ -175,17 +184,23 @@ class Board:
         self.asgi = Application(api, web)
 
     def start(self) -> None:
-        """Start the drain: it completes what a crash interrupted, fills the rankings and goes on from there."""
+        """Start the follower, and the drain: it completes what a crash interrupted, fills the rankings and goes on."""
+        self.follower.start()
         self.drain.start()
 
     async def stop(self) -> bool:
         """Deliver what is left and close everything; False when events stay in the spool for the next start."""
         await self.gateway.aclose()
+        return await asyncio.to_thread(self._close)
+
+    def _close(self) -> bool:
         self.renderer.close()
+        self.follower.stop()
         delivered = self.drain.stop()
         self.spool.close()
         self.ledger.close()
         self.allowance.close()
+        self._followed.close()
         self.catalog.close()
         return delivered
 

@@ -24,7 +24,6 @@ from tokenboard.problem import Problem
 from tokenboard.server import HttpServer, Limits
 from tokenboard.spool import SpoolError
 
-_POLL_S = 0.5
 _SETTLE_WITHIN_S = 30.0
 _OTHER_FILES = 256
 """Open files beside sockets: databases, logs, the ledger's parts."""
@@ -96,7 +95,7 @@ async def _serve(board: Board, listener: socket.socket, ready: Callable[[], obje
     board.start()
     # Callers wait in the listener's queue until the rankings are there; a ledger that is away delays them no longer.
     await asyncio.to_thread(board.drain.settled.wait, _SETTLE_WITHIN_S)
-    polling = [asyncio.create_task(task) for task in (_follow_keys(board), _keep_raw_events(board))]
+    retention = asyncio.create_task(_keep_raw_events(board))
     # What is here now stays: the collector need not look through half a million objects again and again.
     gc.collect()
     gc.freeze()
@@ -106,8 +105,7 @@ async def _serve(board: Board, listener: socket.socket, ready: Callable[[], obje
         await stopped.wait()
         await server.stop(settings.shutdown_grace_s)
     finally:
-        for task in polling:
-            task.cancel()
+        retention.cancel()
         delivered = await board.stop()
     return delivered
 
@@ -144,16 +142,6 @@ def _allow_open_files(wanted: int) -> None:
     if soft < wanted:
         facts = {"open_files": soft, "wanted": wanted, "hint": "Raise it (ulimit -n), or lower max_connections."}
         _log.warning("the limit of open files is below that of connections", extra=facts)
-
-
-async def _follow_keys(board: Board) -> None:
-    """Notice keys that another process made or revoked, also when nobody tells us."""
-    while True:
-        await asyncio.sleep(_POLL_S)
-        try:
-            board.access.refresh()
-        except CatalogError as error:
-            _log.warning("the keys could not be read anew", extra={"reason": str(error), "hint": error.hint})
 
 
 async def _keep_raw_events(board: Board) -> None:

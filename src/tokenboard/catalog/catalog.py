@@ -29,7 +29,7 @@ class Catalog:
     """Apps, aliases, names, categories, visibility, accounts, keys and the audit log, in one database.
 
     Safe to use from several threads and several processes at once; every call is one transaction and blocks, so an
-    event loop calls it from a thread (``revision`` and ``keys_revision`` are quick enough to be called anywhere).
+    event loop calls it from a thread, whichever it is.
 
     Every call may raise ``CatalogUnavailable`` (try again later), ``SchemaOutdated`` (migrate first) and
     ``CatalogFault`` (a damaged database); the docstrings name what else is raised, all of it ``CatalogError``.

@@ -21,9 +21,16 @@ class InvalidCatalogUrl(CatalogError):
 
 
 class CatalogUnavailable(CatalogError):
-    """The database cannot serve right now: locked, disk full, connection lost. Trying again later may succeed."""
+    """The database cannot serve right now: locked, disk full, connection lost. Trying again later may succeed.
+
+    ``within_s`` is how many seconds were waited in vain, None when it failed at once.
+    """
 
     default_hint = "Check that the database runs, is reachable and has disk space; the work is retried."
+
+    def __init__(self, message: str, *, hint: str | None = None, within_s: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.within_s = within_s
 
 
 class CatalogFault(CatalogError):

@@ -50,9 +50,10 @@ class Rankings:
 
     ``floor`` is the dataset's first day; ``clock`` gives the present time with its time zone. Past ``memory_budget``
     bytes the cube keeps fewer checkpoints, as few as it may: answers then take longer. ``fill`` or ``refresh``
-    is called by a worker after the start and after each acknowledged batch; answers come from memory, after one cheap
-    look at the catalog's revision, so that merges, names and visibility are in force at once. Errors of the ledger and
-    the catalog are raised to the caller and leave everything as it was; the next call tries again.
+    is called by a worker after the start and after each acknowledged batch, ``catch_up`` by whoever follows the
+    catalog, and before a change of an app is called done, so that merges, names and visibility are in force with it.
+    Answers come from memory alone. Errors of the ledger and the catalog are raised to these callers and leave
+    everything as it was; the next call tries again.
     """
 
     def __init__(
@@ -101,6 +102,11 @@ class Rankings:
         return self._epoch  # without the lock: who reads it early finds answers that are newer, never older
 
     @property
+    def catalog_revision(self) -> int:
+        """The catalog's revision up to which answers know the apps; asking waits for nobody."""
+        return self._catalog_revision  # without the lock, as for the epoch
+
+    @property
     def filled(self) -> bool:
         """Whether there are figures to answer from."""
         with self._figures:
@@ -140,6 +146,24 @@ class Rankings:
             self._finished = begun
             return days
 
+    def catch_up(self) -> None:
+        """Take over what changed in the catalog before this call; cheap when nothing did. Blocks."""
+        if self._catalog.revision() == self._catalog_revision:
+            return
+        with self._catching_up:
+            revision = self._catalog.revision()
+            if revision == self._catalog_revision:
+                return
+            # A catalog put back to an earlier state has forgotten changes: read all of it.
+            anew = revision < self._catalog_revision
+            changes = self._catalog.changes(0 if anew else self._catalog_revision)
+            with self._figures:
+                roster = Roster() if anew else self._roster
+                changed = roster.update(changes.apps)
+                self._roster = roster
+                self._catalog_revision = changes.revision
+                self._epoch += changed or anew
+
     def question(self, params: Mapping[str, str] | Iterable[tuple[str, str]]) -> Question:
         """The question that query parameters ask today; raises QuestionError as ``parse_question`` does."""
         return parse_question(params, floor=self._floor, today=self._now().date())
@@ -149,14 +173,12 @@ class Rankings:
 
         A row's url, categories, split, trend, history and previous are None unless ``extras`` holds them.
         """
-        self._catch_up()
         with self._figures:
             ranking = rank(self._current_cube(), self._roster, question, extras)
             return Answer(ranking=ranking, as_of=self._as_of, epoch=self._epoch)
 
     def app(self, app_id: int) -> RosterEntry | None:
         """What the catalog says of an app, with aliases resolved; None when there is none of this id."""
-        self._catch_up()
         with self._figures:
             return self._roster.entry(app_id)
 
@@ -221,7 +243,6 @@ class Rankings:
 
     def read(self, work: Callable[[Cube, Roster], T]) -> T:
         """What ``work`` makes of one state of figures and apps; it is brief and keeps neither. Raises as ``answer``."""
-        self._catch_up()
         with self._figures:
             return work(self._current_cube(), self._roster)
 
@@ -237,7 +258,7 @@ class Rankings:
         for days in _portions(sorted(changes)):
             cube.replace_days(self._ledger.read_days(days), days)
             self._keep_to_budget(cube)
-        self._catch_up()
+        self.catch_up()
         with self._figures:
             self._cube = cube
             self._as_of = as_of
@@ -257,7 +278,7 @@ class Rankings:
             for day in days:
                 if day not in changes:
                     self._seen.pop(day, None)
-        self._catch_up()
+        self.catch_up()
         with self._figures:
             self._as_of = as_of
         return len(stale)
@@ -266,7 +287,7 @@ class Rankings:
         rows = self._ledger.read_days(days)
         replacement = cube.prepare(rows, days)
         # An app is in the catalog before its usage is in the ledger: with the catalog now, every row's app is known.
-        self._catch_up()
+        self.catch_up()
         with self._figures:
             self._reads += 1
             try:
@@ -288,23 +309,6 @@ class Rankings:
         # come.
         last = now.date() + timedelta(days=1)
         return {day: count for day, count in self._ledger.day_changes().items() if self._floor <= day <= last}
-
-    def _catch_up(self) -> None:
-        if self._catalog.revision() == self._catalog_revision:
-            return
-        with self._catching_up:
-            revision = self._catalog.revision()
-            if revision == self._catalog_revision:
-                return
-            # A catalog put back to an earlier state has forgotten changes: read all of it.
-            anew = revision < self._catalog_revision
-            changes = self._catalog.changes(0 if anew else self._catalog_revision)
-            with self._figures:
-                roster = Roster() if anew else self._roster
-                changed = roster.update(changes.apps)
-                self._roster = roster
-                self._catalog_revision = changes.revision
-                self._epoch += changed or anew
 
     def _now(self) -> datetime:
         return self._clock().astimezone(UTC).replace(microsecond=0)
