@@ -163,6 +163,21 @@ RULES = AttributionOptions(rules=(BY_KEY, BY_AGENT))
 AGENT = header("User-Agent", "acmetool/1.2 (linux)")
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://litellm.ai", "liteLLM"),
+        ("https://docs.langchain.com/oss", "LangChain"),
+        ("https://github.com/BerriAI/litellm/tree/main", "liteLLM"),
+    ],
+)
+@pytest.mark.parametrize("title", [None, "liteLLM, Front", "Anybody's app"])
+def test_a_known_intermediary_keeps_its_name_whatever_title_comes_along(url: str, name: str, title: str | None) -> None:
+    headers = [(b"http-referer", url.encode())] + ([(b"x-title", title.encode())] if title else [])
+    who = attribute(headers)
+    assert (title, name, name) == (who.title, who.naming_title, who.name)
+
+
 def test_a_rule_by_key_label_names_the_app() -> None:
     attribution = attribute([TITLE], RULES, key_label="nightly batch")
     assert attribution.app == AppIdentity("https://batch.example")

@@ -66,6 +66,17 @@ def test_a_title_is_cleaned(value: bytes, title: str | None) -> None:
     assert title == clean_title(value)
 
 
+@pytest.mark.parametrize(
+    "unseen",
+    ["\u2800", "\u3164\u3164", "\ufe0f", "\u115f\u1160", "\u034f", "\u180b", "\uffa0", "\U000e0100", "\u2800 \u3164"],
+)
+def test_a_title_that_nobody_can_see_is_none_and_names_nothing(unseen: str) -> None:
+    headers = [(b"http-referer", b"https://a.example"), (b"x-openrouter-title", unseen.encode()), (b"x-title", b"Seen")]
+    assert (None, "a.example") == (attribute(headers[:2]).title, attribute(headers[:2]).name)
+    assert "Seen" == attribute(headers).title
+    assert f"A{unseen}B".replace(" ", "") == str(clean_title(f"A{unseen}B")).replace(" ", "")
+
+
 def test_a_title_has_at_most_100_characters_after_cleaning() -> None:
     assert clean_title(b" \x00" * 50 + b"x" * 101) == "x" * 100
     assert clean_title(b"x" * 99 + b" y") == "x" * 99

@@ -22,6 +22,7 @@ from tokenboard.attribution.identity import AppIdentity
 from tokenboard.attribution.notices import AttributionWarning, WarningCode
 from tokenboard.attribution.reason import Reason, RefererError
 from tokenboard.attribution.rules import AttributionOptions, AttributionRule
+from tokenboard.attribution.title import can_be_seen
 from tokenboard.attribution.url import canonical_url
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "RefererError",
     "WarningCode",
     "attribute",
+    "can_be_seen",
     "canonical_url",
     "merge_categories",
 ]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tokenboard.attribution.categories import IgnoredCategory, read_categories
 from tokenboard.attribution.identity import AppIdentity
+from tokenboard.attribution.intermediaries import intermediary_name
 from tokenboard.attribution.notices import AttributionWarning, warnings
 from tokenboard.attribution.reason import Reason
 from tokenboard.attribution.referer import identify
@@ -59,7 +60,14 @@ class Attribution:
         """What to call the app by this request alone: its title, else its URL without the scheme. None if untracked."""
         if self.app is None:
             return None
-        return self.title or self.app.display_name
+        return self.naming_title or self.app.display_name
+
+    @property
+    def naming_title(self) -> str | None:
+        """The title that names the app: the request's, but a known intermediary's own name whatever it sends."""
+        if self.app is None:
+            return self.title
+        return intermediary_name(self.app) or self.title
 
 
 def attribute(

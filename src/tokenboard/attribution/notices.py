@@ -5,6 +5,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from tokenboard.attribution.identity import AppIdentity
+from tokenboard.attribution.intermediaries import is_intermediary
 from tokenboard.attribution.reason import Reason
 
 
@@ -61,25 +62,6 @@ _GENERIC_TITLES = frozenset(
     }
 )  # fmt: skip
 
-# Hosts of gateways and SDKs, with everything under them, and single repositories that stand in their default headers.
-_INTERMEDIARY_HOSTS = frozenset(
-    {
-        "ai-sdk.dev", "docs.langchain.com", "docs.litellm.ai", "docs.llamaindex.ai", "helicone.ai", "js.langchain.com",
-        "langchain.com", "litellm.ai", "llamaindex.ai", "newapi.ai", "openrouter.ai", "portkey.ai",
-        "python.langchain.com", "sdk.vercel.ai",
-    }
-)  # fmt: skip
-_INTERMEDIARY_REPOSITORIES = frozenset(
-    {
-        "https://github.com/berriai/litellm",
-        "https://github.com/deepset-ai/haystack-core-integrations",
-        "https://github.com/langchain-ai/langchain",
-        "https://github.com/openrouter/examples",
-        "https://github.com/songquanpeng/one-api",
-        "https://github.com/zwldarren/llm-proxy",
-    }
-)
-
 
 def warnings(
     app: AppIdentity | None, reason: Reason | None, title: str | None, *, ignored_browser_referer: bool
@@ -98,10 +80,6 @@ def warnings(
         codes.append(WarningCode.GENERIC_TITLE)
     if app is None and ignored_browser_referer:
         codes.append(WarningCode.BROWSER_REFERER_IGNORED)
-    if app is not None and _is_intermediary(app):
+    if app is not None and is_intermediary(app):
         codes.append(WarningCode.KNOWN_INTERMEDIARY)
     return tuple(_WARNINGS[code] for code in codes)
-
-
-def _is_intermediary(app: AppIdentity) -> bool:
-    return app.display_name.partition("/")[0] in _INTERMEDIARY_HOSTS or app.url in _INTERMEDIARY_REPOSITORIES

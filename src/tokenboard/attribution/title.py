@@ -14,6 +14,12 @@ MAX_TITLE_LENGTH = 100
 # No client writes that much; it keeps the cleaning of a hostile header short.
 _MAX_READ = 4096
 
+# What no font draws: Default_Ignorable_Code_Point (Unicode, DerivedCoreProperties), the blank of Braille, white space.
+_UNSEEN = re.compile(
+    "[\\s\u2800\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
+)
+
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _BREAKS = dict.fromkeys(map(ord, "\t\n\v\f\r\x85\u2028\u2029"), " ")
 
@@ -27,7 +33,7 @@ def first_title(values: Iterable[bytes]) -> str | None:
 
 
 def clean_title(value: bytes | str) -> str | None:
-    """Return a title as NFC text of 1 to 100 characters, or None when nothing or a placeholder is left.
+    """Return a title as NFC text of 1 to 100 characters, or None when nothing to be seen, or a placeholder, is left.
 
     Tabs and line breaks become spaces, every other character of Unicode category C (controls, bidirectional marks,
     joiners, private use) is removed, runs of white space collapse. Clients whose HTTP library takes ASCII only
@@ -40,7 +46,12 @@ def clean_title(value: bytes | str) -> str | None:
     # After the removal: what stood between two characters may have kept them from composing.
     text = unicodedata.normalize("NFC", text)
     text = " ".join(text.split())[:MAX_TITLE_LENGTH].rstrip()
-    return text if text and not is_placeholder(text) else None
+    return text if can_be_seen(text) and not is_placeholder(text) else None
+
+
+def can_be_seen(text: str) -> bool:
+    """Whether anything of the text is drawn: a name of fillers and joiners alone is as good as none."""
+    return bool(text) and _UNSEEN.fullmatch(text) is None
 
 
 def _percent_decoded(text: str) -> str:

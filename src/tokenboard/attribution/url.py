@@ -40,6 +40,12 @@ _LOOPBACK = re.compile(
 _REFUSED_SCHEMES = frozenset({"about", "blob", "data", "file", "filesystem", "javascript", "vbscript", "view-source"})
 
 _FORGES = frozenset({"github.com", "gitlab.com", "codeberg.org", "bitbucket.org", "huggingface.co"})
+_FORGE = "|".join(re.escape(host) for host in sorted(_FORGES))
+_GIT_SCHEMES = frozenset({"git", "git+git", "git+http", "git+https", "git+ssh", "ssh"})
+# git@github.com:owner/name.git, as git itself writes it, and ssh://git@github.com:owner/name, as people do.
+_GIT_ADDRESS = re.compile(
+    rf"(?:(?:git\+)?ssh://)?[\w.-]+@(?:www\.)?({_FORGE}):(?!\d+(?:/|\Z))/?(.*)", re.IGNORECASE | re.DOTALL
+)
 _DOT_SEGMENTS = frozenset({"", ".", ".."})
 
 
@@ -47,7 +53,8 @@ def canonical_url(value: bytes | str, *, origin_only: bool = False) -> str:
     """Return the canonical form of one URL: ASCII, at most 512 characters, and its own canonical form.
 
     `https://host[:port][/path]` for http and https, `http://host[:port]` for loopback hosts whatever their scheme (and
-    for nothing else: see `is_loopback`), `scheme://host[:port]` for other schemes. Bytes are read as UTF-8, else
+    for nothing else: see `is_loopback`), `scheme://host[:port]` for other schemes; what git calls a code
+    forge's repository (`git+ssh://…`, `git@host:path`) is its https address. Bytes are read as UTF-8, else
     latin-1. With `origin_only` the path is dropped.
 
     Parsing follows the WHATWG URL standard (https://url.spec.whatwg.org/). What it leaves open is decided so:
@@ -66,7 +73,10 @@ def canonical_url(value: bytes | str, *, origin_only: bool = False) -> str:
         raise RefererError(Reason.PLACEHOLDER_REFERER)
     if len(text) > MAX_VALUE_LENGTH:
         raise RefererError(Reason.REFERER_TOO_LONG)
-    if _SCHEME.match(address) is None:
+    git = _GIT_ADDRESS.fullmatch(address)
+    if git is not None:
+        address = f"https://{git[1]}/{git[2]}"
+    elif _SCHEME.match(address) is None:
         address = _with_scheme(address)
     canonical = _canonical(address, origin_only)
     if len(canonical) > MAX_CANONICAL_LENGTH:
@@ -118,6 +128,8 @@ def _canonical(address: str, origin_only: bool) -> str:
             # Outside the standard's special schemes a host is not normalised, and this one is written with http now.
             return _canonical(_joined("http", host, port), origin_only)
         return _joined("http", host, port)
+    if scheme in _GIT_SCHEMES and host.removeprefix("www.") in _FORGES:
+        return _canonical(f"https://{host}{path}", origin_only)
     if scheme not in _DEFAULT_PORTS:
         return _joined(scheme, host, port)
     while host.startswith("www.") and "." in host[5:] and host[4] != ".":
@@ -158,10 +170,16 @@ def _joined(scheme: str, host: str, port: str) -> str:
 
 
 def _forge_path(host: str, path: str) -> str:
-    """Keep the repository: `/owner/name`, or `/spaces/owner/name` and `/datasets/owner/name` on huggingface.co."""
+    """Keep the repository: `/owner/name`, on huggingface.co `/spaces/owner/name` and `/datasets/owner/name` too.
+
+    On gitlab.com groups nest to any depth, and what follows the repository begins with `/-/`.
+    """
     segments = [segment for segment in path.lower().split("/") if segment]
-    deep = host == "huggingface.co" and segments[:1] in (["spaces"], ["datasets"])
-    segments = segments[: 3 if deep else 2]
+    if host == "gitlab.com":
+        segments = segments[: segments.index("-") if "-" in segments else None]
+    else:
+        deep = host == "huggingface.co" and segments[:1] in (["spaces"], ["datasets"])
+        segments = segments[: 3 if deep else 2]
     while segments:
         name = segments.pop()
         while name.endswith(".git"):

@@ -16,6 +16,7 @@ def report_table(facts: Sequence[Facts], received_ms: int, *, max_model: int, ma
     # The apps of one report are few, and those of equal headers are one object: what is made of it is made once.
     who = [use.attribution for use in facts]
     key_of = {id(each): each.app.key if each.app else None for each in who}
+    title_of = {id(each): each.naming_title for each in who}
     reason_of = {id(each): each.reason.value if each.reason else None for each in who}
     usage = [_UNCOUNTED if use.failed else use.usage for use in facts]
     callers = [use.caller for use in facts]
@@ -29,7 +30,7 @@ def report_table(facts: Sequence[Facts], received_ms: int, *, max_model: int, ma
             "key_id": [caller.key_id for caller in callers],
             "app_key": [key_of[id(each)] for each in who],
             "reason": [reason_of[id(each)] for each in who],
-            "title": [each.title for each in who],
+            "title": [title_of[id(each)] for each in who],
             "categories": [each.categories for each in who],
             "model": [use.model[:max_model] for use in facts],
             "provider": [use.provider[:max_provider] for use in facts],

@@ -171,7 +171,7 @@ def _event(facts: Facts, received_ms: int) -> UsageEvent:
         key_id=facts.caller.key_id,
         app_key=who.app.key if who.app else None,
         reason=who.reason.value if who.reason else None,
-        title=who.title,
+        title=who.naming_title,
         categories=who.categories,
         model=facts.model[:MAX_MODEL],
         provider=facts.provider[:MAX_PROVIDER],
