@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import random
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,90 @@ def test_an_upstream_that_comes_back_is_used_again(stores: Stores, tmp_path: Pat
             await rig.ask(CHAT)
             assert [2, 1] == heard(a, b)
             assert Standing.READY is breaker.standing()
+
+    run(main)
+
+
+@contextlib.asynccontextmanager
+async def open_door(port: int, handler: Handler) -> AsyncIterator[None]:
+    """Take connections at this port within the block; those that were made live on behind it."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await handler(Peer(reader, writer))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    yield
+    server.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def test_an_answer_over_a_kept_connection_brings_an_upstream_back(stores: Stores, tmp_path: Path) -> None:
+    async def main() -> None:
+        port, answer_now = free_port(), asyncio.Event()
+        answer_now.set()
+        asked_a: list[Heard] = []
+
+        async def a(peer: Peer) -> None:
+            while True:
+                asked_a.append(await peer.hear())
+                await answer_now.wait()
+                await peer.say(http(ANSWER))
+
+        b = Saying(http(ANSWER))
+        patient = Timeouts(connect_s=5.0, first_byte_s=10.0, idle_s=10.0)
+        async with two(stores, tmp_path, f"http://127.0.0.1:{port}", b, spec={"timeouts": patient}) as rig:
+            async with open_door(port, a):
+                await rig.ask(CHAT)  # makes the one connection there will be
+            answer_now.clear()
+            slow = await rig.call(rig.request(CHAT))
+            await until(lambda: len(asked_a) == 2)
+            for _ in range(FAILURES + 2):
+                await rig.ask(CHAT)
+            counts = rig.counters.read()
+            assert (FAILURES, 2) == (counts["upstream_failed.a.connect"], counts["upstream_skipped.a"])
+            answer_now.set()
+            assert ANSWER == (await slow.reply()).body
+            for _ in range(3):
+                await rig.ask(CHAT)
+            assert (5, FAILURES + 2) == (len(asked_a), len(b.heard))
+            assert 2 == rig.counters.read()["upstream_skipped.a"]
+            assert ["a"] * 3 == [event.provider for event in rig.events()][-3:]
+
+    run(main)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_request_that_was_sent_is_not_put_to_the_next_when_its_upstream_takes_no_more_connections(
+    stores: Stores, tmp_path: Path, kept: bool
+) -> None:
+    async def main() -> None:
+        port = free_port()
+        asked_a: list[Heard] = []
+
+        async def a(peer: Peer) -> None:
+            if kept:
+                await peer.answer(http(ANSWER))
+            asked_a.append(await peer.hear())
+            door.close()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await a(Peer(reader, writer))
+            writer.close()
+
+        door = await asyncio.start_server(serve, "127.0.0.1", port)
+        b = Saying(http(ANSWER))
+        async with two(stores, tmp_path, f"http://127.0.0.1:{port}", b) as rig:
+            if kept:
+                await rig.ask(CHAT)
+            reply = await rig.ask(CHAT)
+            assert (502, 1, []) == (reply.status, len(asked_a), b.heard)
+            assert 1 == rig.counters.read()["upstream_failed.a.answer"]
 
     run(main)
 

@@ -32,7 +32,7 @@ def test_failures_must_follow_each_other() -> None:
     breaker = Breaker(Clock())
     for _ in range(3 * FAILURES):
         breaker.failed(in_time=False)
-        breaker.made()
+        breaker.worked()
     assert Standing.READY is breaker.standing()
 
 
@@ -54,7 +54,7 @@ def test_one_caller_looks_whether_it_has_come_back_and_then_one_each_time_anew()
 
 def test_one_success_makes_it_ready_for_everybody() -> None:
     breaker = away(Clock())
-    breaker.made()
+    breaker.worked()
     assert [Standing.READY] * 5 == [breaker.standing() for _ in range(5)]
 
 
@@ -67,7 +67,7 @@ def test_it_agrees_with_the_history_looked_through_from_its_end(steps: list[str]
         if step == "wait":
             clock.now += OPEN_S / 2
         elif step == "made":
-            breaker.made()
+            breaker.worked()
         elif step in {"refused", "late"}:
             breaker.failed(in_time=step == "refused")
         else:

@@ -1,11 +1,22 @@
 import asyncio
+import contextlib
 import gc
 import socket
+from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.gateway.upstream_server import HELLO, OK, PATIENT, Peer, pooled, run, until, upstream
-from tokenboard.gateway.upstream import Limits, Pool, PoolExhausted, Response, ResponseBroken, Timeouts
+from tokenboard.gateway.upstream import (
+    ConnectFailed,
+    Limits,
+    Origin,
+    Pool,
+    PoolExhausted,
+    Response,
+    ResponseBroken,
+    Timeouts,
+)
 from tokenboard.gateway.upstream.connection import Connection
 
 
@@ -235,32 +246,90 @@ def test_a_close_or_bytes_still_unread_in_the_socket_are_seen_before_the_connect
     run(main)
 
 
-def test_a_kept_connection_that_closes_under_the_request_is_replaced_once_by_a_fresh_one() -> None:
-    async def main() -> None:
-        async def handler(peer: Peer) -> None:
-            await peer.answer()
-            await peer.hear()  # the second request on this connection finds it closing
+@contextlib.asynccontextmanager
+async def kept_connections(count: int, most: int = 4) -> AsyncIterator[tuple[Pool, socket.socket, list[socket.socket]]]:
+    """Give a pool with so many kept connections, the listener, and the upstream's ends: the test plays the upstream."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        pool = Pool(Origin("http", *listener.getsockname()), limits=limits(max_connections=most), timeouts=PATIENT)
+        asked = [asyncio.create_task(get_all(pool)) for _ in range(count)]
+        ends = [(await loop.sock_accept(listener))[0] for _ in range(count)]
+        for end in ends:
+            await answer_once(end)
+        assert [b"hello"] * count == await asyncio.gather(*asked)
+        try:
+            yield pool, listener, ends
+        finally:
+            await pool.aclose()
+            for end in ends:
+                end.close()
 
-        async with pooled(handler) as (pool, there):
-            await asyncio.gather(get_all(pool), get_all(pool))
-            assert (2, 2) == (pool.idle, there.accepted)
-            assert b"hello" == await get_all(pool)
-            # The other idle connection, as stale, was not tried.
-            assert (2, 3) == (pool.idle, there.accepted)
+
+async def get_all_behind(pool: Pool, closed: list[socket.socket]) -> bytes:
+    """Close these ends and ask, with no chance for the event loop to learn of the closing before."""
+    for end in closed:
+        end.close()
+    return await get_all(pool)
+
+
+async def answer_once(end: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    await loop.sock_recv(end, 100_000)
+    await loop.sock_sendall(end, HELLO)
+
+
+@pytest.fixture
+def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no close be seen before a request is written, as if it were still on its way."""
+    monkeypatch.setattr(Connection, "usable", lambda self: not self.closed)
+
+
+@pytest.mark.usefixtures("unseen")
+def test_a_request_that_crosses_the_close_of_its_kept_connection_goes_over_a_fresh_one() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        async with kept_connections(2) as (pool, listener, ends):
+            asked = asyncio.create_task(get_all_behind(pool, list(ends)))
+            fresh, _ = await loop.sock_accept(listener)
+            ends.append(fresh)
+            await answer_once(fresh)
+            # The other kept connection, as stale, was not tried.
+            assert (b"hello", 3) == (await asked, pool.connected)
 
     run(main)
 
 
-def test_a_reset_instead_of_a_close_is_replaced_too() -> None:
+@pytest.mark.usefixtures("unseen")
+def test_what_surely_was_not_sent_may_be_put_to_another_upstream() -> None:
+    async def main() -> None:
+        async with kept_connections(1) as (pool, listener, ends):
+            listener.close()
+            with pytest.raises(ConnectFailed) as caught:
+                await get_all_behind(pool, ends)
+            assert not caught.value.sent
+
+    run(main)
+
+
+@pytest.mark.parametrize("end", ["close", "reset"])
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_request_that_has_arrived_is_sent_only_once_whatever_becomes_of_its_connection(end: str, kept: int) -> None:
     async def main() -> None:
         async def handler(peer: Peer) -> None:
-            await peer.answer()
-            await peer.hear()
-            peer.reset()
+            for _ in range(kept):
+                await peer.answer()
+            heard.append(await peer.hear())
+            if end == "reset":
+                peer.reset()
 
-        async with pooled(handler, limits=limits(max_connections=1)) as (pool, there):
-            assert [b"hello", b"hello"] == [await get_all(pool), await get_all(pool)]
-            assert 2 == there.accepted
+        heard: list[object] = []
+        async with pooled(handler) as (pool, there):
+            for _ in range(kept):
+                await get_all(pool)
+            with pytest.raises(ResponseBroken) as caught:
+                await pool.send(b"POST", b"/", [], b"x" * 2_000)
+            assert (True, True, 1, 1) == (caught.value.sent, caught.value.before_response, there.accepted, len(heard))
 
     run(main)
 
@@ -279,23 +348,6 @@ def test_a_fresh_connection_that_closes_without_an_answer_is_an_error_and_not_tr
     run(main)
 
 
-def test_a_replacement_that_fails_as_well_is_an_error() -> None:
-    async def main() -> None:
-        async def handler(peer: Peer) -> None:
-            if there.accepted == 1:
-                await peer.answer()
-            await peer.hear()
-
-        async with pooled(handler) as (pool, there):
-            await get_all(pool)
-            with pytest.raises(ResponseBroken) as caught:
-                await get(pool)
-            assert caught.value.before_response
-            assert 2 == there.accepted
-
-    run(main)
-
-
 def test_a_kept_connection_that_breaks_after_the_first_byte_is_not_tried_again() -> None:
     async def main() -> None:
         async def handler(peer: Peer) -> None:
@@ -307,25 +359,6 @@ def test_a_kept_connection_that_breaks_after_the_first_byte_is_not_tried_again()
             with pytest.raises(ResponseBroken) as caught:
                 await get(pool)
             assert not caught.value.before_response
-            assert 1 == there.accepted
-
-    run(main)
-
-
-def test_a_kept_connection_that_dies_after_working_for_long_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tokenboard.gateway.upstream.connection._STALE_WINDOW_S", 0.005)
-
-    async def main() -> None:
-        async def handler(peer: Peer) -> None:
-            await peer.answer()
-            await peer.hear()
-            await asyncio.sleep(0.02)
-
-        async with pooled(handler) as (pool, there):
-            await get_all(pool)
-            with pytest.raises(ResponseBroken) as caught:
-                await get(pool)
-            assert caught.value.retryable
             assert 1 == there.accepted
 
     run(main)
@@ -493,20 +526,19 @@ def test_a_task_cancelled_when_its_answer_has_just_ended_leaves_the_connection_t
     run(main)
 
 
+@pytest.mark.usefixtures("unseen")
 def test_the_replacement_of_a_stale_connection_is_fresh_even_when_it_has_to_be_waited_for() -> None:
     async def main() -> None:
-        async def handler(peer: Peer) -> None:
-            await peer.answer()
-            if there.accepted > 1:
-                await hello_forever(peer)
-            await peer.hear()
-
-        async with pooled(handler, limits=limits(max_connections=1)) as (pool, there):
-            await get_all(pool)
-            both = await asyncio.gather(get_all(pool), get_all(pool))
-            assert [b"hello", b"hello"] == list(both)
+        loop = asyncio.get_running_loop()
+        async with kept_connections(1, most=1) as (pool, listener, ends):
+            both = [asyncio.create_task(get_all_behind(pool, list(ends))), asyncio.create_task(get_all(pool))]
             # The first, found stale, gave its slot to the second; it then did not take over the second's connection.
-            assert (3, 1) == (there.accepted, pool.idle)
+            for _ in range(2):
+                fresh, _ = await loop.sock_accept(listener)
+                ends.append(fresh)
+                await answer_once(fresh)
+            assert [b"hello", b"hello"] == await asyncio.gather(*both)
+            assert (3, 1) == (pool.connected, pool.idle)
 
     run(main)
 

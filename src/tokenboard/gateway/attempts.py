@@ -95,7 +95,7 @@ class Attempts:
         except UpstreamError as error:
             reason = _reason(error)
             self._counters.add(f"upstream_failed.{upstream.name}.{reason}")
-            if reason == "answer":
+            if error.sent:
                 raise
             self._failed = upstream.name, str(error)
             return None, error
@@ -122,6 +122,8 @@ def _refuses(status: int) -> bool:
 
 def _reason(error: UpstreamError) -> str:
     """Return why an attempt failed; ``answer`` when the upstream may have worked on the request."""
+    if error.sent:
+        return "answer"
     if isinstance(error, ConnectTimeout):
         return "connect_timeout"
     if isinstance(error, ConnectFailed):

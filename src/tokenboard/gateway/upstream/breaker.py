@@ -36,8 +36,8 @@ class Breaker:
         self._silent = False
         self._look_at = 0.0
 
-    def made(self) -> None:
-        """Note a connection."""
+    def worked(self) -> None:
+        """Note a connection that was made, or an answer over one that was kept."""
         self._failures = 0
 
     def failed(self, *, in_time: bool) -> None:

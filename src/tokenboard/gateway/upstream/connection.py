@@ -1,10 +1,13 @@
 """One connection to an upstream: sends a request, parses the answer, and says when it is free again or gone."""
 
 import asyncio
+import fcntl
 import math
 import select
 import socket
 import ssl
+import struct
+import termios
 from typing import Final, Protocol, cast
 
 import httptools
@@ -17,9 +20,9 @@ from tokenboard.gateway.upstream.head import BadHead, judge_head
 _JOINED_BODY: Final = 65_536
 """Bodies up to this many bytes are copied behind their head: one write is cheaper than two."""
 
-_STALE_WINDOW_S: Final = 1.0
-"""A close that was under way when a kept connection was reused shows within a round trip. One that comes later is an
-upstream that died at work, and sending again could do, and bill, the work twice: that is the caller's decision."""
+_PROVEN_BYTES: Final = 1_048_576
+"""Longest request of which TCP may prove that nothing was read. Under TLS it counts the bytes of records, which are a
+little more than ours: of so few the surplus is less than one record."""
 
 _KEEP_ALIVE_MARGIN: Final = 0.8
 """The part of the upstream's own keep-alive time that is used, so that it seldom closes first."""
@@ -48,7 +51,6 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_answered",
-        "_began",
         "_ended",
         "_exchange",
         "_framing_bytes",
@@ -63,6 +65,7 @@ class Connection(asyncio.Protocol):
         "_paused",
         "_peek",
         "_requests",
+        "_size",
         "_timeouts",
         "_transport",
         "_unsent",
@@ -87,7 +90,7 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._requests = 0
-        self._began = 0.0
+        self._size = 0  # of the request, in bytes
         self._unsent: int | None = None  # bytes still to be written, None while the transport takes all
         self._framing_bytes = 0  # received since the last byte of body, or of the head before it
         self._answered = False
@@ -127,8 +130,8 @@ class Connection(asyncio.Protocol):
         else:
             transport.write(head)
             transport.write(body)
-        self._began = self._loop.time()
-        self.deadline = self._began + self._timeouts.first_byte_s
+        self._size = len(head) + len(body)
+        self.deadline = self._loop.time() + self._timeouts.first_byte_s
         return exchange
 
     def expire(self, now: float) -> None:
@@ -327,8 +330,7 @@ class Connection(asyncio.Protocol):
             self._keep = False
             self._finish(exchange)
         else:
-            recent = self._loop.time() - self._began <= _STALE_WINDOW_S
-            self.stale = self._requests > 1 and not self._answered and recent
+            self.stale = self._requests > 1 and not self._answered and exc is None and self._is_untouched()
             self._break("ended before its end" if exc is None else f"was cut off ({type(exc).__name__})", exc)
 
     def _is_clean_end(self) -> bool:
@@ -345,6 +347,23 @@ class Connection(asyncio.Protocol):
             return True
         except ssl.SSLError:
             return False
+
+    def _is_untouched(self) -> bool:
+        """Whether the upstream had closed before anything of the request reached it; False when that is not proven.
+
+        The end of its stream acknowledges all that had arrived there by then (RFC 9293 section 3.10.7). A reset proves
+        nothing: its acknowledgement is not heeded.
+        """
+        transport = self._transport
+        sock = None if transport is None else transport.get_extra_info("socket")
+        if transport is None or sock is None or self._size > _PROVEN_BYTES:
+            return False
+        try:
+            told = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+        except OSError:
+            return False
+        (unacknowledged,) = struct.unpack("i", told)
+        return bool(unacknowledged + transport.get_write_buffer_size() >= self._size)
 
     def _tls(self) -> ssl.SSLObject | None:
         return None if self._transport is None else self._transport.get_extra_info("ssl_object")

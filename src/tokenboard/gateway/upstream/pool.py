@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from tokenboard.gateway.upstream.bounds import Limits, Timeouts
 from tokenboard.gateway.upstream.breaker import Breaker
 from tokenboard.gateway.upstream.connection import Connection
-from tokenboard.gateway.upstream.errors import ConnectFailed, ConnectTimeout, PoolExhausted, UpstreamError
+from tokenboard.gateway.upstream.errors import ConnectFailed, ConnectTimeout, PoolExhausted
 from tokenboard.gateway.upstream.origin import Origin
 from tokenboard.gateway.upstream.request import render_head
 from tokenboard.gateway.upstream.response import Response
@@ -44,7 +44,8 @@ class Pool:
     connecting, to a connection until it is dropped, or to the waiter it is handed to.
 
     `ssl_context` is for https origins; without one the system's certificate authorities decide. SNI is sent and the
-    host name checked as the context says. `breaker` is told of each attempt to connect that ran to its end.
+    host name checked as the context says. `breaker` is told of each attempt to connect that ran to its end, and of
+    each answer.
     """
 
     def __init__(
@@ -101,9 +102,9 @@ class Pool:
     async def send(self, method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Response:
         """Send one request and give its answer once the head has arrived.
 
-        A kept connection that turns out to have been closed by the upstream, before any byte of an answer and within
-        a second, is replaced by a fresh one, once. Nothing else is ever sent twice. Being cancelled here drops the
-        connection and gives the slot back.
+        A kept connection that the upstream turns out to have closed before any of the request reached it is replaced by
+        a fresh one, once. Nothing else is ever sent twice. Being cancelled here drops the connection and gives the slot
+        back.
 
         Raises ValueError for a request that must not be sent (see `render_head`), ConnectFailed, ConnectTimeout,
         PoolExhausted, FirstByteTimeout, or ResponseBroken.
@@ -117,7 +118,7 @@ class Pool:
         try:
             await exchange.arrival()
             if connection.stale and exchange.error is not None:
-                connection = await self._replace()
+                connection = await self._acquire(fresh=True)
                 exchange = connection.begin(head, body)
                 await exchange.arrival()
         except BaseException:
@@ -125,6 +126,7 @@ class Pool:
             raise
         if not exchange.status and exchange.error is not None:
             raise exchange.error
+        self._breaker.worked()
         return Response(exchange)
 
     def close(self) -> None:
@@ -186,14 +188,6 @@ class Pool:
                 return connection
             connection.drop()
         return None
-
-    async def _replace(self) -> Connection:
-        """Give a fresh connection for a request that was written to a stale one."""
-        try:
-            return await self._acquire(fresh=True)
-        except UpstreamError as error:
-            error.sent = True
-            raise
 
     async def _acquire(self, *, fresh: bool = False) -> Connection:
         """Give a connection that is ready for a request, made now if `fresh`."""
@@ -296,7 +290,7 @@ class Pool:
             raise ConnectFailed(f"{self._name} closed a connection at once")
         self._connections.add(connection)
         self._connected += 1
-        self._breaker.made()
+        self._breaker.worked()
         self._sweeper.start(loop)
         return connection
 
