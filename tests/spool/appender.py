@@ -1,6 +1,7 @@
 """A process of its own that appends until it is killed, or until its disk is full.
 
 python -m tests.spool.appender kill FOLDER FIRST      appends numbers from FIRST on, and prints each one acknowledged
+python -m tests.spool.appender only FOLDER FIRST      the same, and delivers nothing
 python -m tests.spool.appender full FOLDER LIMIT      appends while files may have LIMIT bytes, then without a limit
 """
 
@@ -22,7 +23,7 @@ def tell(line: bytes) -> None:
     os.write(sys.stdout.fileno(), line + b"\n")  # in one piece, whichever thread
 
 
-async def append_for_ever(spool: Spool, first: int) -> None:
+async def append_for_ever(spool: Spool, first: int, *, deliver_too: bool = True) -> None:
     async def task(number: int) -> None:
         while True:
             await spool.append(b"%d" % number)
@@ -30,7 +31,7 @@ async def append_for_ever(spool: Spool, first: int) -> None:
             number += TASKS
 
     async def batches() -> None:
-        while True:
+        while deliver_too:
             await asyncio.to_thread(deliver, spool)
 
     await asyncio.gather(batches(), *(task(first + offset) for offset in range(TASKS)))
@@ -69,9 +70,11 @@ def main() -> None:
     what, folder, number = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     spool = Spool(folder, "test", max_bytes=10**9, fsync=False, clock_ms=lambda: 0)
-    run = append_for_ever if what == "kill" else fill_the_disk
+    work = (
+        fill_the_disk(spool, number) if what == "full" else append_for_ever(spool, number, deliver_too=what == "kill")
+    )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(spool, number))
+        runner.run(work)
     spool.close()
 
 

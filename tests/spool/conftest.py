@@ -15,10 +15,20 @@ DAY_MS = 86_400_000
 
 @dataclass
 class Clock:
+    """A wall clock that may be set, and the seconds that really pass; both stand still until told otherwise."""
+
     now: int = 1_700_000_000_000
+    elapsed: float = 0.0
 
     def __call__(self) -> int:
         return self.now
+
+    def elapsed_s(self) -> float:
+        return self.elapsed
+
+    def pass_ms(self, ms: int) -> None:
+        self.now += ms
+        self.elapsed += ms / 1000
 
 
 @pytest.fixture
@@ -34,7 +44,17 @@ def open_spool(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Spool]]:
     def open_one(*, max_bytes: int = 10**9, fsync: bool = False, seen_days: int = 7) -> Spool:
         for spool in opened:
             spool.close()
-        opened[:] = [Spool(tmp_path, "test", max_bytes=max_bytes, fsync=fsync, clock_ms=clock, seen_days=seen_days)]
+        opened[:] = [
+            Spool(
+                tmp_path,
+                "test",
+                max_bytes=max_bytes,
+                fsync=fsync,
+                clock_ms=clock,
+                elapsed_s=clock.elapsed_s,
+                seen_days=seen_days,
+            )
+        ]
         return opened[0]
 
     yield open_one

@@ -119,8 +119,8 @@ class Table:
         connection.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
         connection.execute("PRAGMA synchronous = NORMAL")
         self.statements: list[int] = []
-        self.told: list[tuple[int, int]] = []
-        appends = Appends(self._append, lambda events, size: self.told.append((events, size)))
+        self.told: list[tuple[int, int, int]] = []
+        appends = Appends(self._append, lambda events, size, last: self.told.append((events, size, last)))
         self.committer = Committer(connection, "test", fsync=False, appends=appends)
         self.gate = threading.Event()
         self.levels: list[int] = []
@@ -128,9 +128,10 @@ class Table:
         self.committer.start()
         self.held = self.committer.submit(Write(lambda _: self.gate.wait(), lambda _: None))
 
-    def _append(self, connection: sqlite3.Connection, parcels: Sequence[Append]) -> None:
+    def _append(self, connection: sqlite3.Connection, parcels: Sequence[Append]) -> int:
         self.statements.append(len(parcels))
         connection.executemany("INSERT INTO numbers VALUES (?)", [(int(parcel.body),) for parcel in parcels])
+        return int(parcels[-1].body)
 
     def insert(self, number: int, *, durable: bool = False) -> "Future[Any]":
         def run(connection: sqlite3.Connection) -> int:
@@ -216,7 +217,7 @@ def test_what_one_turn_of_the_loop_appends_goes_into_one_statement(tmp_path: Pat
         await asyncio.gather(*[table.committer.append(2, str(number).encode()) for number in range(10)])
 
     asyncio.run(append())
-    assert ([10], (20, 10)) == (table.statements, table.told[-1])
+    assert ([10], (20, 10, 9)) == (table.statements, table.told[-1])
     assert list(range(10)) == table.finish()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.spool.conftest import in_file
-from tokenboard.spool import Spool, SpoolError, SpoolUnavailable
+from tokenboard.spool import Spool, SpoolDamaged, SpoolError, SpoolUnavailable
 
 OpenSpool = Callable[..., Spool]
 _ids = iter(range(10**9))
@@ -204,7 +204,7 @@ def test_a_closed_spool_takes_and_gives_nothing(spool: Spool) -> None:
 
 def test_a_file_that_is_no_spool_cannot_be_opened(open_spool: OpenSpool, tmp_path: Path) -> None:
     (tmp_path / "test.sqlite").write_bytes(b"not a database, but long enough to look at" * 100)
-    with pytest.raises(SpoolUnavailable, match=r"test\.sqlite") as caught:
+    with pytest.raises(SpoolDamaged, match=r"test\.sqlite") as caught:
         open_spool()
     assert caught.value.hint
 

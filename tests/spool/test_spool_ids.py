@@ -1,5 +1,7 @@
+import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,32 +55,70 @@ def test_an_id_is_remembered_for_the_days_set_and_no_longer(
 ) -> None:
     spool = open_spool(seen_days=seen_days)
     report(spool, b"a")
-    clock.now += seen_days * DAY_MS
-    assert Receipt(0, 1) == report(spool, b"a")
-    clock.now += 1
+    clock.pass_ms(seen_days * DAY_MS + 1)
     assert Receipt(1, 0) == report(spool, b"a")
+    clock.pass_ms(seen_days * DAY_MS)
     assert Receipt(0, 1) == report(spool, b"a")
 
 
-def test_being_reported_again_does_not_make_an_id_remembered_longer(spool: Spool, clock: Clock) -> None:
-    report(spool, b"a")
-    clock.now += 6 * DAY_MS
-    report(spool, b"a")
-    clock.now += 2 * DAY_MS
-    assert Receipt(1, 0) == report(spool, b"a")
+def test_the_days_count_from_an_ids_latest_sending(spool: Spool, clock: Clock) -> None:
+    report(spool, b"a", b"b")
+    for _ in range(5):
+        clock.pass_ms(6 * DAY_MS)
+        assert Receipt(0, 1) == report(spool, b"a")
+    assert Receipt(1, 1) == report(spool, b"a", b"b")
 
 
-def test_ids_past_their_days_are_swept_from_the_file(spool: Spool, clock: Clock, tmp_path: Path) -> None:
+def test_ids_past_their_days_are_swept_from_the_file(spool: Spool, clock: Clock) -> None:
     report(spool, *(f"old {number}".encode() for number in range(50)))
-    clock.now += 8 * DAY_MS
+    clock.pass_ms(8 * DAY_MS)
     report(spool, b"new")
     assert 1 == _remembered(spool)
 
 
-def test_a_clock_set_back_forgets_nothing(spool: Spool, clock: Clock) -> None:
-    report(spool, b"a")
-    clock.now -= 3 * DAY_MS
+@pytest.mark.parametrize("jump_ms", [8 * DAY_MS, -3_600_000, -400 * DAY_MS, 4_000 * DAY_MS])
+@pytest.mark.parametrize("when", ["while it runs", "while it is stopped"])
+def test_a_clock_that_jumps_forgets_no_id(open_spool: OpenSpool, clock: Clock, jump_ms: int, when: str) -> None:
+    ids = [f"id-{number}".encode() for number in range(1_000)]
+    spool = open_spool()
+    assert Receipt(1_000, 0) == report(spool, *ids)
+    if when == "while it runs":
+        clock.now += jump_ms
+    else:
+        spool.close()
+        clock.now += jump_ms
+        spool = open_spool()
+    assert Receipt(0, 1_000) == report(spool, *ids)
+    clock.now -= jump_ms
+    assert Receipt(0, 1_000) == report(open_spool(), *ids)
+
+
+def test_time_counts_across_restarts_as_far_as_the_spool_was_open(open_spool: OpenSpool, clock: Clock) -> None:
+    report(open_spool(), b"a")
+    for _ in range(3):
+        clock.pass_ms(2 * DAY_MS)
+        open_spool().close()
+        clock.pass_ms(DAY_MS)
+    spool = open_spool()
+    clock.pass_ms(DAY_MS)
     assert Receipt(0, 1) == report(spool, b"a")
+    clock.pass_ms(7 * DAY_MS + 1)
+    assert Receipt(1, 0) == report(spool, b"a")
+
+
+def test_ids_that_an_older_program_remembered_stay_remembered(
+    open_spool: OpenSpool, clock: Clock, tmp_path: Path
+) -> None:
+    spool = open_spool()
+    report(spool, b"a", b"b")
+    clock.pass_ms(DAY_MS)
+    report(spool, b"c")
+    spool.close()
+    with closing(sqlite3.connect(tmp_path / "test.sqlite", isolation_level=None)) as connection:
+        connection.execute("DELETE FROM meta WHERE name = 'lived_ms'")
+        # The last one came while the clock was a year ahead.
+        connection.execute("UPDATE seen SET at_ms = at_ms + ? WHERE at_ms >= ?", (365 * DAY_MS, clock.now))
+    assert Receipt(0, 3) == report(open_spool(), b"a", b"b", b"c")
 
 
 def test_a_write_that_fails_remembers_none_of_its_ids(spool: Spool) -> None:
@@ -123,15 +163,16 @@ def test_what_is_taken_is_what_a_dictionary_of_last_times_says(
     tmp_path_factory: pytest.TempPathFactory, bodies: list[tuple[int, list[str]]]
 ) -> None:
     clock, since = Clock(), dict[str, int]()
-    spool = Spool(tmp_path_factory.mktemp("spool"), "test", max_bytes=10**9, fsync=False, clock_ms=clock, seen_days=1)
+    folder = tmp_path_factory.mktemp("spool")
+    spool = Spool(folder, "test", max_bytes=10**9, fsync=False, clock_ms=clock, elapsed_s=clock.elapsed_s, seen_days=1)
     try:
         for step, names in bodies:
-            clock.now += step
+            clock.pass_ms(step)
             fresh = []
             for name in names:
                 if name not in since or since[name] < clock.now - DAY_MS:
-                    since[name] = clock.now
                     fresh.append(name)
+                since[name] = clock.now
             receipt = report(spool, *(name.encode() for name in names))
             assert Receipt(len(fresh), len(names) - len(fresh)) == receipt
     finally:

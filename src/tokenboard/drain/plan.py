@@ -26,6 +26,8 @@ from tokenboard.spool import Parcel
 _SIGHTINGS = 10_000  # what the catalog takes in one call
 _ABOUT_VALUES = (ValueError, TypeError, OverflowError)
 _REASON = 200  # characters of another part's complaint
+_UNSOUND = "its bytes are not those that were stored: the disk has changed them"
+_UNSOUND_MARK = b"\xc1"  # what no MessagePack begins with
 _NO_APP_KEY = "the app's key is empty or too long"
 
 
@@ -178,6 +180,10 @@ def _read(parcels: Sequence[Parcel]) -> _Contents:
             waiting.clear()
 
     for parcel in parcels:
+        if not parcel.sound:
+            # Marked, so that nobody reads it by mistake when it is queued again.
+            contents.unread.append((parcel.seq, _UNSOUND, _UNSOUND_MARK + parcel.body))
+            continue
         try:
             if is_by_columns(parcel.body):
                 table = decode_columns(parcel.body)

@@ -9,7 +9,18 @@ before anything is sent on, so that a retry after a crash sends exactly the same
 nothing of what a parcel holds beyond its bytes and its number of events.
 """
 
-from tokenboard.spool.errors import SpoolError, SpoolFull, SpoolUnavailable
+from tokenboard.spool.errors import SpoolDamaged, SpoolError, SpoolFull, SpoolUnavailable
 from tokenboard.spool.spool import Aside, Batch, Parcel, Receipt, Spool, SpoolState
 
-__all__ = ["Aside", "Batch", "Parcel", "Receipt", "Spool", "SpoolError", "SpoolFull", "SpoolState", "SpoolUnavailable"]
+__all__ = [
+    "Aside",
+    "Batch",
+    "Parcel",
+    "Receipt",
+    "Spool",
+    "SpoolDamaged",
+    "SpoolError",
+    "SpoolFull",
+    "SpoolState",
+    "SpoolUnavailable",
+]

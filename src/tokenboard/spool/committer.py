@@ -53,11 +53,12 @@ class Append(Pause):
 class Appends(NamedTuple):
     """How a group's parcels are put in, in one statement each call, and who hears of them once they are committed.
 
-    ``committed`` gets the number of events and of bytes.
+    ``insert`` returns the number of the last one; ``committed`` gets the number of events, of bytes, and that of the
+    last parcel, before any of the callers does.
     """
 
-    insert: Callable[[sqlite3.Connection, Sequence[Append]], None]
-    committed: Callable[[int, int], None]
+    insert: Callable[[sqlite3.Connection, Sequence[Append]], int]
+    committed: Callable[[int, int, int], None]
 
 
 Entry = Append | tuple[Write, Future[Any]]
@@ -163,7 +164,7 @@ class Committer:
         parcels = [entry for entry in group if isinstance(entry, Append)]
         writes = [entry for entry in group if not isinstance(entry, Append)] if len(parcels) < len(group) else []
         try:
-            results = self._transact(parcels, [write for write, _ in writes])
+            last, results = self._transact(parcels, [write for write, _ in writes])
         except sqlite3.OperationalError as error:
             # The file cannot be written now: the disk is full, gone, or somebody holds the lock.
             _tell(parcels, error)
@@ -182,26 +183,27 @@ class Committer:
             events, size = 0, 0
             for parcel in parcels:
                 events, size = events + parcel.events, size + len(parcel.body)
-            self._appends.committed(events, size)
+            if parcels:
+                self._appends.committed(events, size, last)
             _tell(parcels, None)
             for (write, future), result in zip(writes, results, strict=True):
                 write.after(result)
                 future.set_result(result)
 
-    def _transact(self, parcels: Sequence[Append], writes: Sequence[Write]) -> list[Any]:
-        connection = self._connection
+    def _transact(self, parcels: Sequence[Append], writes: Sequence[Write]) -> tuple[int, list[Any]]:
+        """Return the number of the last parcel, 0 without any, and the writes' results."""
+        connection, last = self._connection, 0
         if not writes and len(parcels) <= MAX_STATEMENT:
             # One statement is a transaction by itself. Each one gives up the interpreter, which a busy event loop may
             # take its time to give back.
-            self._appends.insert(connection, parcels)
-            return []
+            return self._appends.insert(connection, parcels), []
         flush = not self._fsync and any(write.durable for write in writes)
         if flush:
             set_durability(connection, fsync=True)
         try:
             connection.execute("BEGIN IMMEDIATE")
             for start in range(0, len(parcels), MAX_STATEMENT):
-                self._appends.insert(connection, parcels[start : start + MAX_STATEMENT])
+                last = self._appends.insert(connection, parcels[start : start + MAX_STATEMENT])
             results = [write.run(connection) for write in writes]
             connection.execute("COMMIT")
         finally:
@@ -212,7 +214,7 @@ class Committer:
             if flush:
                 with contextlib.suppress(sqlite3.Error):
                     set_durability(connection, fsync=False)
-        return results
+        return last, results
 
 
 def set_durability(connection: sqlite3.Connection, *, fsync: bool) -> None:

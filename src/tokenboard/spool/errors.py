@@ -17,3 +17,12 @@ class SpoolUnavailable(SpoolError):
     """The spool's file cannot be written or read."""
 
     hint = "Check free disk space and the permissions of the spool folder."
+
+
+class SpoolDamaged(SpoolError):
+    """The spool's file is not what was last acknowledged: events would be lost, or counted twice, without a word."""
+
+    hint = (
+        "Bring back the files of the spool as they were, board.sqlite-wal and board.sqlite-witness included. If they "
+        "are lost, `tokenboard stores accept spool` goes on with what is left."
+    )

@@ -1,8 +1,7 @@
 """The queue itself: parcels in, fixed batches out."""
 
-import contextlib
 import sqlite3
-import uuid
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -11,37 +10,29 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any, NamedTuple
 
-from tokenboard.spool.committer import Append, Appends, Committer, Write, set_durability
-from tokenboard.spool.errors import SpoolError, SpoolFull, SpoolUnavailable
+from tokenboard.observability import logger
+from tokenboard.spool.committer import Append, Appends, Committer, Write
+from tokenboard.spool.errors import SpoolDamaged, SpoolError, SpoolFull, SpoolUnavailable
+from tokenboard.spool.file import accept_file, checksum, end_cleanly, open_file
+from tokenboard.spool.seen import Seen
+from tokenboard.spool.witness import Extent
 
 SEEN_DAYS = 7
 """How long an id from outside is remembered (data-api: POST /usage), unless set otherwise."""
 
-_SWEEP = 20_000
-_LOOKUP = 500  # values in one statement, within every SQLite's limit of parameters
-_DAY_MS = 86_400_000
-
-_SUMS = "SELECT coalesce(sum(events), 0), coalesce(sum(length(body)), 0)"
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS parcels (seq INTEGER PRIMARY KEY AUTOINCREMENT, events INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS batch (
-    only INTEGER PRIMARY KEY CHECK (only = 1), id TEXT NOT NULL, last_seq INTEGER NOT NULL, plan BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS aside (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS seen (digest BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS seen_at ON seen (at_ms);
-"""
+_log = logger("spool")
 
 
 class Parcel(NamedTuple):
-    """One appended record: ``events`` usage events in ``body``. ``seq`` grows with every append and is never reused."""
+    """One appended record: ``events`` usage events in ``body``. ``seq`` grows with every append and is never reused.
+
+    ``sound`` says whether the bytes are those that were appended: a disk may give back others.
+    """
 
     seq: int
     events: int
     body: bytes
+    sound: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +81,11 @@ class SpoolState:
 class Spool:
     """A durable queue of parcels in ``folder/<name>.sqlite``; at most one process may own a name.
 
+    ``clock_ms`` tells wall-clock epoch ms, ``elapsed_s`` the monotonic seconds by which ids from outside are forgotten.
+
     Raises:
         SpoolUnavailable: from any method, when the file cannot be used.
+        SpoolDamaged: when it is opened, or read, and is not what was acknowledged.
 
     """
 
@@ -103,31 +97,34 @@ class Spool:
         max_bytes: int,
         fsync: bool,
         clock_ms: Callable[[], int],
+        elapsed_s: Callable[[], float] = time.monotonic,
         seen_days: int = SEEN_DAYS,
     ) -> None:
         self._clock_ms = clock_ms
         self._max_bytes = max_bytes
-        self._seen_ms = seen_days * _DAY_MS
-        self._swept_ms = 0
         self._lock = Lock()
+        self._closed = False
         self.arrived = Event()
         """Set whenever a parcel was committed; the drain clears it."""
-        path = folder / f"{name}.sqlite"
-        with contextlib.ExitStack() as opened:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                writer = opened.enter_context(contextlib.closing(_connect(path, fsync)))
-                self.id = _prepare(writer)
-                reader = opened.enter_context(contextlib.closing(_connect(path, fsync)))
-                pending, size = writer.execute(f"{_SUMS} FROM parcels").fetchone()
-                (aside,) = writer.execute("SELECT count(*) FROM aside").fetchone()
-            except (sqlite3.Error, OSError) as error:
-                raise SpoolUnavailable(f"cannot open the spool {path}: {error}") from error
-            opened.pop_all()
-        self._reader = reader
-        self._pending, self._bytes, self._aside = int(pending), int(size), int(aside)
-        self._committer = Committer(writer, f"spool-{name}", fsync=fsync, appends=Appends(_insert_all, self._arrived))
+        opened = open_file(folder / f"{name}.sqlite", fsync=fsync)
+        self.id = opened.id
+        self._reader = opened.reader
+        self._witness = opened.witness
+        self._extent = opened.extent
+        self._pending, self._bytes, self._aside = opened.pending, opened.bytes, opened.aside
+        self._seen = Seen(opened.reader, seen_days=seen_days, clock_ms=clock_ms, elapsed_s=elapsed_s)
+        self._committer = Committer(
+            opened.writer, f"spool-{name}", fsync=fsync, appends=Appends(_insert_all, self._arrived)
+        )
         self._committer.start()
+
+    @staticmethod
+    def accept(folder: Path, name: str) -> Path | None:
+        """Make a spool that was refused as damaged one to go on with, holding what is left; nobody may have it open.
+
+        Returns where its files were moved when nothing of it can be used, None when it stays in its place.
+        """
+        return accept_file(folder / f"{name}.sqlite")
 
     # --- the door's side -------------------------------------------------------------------------------------------
 
@@ -155,27 +152,31 @@ class Spool:
         if not self.has_room():
             raise SpoolFull(f"the spool holds {self._bytes:,} bytes, its limit is {self._max_bytes:,}")
         digests = [blake2b(name, digest_size=16).digest() for name in ids]
-
-        size = 0
+        size, seq = 0, 0
 
         def run(connection: sqlite3.Connection) -> Receipt:
-            nonlocal size
-            now = self._clock_ms()
-            self._sweep(connection, now)
-            fresh = _remember(connection, digests, now, now - self._seen_ms)
+            nonlocal size, seq
+            self._seen.sweep(connection)
+            fresh = self._seen.remember(connection, digests)
             if fresh:
                 body = parcels(fresh)
                 size = len(body)
-                _insert(connection, body, len(fresh))
+                seq = _insert(connection, body, len(fresh))
             return Receipt(accepted=len(fresh), duplicates=len(digests) - len(fresh))
 
-        return self._committer.submit(Write(run, lambda receipt: self._arrived(receipt.accepted, size)))
+        def after(receipt: Receipt) -> None:
+            if receipt.accepted:
+                self._arrived(receipt.accepted, size, seq)
+
+        return self._committer.submit(Write(run, after))
 
     # --- the drain's side ------------------------------------------------------------------------------------------
 
     def fixed(self) -> Batch | None:
         """Return the batch that was fixed and not yet acknowledged, if any: it must be retried before anything else."""
-        for batch_id, last_seq, plan in self._read("SELECT id, last_seq, plan FROM batch"):
+        for batch_id, last_seq, plan, total in self._read("SELECT id, last_seq, plan, sum FROM batch"):
+            if total is not None and total != checksum(plan):
+                raise SpoolDamaged(f"what was decided about the batch {batch_id} is not what was stored")
             return Batch(batch_id, last_seq, plan, self._parcels(last_seq))
         return None
 
@@ -210,7 +211,8 @@ class Spool:
             if connection.execute("SELECT 1 FROM parcels WHERE seq = ?", (last_seq,)).fetchone() is None:
                 raise SpoolError(f"no parcel {last_seq} waits")
             connection.execute(
-                "INSERT INTO batch (only, id, last_seq, plan) VALUES (1, ?, ?, ?)", (batch_id, last_seq, plan)
+                "INSERT INTO batch (only, id, last_seq, plan, sum) VALUES (1, ?, ?, ?, ?)",
+                (batch_id, last_seq, plan, checksum(plan)),
             )
             now = self._clock_ms()
             connection.executemany(
@@ -221,6 +223,7 @@ class Spool:
         def after(_: None) -> None:
             with self._lock:
                 self._aside += len(asides)
+            self._reached(Extent(self._extent.last, last_seq))
 
         self._committer.submit(Write(run, after, durable=True)).result()
         return batch_id
@@ -237,9 +240,12 @@ class Spool:
             row = connection.execute("SELECT last_seq FROM batch WHERE id = ?", (batch_id,)).fetchone()
             if row is None:
                 raise SpoolError(f"no batch {batch_id} is fixed")
-            events, size = connection.execute(f"{_SUMS} FROM parcels WHERE seq <= ?", row).fetchone()
+            events, size = connection.execute(
+                "SELECT coalesce(sum(events), 0), coalesce(sum(length(body)), 0) FROM parcels WHERE seq <= ?", row
+            ).fetchone()
             connection.execute("DELETE FROM parcels WHERE seq <= ?", row)
             connection.execute("DELETE FROM batch")
+            connection.execute("UPDATE meta SET value = ? WHERE name = 'acked'", (str(row[0]),))
             return int(events), int(size)
 
         def after(gone: tuple[int, int]) -> None:
@@ -269,16 +275,16 @@ class Spool:
 
         """
 
-        def run(connection: sqlite3.Connection) -> tuple[int, int]:
+        def run(connection: sqlite3.Connection) -> tuple[int, int, int]:
             row = connection.execute("SELECT body FROM aside WHERE number = ?", (number,)).fetchone()
             if row is None:
                 raise SpoolError(f"no record {number} is set aside")
             events = count(row[0])
-            _insert(connection, row[0], events)
+            seq = _insert(connection, row[0], events)
             connection.execute("DELETE FROM aside WHERE number = ?", (number,))
-            return events, len(row[0])
+            return events, len(row[0]), seq
 
-        def after(queued: tuple[int, int]) -> None:
+        def after(queued: tuple[int, int, int]) -> None:
             with self._lock:
                 self._aside -= 1
             self._arrived(*queued)
@@ -287,31 +293,42 @@ class Spool:
 
     def close(self) -> None:
         """Commit what is waiting and close the file."""
-        self._committer.stop()
+
+        def run(connection: sqlite3.Connection) -> None:
+            self._seen.save(connection)
+            end_cleanly(connection)
+
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._committer.submit(Write(run, lambda _: None)).result()
+        except SpoolError as error:
+            # The disk is full: it is only not known to have ended well.
+            _log.warning("the spool's end could not be noted", extra={"reason": str(error)})
         self._reader.close()
+        self._committer.stop()
+        self._witness.close()
 
     # --- within ----------------------------------------------------------------------------------------------------
 
-    def _arrived(self, events: int, size: int) -> None:
-        if events or size:
-            with self._lock:
-                self._pending += events
-                self._bytes += size
-            self.arrived.set()
+    def _arrived(self, events: int, size: int, seq: int) -> None:
+        self._reached(Extent(seq, self._extent.fixed))
+        with self._lock:
+            self._pending += events
+            self._bytes += size
+        self.arrived.set()
 
-    def _sweep(self, connection: sqlite3.Connection, now: int) -> None:
-        if now - self._swept_ms < 60_000:
-            return
-        removed = connection.execute(
-            "DELETE FROM seen WHERE digest IN (SELECT digest FROM seen WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
-            (now - self._seen_ms, _SWEEP),
-        ).rowcount
-        if removed < _SWEEP:
-            self._swept_ms = now
+    def _reached(self, extent: Extent) -> None:
+        """Tell the witness how far the spool has come, before anybody else hears of it; the committer's thread only."""
+        self._extent = extent
+        self._witness.write(extent)
 
     def _parcels(self, last_seq: int) -> tuple[Parcel, ...]:
-        rows = self._read("SELECT seq, events, body FROM parcels WHERE seq <= ? ORDER BY seq", (last_seq,))
-        return tuple(Parcel(*row) for row in rows)
+        rows = self._read("SELECT seq, events, body, sum FROM parcels WHERE seq <= ? ORDER BY seq", (last_seq,))
+        return tuple(
+            Parcel(seq, events, body, total is None or total == checksum(body)) for seq, events, body, total in rows
+        )
 
     def _read(self, sql: str, parameters: tuple[int, ...] = ()) -> list[Any]:
         try:
@@ -320,57 +337,17 @@ class Spool:
             raise SpoolUnavailable(f"cannot read the spool: {error}") from error
 
 
-def _connect(path: Path, fsync: bool) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        set_durability(connection, fsync=fsync)
-        # The ids from outside are random, and so are the pages they change: write a changed page to the file less often
-        # (every 8,000 pages of log, 32 MiB), and keep more of them in memory (16 MiB).
-        connection.execute("PRAGMA wal_autocheckpoint = 8000")
-        connection.execute("PRAGMA cache_size = -16384")
-        connection.execute("PRAGMA journal_size_limit = 67108864")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection) -> str:
-    """Make the tables that are missing and return the spool's id; finds out, too, whether the file can be written."""
-    connection.executescript(_SCHEMA)
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute("INSERT OR IGNORE INTO meta (name, value) VALUES ('id', ?)", (uuid.uuid4().hex,))
-    (spool_id,) = connection.execute("SELECT value FROM meta WHERE name = 'id'").fetchone()
-    connection.execute("COMMIT")
-    return str(spool_id)
-
-
-def _insert_all(connection: sqlite3.Connection, parcels: Sequence[Append]) -> None:
-    rows = ", ".join(["(?, ?)"] * len(parcels))
-    connection.execute(
-        f"INSERT INTO parcels (events, body) VALUES {rows}",  # noqa: S608 - question marks only
-        [value for parcel in parcels for value in (parcel.events, parcel.body)],
+def _insert_all(connection: sqlite3.Connection, parcels: Sequence[Append]) -> int:
+    rows = ", ".join(["(?, ?, ?)"] * len(parcels))
+    done = connection.execute(
+        f"INSERT INTO parcels (events, body, sum) VALUES {rows}",  # noqa: S608 - question marks only
+        [value for parcel in parcels for value in (parcel.events, parcel.body, checksum(parcel.body))],
     )
+    return int(done.lastrowid or 0)
 
 
-def _insert(connection: sqlite3.Connection, body: bytes, events: int) -> None:
-    connection.execute("INSERT INTO parcels (events, body) VALUES (?, ?)", (events, body))
-
-
-def _remember(connection: sqlite3.Connection, digests: Sequence[bytes], now: int, oldest: int) -> list[int]:
-    """Remember the ids not seen since ``oldest`` and return their positions, each id's first only."""
-    first = {digest: position for position, digest in reversed(list(enumerate(digests)))}
-    # In the order of the table: neighbours share pages.
-    ordered = sorted(first)
-    fresh: list[int] = []
-    for start in range(0, len(ordered), _LOOKUP):
-        some = ordered[start : start + _LOOKUP]
-        # Looked up and written in one: what was seen lately is left as it is, and not returned.
-        rows = ",".join(["(?)"] * len(some))
-        upsert = (
-            f"INSERT INTO seen (digest, at_ms) SELECT column1, ? FROM (VALUES {rows}) WHERE true "  # noqa: S608 - marks
-            "ON CONFLICT (digest) DO UPDATE SET at_ms = excluded.at_ms WHERE seen.at_ms < ? RETURNING digest"
-        )
-        fresh += [first[digest] for (digest,) in connection.execute(upsert, (now, *some, oldest))]
-    return sorted(fresh)
+def _insert(connection: sqlite3.Connection, body: bytes, events: int) -> int:
+    done = connection.execute(
+        "INSERT INTO parcels (events, body, sum) VALUES (?, ?, ?)", (events, body, checksum(body))
+    )
+    return int(done.lastrowid or 0)

@@ -1,0 +1,129 @@
+"""What a spool has acknowledged, told beside it, so that a file which has lost its end is noticed.
+
+SQLite takes a write-ahead log up to the first frame that is not whole, and goes on as if the rest had never been. A
+log that was cut, damaged or removed therefore looks like an earlier state of the spool: usage that was acknowledged is
+gone, and a batch that was delivered comes back. The witness says how far the spool had come.
+"""
+
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tokenboard.observability import BoundedLog, logger
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_SLOT = 128
+"""Bytes of one of two places written in turn, so that a process killed while it writes leaves the other whole."""
+
+_FORM = struct.Struct("<32s36s?QQQ")
+_SUM = struct.Struct("<I")
+_log = BoundedLog(logger("spool"))
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a spool has come: its last parcel, and the last one that a batch was fixed with."""
+
+    last: int = 0
+    fixed: int = 0
+
+    def reaches(self, other: "Extent") -> bool:
+        """Whether this state has everything that the other had."""
+        return self.last >= other.last and self.fixed >= other.fixed
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What a witness says: of which spool, how far it had come, and what a power cut since may have cost it."""
+
+    spool: str
+    extent: Extent
+    fsync: bool
+    boot: str
+
+
+class Witness:
+    """The file ``<name>.sqlite-witness``; one `write` costs a system call and waits for no disk.
+
+    It outlives the process, whatever ends it. A power cut may cost its last words, never those of the spool before
+    them when each commit is flushed: then it says less than is there, and that is no reason to doubt.
+    """
+
+    def __init__(self, path: Path, spool: str, *, fsync: bool) -> None:
+        """Raises OSError."""
+        self._spool = spool.encode()
+        self._fsync = fsync
+        self._boot = boot_id().encode()
+        self._number = 0
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if os.fstat(self._file).st_size < 2 * _SLOT:
+            try:
+                os.pwrite(self._file, bytes(2 * _SLOT), 0)
+            except OSError:
+                os.close(self._file)
+                raise
+        found = _read(self._file)
+        if found is not None:
+            self._number = found[0]
+
+    def write(self, extent: Extent) -> None:
+        """Say how far the spool has come. What cannot be written is logged: the spool itself has it."""
+        self._number += 1
+        told = _FORM.pack(self._spool, self._boot, self._fsync, self._number, extent.last, extent.fixed)
+        try:
+            os.pwrite(self._file, told + _SUM.pack(zlib.crc32(told)), self._number % 2 * _SLOT)
+        except OSError as error:
+            facts = {"reason": str(error), "hint": "Until it can be, a spool that loses its end may go unnoticed."}
+            _log.warning("witness", "the spool's witness cannot be written", facts)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    @classmethod
+    def says(cls: type[Self], path: Path) -> Testimony | None:
+        """Return what the file says; None when there is none, or none that can be read.
+
+        Raises OSError.
+        """
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            found = _read(file)
+        finally:
+            os.close(file)
+        return None if found is None else found[1]
+
+
+def boot_id() -> str:
+    """Return what names this run of the machine, empty where the system does not tell."""
+    try:
+        return _BOOT_ID.read_text("ascii").strip()[:36]
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _read(file: int) -> tuple[int, Testimony] | None:
+    """Return the later of the two places that are whole, with its number."""
+    found: list[tuple[int, Testimony]] = []
+    for at in (0, _SLOT):
+        slot = os.pread(file, _FORM.size + _SUM.size, at)
+        if len(slot) < _FORM.size + _SUM.size:
+            continue
+        told, (total,) = slot[: _FORM.size], _SUM.unpack(slot[_FORM.size :])
+        if zlib.crc32(told) != total:
+            continue
+        spool, boot, fsync, number, last, fixed = _FORM.unpack(told)
+        if number:
+            said = Testimony(_text(spool), Extent(last, fixed), fsync, _text(boot))
+            found.append((number, said))
+    return max(found, key=lambda each: each[0], default=None)
+
+
+def _text(field: bytes) -> str:
+    return field.rstrip(b"\0").decode("ascii", "replace")
