@@ -61,7 +61,7 @@ format: install-dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.bench ## Measure; prints the tables of docs/performance.md (ONLY="rules rankings record ingest gateway gateway-memory pages")
+bench: $(VENV)/.bench ## Measure; prints the tables of docs/performance.md (ONLY="rules rankings record ingest gateway gateway-memory pages hostile")
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 screenshots: install-dev ## Take docs/screenshots of the demo in a headless Chromium (TOKENBOARD_TEST_CHROMIUM=)

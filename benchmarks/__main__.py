@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from types import MappingProxyType
 
-from benchmarks import ingest, pages, record, rules
+from benchmarks import hostile, ingest, pages, record, rules
 from benchmarks.gateway import memory, rounds
 from benchmarks.rankings import rounds as rankings
 from benchmarks.table import Table
@@ -23,9 +23,10 @@ SUBJECTS: Mapping[str, Callable[[], Iterator[Table]]] = MappingProxyType(
         "gateway": rounds.tables,
         "gateway-memory": memory.tables,
         "pages": pages.tables,
+        "hostile": hostile.tables,
     }
 )
-LONG = frozenset({"gateway-memory"})
+LONG = frozenset({"gateway-memory", "hostile"})
 """Subjects measured only when they are named."""
 
 

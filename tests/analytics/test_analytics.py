@@ -214,7 +214,7 @@ def test_answers_are_kept_until_something_changes(rig: Rig) -> None:
 
 
 def test_of_many_who_ask_at_once_one_works_and_an_error_is_nobody_elses() -> None:
-    cache: AnswerCache[int] = AnswerCache(10, lambda _: 1)
+    cache: AnswerCache[int] = AnswerCache(10, lambda _, __: 1)
     made, go, told = [], Event(), []
     together = Barrier(9)
 
@@ -244,7 +244,7 @@ def test_of_many_who_ask_at_once_one_works_and_an_error_is_nobody_elses() -> Non
 
 @given(st.lists(st.integers(0, 30), max_size=40))
 def test_the_room_for_answers_is_never_passed(weights: list[int]) -> None:
-    cache: AnswerCache[int] = AnswerCache(20, lambda weight: weight)
+    cache: AnswerCache[int] = AnswerCache(20, lambda _, weight: weight)
     for place, weight in enumerate(weights):
         assert weight == cache.get(0, place, weight.__int__)
         kept = [cache.peek(0, each) for each in range(place + 1)]

@@ -39,7 +39,8 @@ from tokenboard.analytics.answers import (
     RankPoint,
     UsagePoint,
 )
-from tokenboard.analytics.cache import AnswerCache
+from tokenboard.analytics.cache import OVERHEAD, AnswerCache
+from tokenboard.analytics.weight import weight
 from tokenboard.ledger import Consumption
 from tokenboard.rankings import Figures, Window
 
@@ -48,6 +49,7 @@ __all__ = [
     "MAX_LIMIT",
     "MAX_MODELS",
     "MAX_SEARCH",
+    "OVERHEAD",
     "PERIOD_DAYS",
     "Analytics",
     "AnswerCache",
@@ -82,4 +84,5 @@ __all__ = [
     "RankPoint",
     "UsagePoint",
     "Window",
+    "weight",
 ]

@@ -32,7 +32,7 @@ from tokenboard.analytics.answers import (
     Period,
     RankPoint,
 )
-from tokenboard.analytics.cache import AnswerCache, rows_of
+from tokenboard.analytics.cache import AnswerCache
 from tokenboard.analytics.gate import Gate, Shown
 from tokenboard.analytics.register import Registrar
 from tokenboard.analytics.sums import WindowSums, day_sums, descending, window_sums
@@ -50,7 +50,7 @@ MAX_MODELS = 50
 MAX_SEARCH = 200
 """Longest text to search for, in characters."""
 
-_ROOM = 200_000  # rows of answers, some hundred bytes each
+_ROOM = 64 * 2**20  # bytes of answers and their questions
 _WINDOWS_ROOM = 12  # windows' sums; each takes 34 bytes per app
 _UNKNOWN_URL = "unknown_url"
 _AMBIGUOUS_URL = "ambiguous_url"
@@ -84,8 +84,8 @@ class Analytics:
         self._clock = clock
         self._gate = Gate(rankings)
         self._registrar = Registrar(rankings)
-        self._answers: AnswerCache[Any] = AnswerCache(_ROOM, rows_of)
-        self._sums: AnswerCache[WindowSums] = AnswerCache(_WINDOWS_ROOM, lambda _: 1)
+        self._answers: AnswerCache[Any] = AnswerCache(_ROOM)
+        self._sums: AnswerCache[WindowSums] = AnswerCache(_WINDOWS_ROOM, lambda _, __: 1)
 
     @property
     def today(self) -> date:

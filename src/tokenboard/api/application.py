@@ -118,7 +118,7 @@ def _http(request: Request, error: Exception) -> Problem:
     note = _NOTES.get(error.status_code)
     if note is None:
         return Problem(error.status_code, str(error.detail), headers=headers)
-    path = request.url.path[:200]
+    path = str(request.scope["path"])[:200]
     return Problem(
         error.status_code,
         note.format(path=path, method=request.method[:20], allow=headers.get("Allow", "other methods")),
@@ -151,5 +151,5 @@ def _unavailable(request: Request, error: Exception) -> Problem:  # noqa: ARG001
 
 
 def _fault(request: Request, error: Exception) -> Problem:
-    _log.error("a request failed by a fault of ours", extra={"path": request.url.path[:200]}, exc_info=error)
+    _log.error("a request failed by a fault of ours", extra={"path": str(request.scope["path"])[:200]}, exc_info=error)
     return Problem(500, "Something went wrong here, not with your request; the server's log tells more.")

@@ -13,12 +13,11 @@ from tokenboard.catalog import Scope
 from tokenboard.http_fields import none_match
 from tokenboard.problem import Problem
 
-ROOM = 64 * 1024**2
-"""Bytes of answers kept."""
+ROOM = 32 * 1024**2
+"""Bytes of answers and their questions kept."""
 
 CACHE_CONTROL = "private, max-age=60"
 
-_OVERHEAD = 1_000  # bytes that an answer takes beside its body
 _ALWAYS = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept, Authorization", "X-Content-Type-Options": "nosniff"}
 
 
@@ -27,7 +26,7 @@ class Delivery:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._kept: AnswerCache[Rendered] = AnswerCache(ROOM, lambda answer: len(answer.body) + _OVERHEAD)
+        self._kept: AnswerCache[Rendered] = AnswerCache(ROOM)
 
     def admit(self, request: Request) -> None:
         """Let a request in; how its limits stand goes into the answer's headers, whatever the answer will be.

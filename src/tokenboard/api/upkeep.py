@@ -36,7 +36,8 @@ def require_proof(services: Services, request: Request) -> None:
     """
     given = request.headers.get("x-tokenboard-nudge", "").encode("latin-1", "replace")
     if not compare_digest(given, services.nudge_token.encode()):
-        raise Problem(404, f"There is nothing at {request.url.path[:200]}.")
+        path = str(request.scope["path"])[:200]
+        raise Problem(404, f"There is nothing at {path}.")
 
 
 def router(services: Services) -> APIRouter:

@@ -58,7 +58,7 @@ async def _report(services: Services, request: Request, caller: Caller) -> Respo
 async def _read(request: Request) -> bytes:
     """Return the body as sent; at most `MAX_BYTES`, which bounds what it can unpack from."""
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > MAX_BYTES:
+    if length.isascii() and length.isdigit() and int(length[:20]) > MAX_BYTES:
         raise _too_large()
     pieces = bytearray()
     async for piece in request.stream():

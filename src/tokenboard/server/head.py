@@ -26,6 +26,7 @@ _KINDS: Final = {b"host": _HOST, b"content-length": _LENGTH, b"transfer-encoding
 _AUTHORITY: Final = re.compile(rb"(?:[A-Za-z0-9.\-_~%!$&'()*+,;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _TARGET: Final = re.compile(rb"(?:https?://([^/?#]*))?(/[^?#]*|\*)?(?:\?([^#]*))?", re.IGNORECASE)
 _CACHED_TARGET: Final = 256
+_LONGEST_AUTHORITY: Final = 512
 
 
 class Target(NamedTuple):
@@ -102,9 +103,13 @@ def too_much(limits: Limits) -> Refusal:
     )
 
 
-@lru_cache(maxsize=512)
 def _is_authority(value: bytes) -> bool:
-    return len(value) <= 512 and _AUTHORITY.fullmatch(value) is not None
+    return len(value) <= _LONGEST_AUTHORITY and _has_authority(value)
+
+
+@lru_cache(maxsize=512)
+def _has_authority(value: bytes) -> bool:
+    return _AUTHORITY.fullmatch(value) is not None
 
 
 @lru_cache(maxsize=512)

@@ -1,15 +1,15 @@
 """The pages as an ASGI application: routes, one way from a view to an answer, one page for every error."""
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from functools import partial
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from tokenboard.catalog import CatalogUnavailable
 from tokenboard.http_fields import accepts_gzip, media_type, none_match, preferred
@@ -23,6 +23,7 @@ from tokenboard.web.charts import SVG_POLICY
 from tokenboard.web.frame import Form, Frame
 from tokenboard.web.gate import Gate
 from tokenboard.web.pages import DRAWINGS, PAGES, Drawn, Page
+from tokenboard.web.parameters import Parameter, canonical
 from tokenboard.web.presses import NoSuchForm, Press, Printed
 from tokenboard.web.security import POLICY, secured
 from tokenboard.web.services import WebServices
@@ -35,6 +36,7 @@ MAX_QUERY = 2_000
 """Longest query string, in bytes; a longer one asks for nothing a page has."""
 
 _MAX_FORM = 4_096
+_MAX_FIELDS = 10
 _ERROR_TYPES = ("application/json", "text/html")
 _log = logger("web")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -61,7 +63,7 @@ class Web:
         routes += [Route(drawing.path, self._drawn(drawing)) for drawing in DRAWINGS]
         routes.append(Route("/session", self._session, methods=["GET", "POST"]))
         routes.append(Route("/session/end", self._end_session, methods=["POST"]))
-        return Starlette(
+        web = Starlette(
             routes=routes,
             exception_handlers={
                 HTTPException: self._http_error,
@@ -69,18 +71,20 @@ class Web:
                 Exception: self._fault,
             },
         )
+        web.router.redirect_slashes = False  # Starlette's redirect leads to whatever host the caller named
+        return web
 
     # -- pages and what is drawn for them
 
     def _endpoint(self, page: Page, form: Form) -> Endpoint:
         async def answer(request: Request) -> Response:
-            return await self._answer(request, form, partial(self._print_page, page, form))
+            return await self._answer(request, page.parameters, form, partial(self._print_page, page, form))
 
         return answer
 
     def _drawn(self, drawing: Drawn) -> Endpoint:
         async def answer(request: Request) -> Response:
-            return await self._answer(request, None, partial(self._print_drawing, drawing))
+            return await self._answer(request, drawing.parameters, None, partial(self._print_drawing, drawing))
 
         return answer
 
@@ -90,14 +94,21 @@ class Web:
     def _print_drawing(self, drawing: Drawn, asked: Asked) -> Printed:
         return drawing.draw(self._services, asked)
 
-    async def _answer(self, request: Request, form: Form | None, make: Callable[[Asked], Printed]) -> Response:
+    async def _answer(
+        self,
+        request: Request,
+        parameters: Sequence[Parameter],
+        form: Form | None,
+        make: Callable[[Asked], Printed],
+    ) -> Response:
         """Answer with what ``make`` prints, kept until the figures or the day change. ``form`` None is an image."""
         try:
             if not self._gate.admits(request):
                 return self._ask_for_key(request, form)
-            if len(request.url.query) > MAX_QUERY:
+            if len(request.scope["query_string"]) > MAX_QUERY:
                 raise Problem(400, f"The query is longer than {MAX_QUERY:,} bytes; no page takes that much.")
-            asked = Asked(request.url.path, request.path_params, tuple(request.query_params.multi_items()))
+            query = canonical(request.query_params.multi_items(), parameters)
+            asked = Asked(_path_of(request), request.path_params, query, frozenset(each.name for each in parameters))
             if form is Form.HTML:
                 # Its charts are asked for next; a board that nobody looks at never starts the process that draws.
                 self._services.renderer.start()
@@ -115,7 +126,7 @@ class Web:
         except Exception as error:
             told = _problem_of(error)
             if told.status == 500:
-                _log.error("a page failed by a fault of ours", extra={"path": request.url.path[:200]}, exc_info=error)
+                _log.error("a page failed by a fault of ours", extra={"path": _path_of(request)[:200]}, exc_info=error)
             return self._explain(told, form)
 
     def _attempt(self, make: Callable[[Asked], Printed], asked: Asked, form: Form | None) -> Printed:
@@ -161,8 +172,8 @@ class Web:
             return self._explain(
                 Problem(401, "This board's pages need a key: send `Authorization: Bearer <key>`."), form
             )
-        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return self._session_page(wanted, "", 401)
+        query = request.scope["query_string"].decode("latin-1")
+        return self._session_page(quote(_path_of(request)) + (f"?{query}" if query else ""), "", 401)
 
     async def _session(self, request: Request) -> Response:
         match self._services.site.visibility:
@@ -212,7 +223,9 @@ class Web:
 
     async def _http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
-        path = request.url.path[:200]
+        path = _path_of(request)[:200]
+        if error.status_code == 404 and (there := self._without_slash(request)):
+            return secured(RedirectResponse(there, 307))
         notes: Mapping[int, str] = {
             404: f"There is nothing at {path}. The pages begin at /, the Data API lives under /api/v1.",
             405: f"{path} does not take {request.method[:20]}.",
@@ -224,8 +237,21 @@ class Web:
     async def _left(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 - the handler's signature
         return self._explain(Problem(400, "The connection closed before the form was complete."), None)
 
+    def _without_slash(self, request: Request) -> str:
+        """Return the path without a slash at its end when there is a page; empty when not.
+
+        It names no host: the one in the request is the caller's word.
+        """
+        path, scope = _path_of(request).rstrip("/"), request.scope
+        if not path or not scope["path"].endswith("/") or scope["method"] not in {"GET", "HEAD"}:
+            return ""
+        if not any(route.matches({**scope, "path": path})[0] is Match.FULL for route in request.app.routes):
+            return ""
+        query = scope["query_string"].decode("latin-1")
+        return _own_path(quote(path) + (f"?{query}" if query else ""))
+
     async def _fault(self, request: Request, error: Exception) -> Response:
-        _log.error("a page failed by a fault of ours", extra={"path": request.url.path[:200]}, exc_info=error)
+        _log.error("a page failed by a fault of ours", extra={"path": _path_of(request)[:200]}, exc_info=error)
         return self._explain(_problem_of(error), Form.HTML)
 
 
@@ -261,6 +287,11 @@ def _problem_of(error: Exception) -> Problem:
             return Problem(500, "Something went wrong here, not with your request; the server's log tells more.")
 
 
+def _path_of(request: Request) -> str:
+    """Return the decoded path. Starlette's own `url` is made of the Host header, and says what that says."""
+    return str(request.scope["path"])
+
+
 def _own_path(path: str) -> str:
     """Return a path of this board, never another host's: what a browser would read as one becomes the start page."""
     plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
@@ -275,4 +306,7 @@ async def _read_form(request: Request) -> dict[str, str]:
         body += piece
         if len(body) > _MAX_FORM:
             raise Problem(413, f"The form is larger than {_MAX_FORM:,} bytes.")
-    return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=10))
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=_MAX_FIELDS))
+    except ValueError as error:
+        raise Problem(400, f"The form has more than {_MAX_FIELDS} fields; send `key` and `next` alone.") from error

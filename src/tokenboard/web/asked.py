@@ -26,14 +26,21 @@ class Metric(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request for a page: its path, the path's parameters, and the query in order."""
+    """One request for a page: its path, the path's parameters, and the query in its canonical form.
+
+    ``known`` are the parameters that the page may look at, None for all: what it looks at without having said so
+    would not be part of what is kept of it.
+    """
 
     path: str
     parts: Mapping[str, Any]
-    query: tuple[tuple[str, str], ...]
+    query: Query
+    known: frozenset[str] | None = None
 
     def text(self, name: str, default: str = "") -> str:
         """Return a parameter, stripped; raises QuestionError when it is given twice."""
+        if self.known is not None and name not in self.known:
+            raise LookupError(f"a page looks at the parameter {name}, which is none of its own")
         values = [value for given, value in self.query if given == name]
         if len(values) > 1:
             raise QuestionError(name, f"{name} is given more than once; give it once.")

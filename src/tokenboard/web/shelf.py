@@ -2,32 +2,49 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from typing import NamedTuple
 
 from cachetools import LRUCache
 
+from tokenboard.analytics import OVERHEAD, weight
+from tokenboard.problem import Problem
 from tokenboard.web.presses import Printed
 
 MAX_BYTES = 32 * 1024 * 1024
-"""Bytes of pages kept."""
+"""Bytes of pages and their keys kept."""
 
-_OVERHEAD = 500
+MAX_MAKING = 256
+"""Pages made at one time, or waiting to be; who asks for another is told to come again."""
+
+
+class _Kept(NamedTuple):
+    stamp: Hashable
+    printed: Printed
+    size: int
 
 
 class Shelf:
     """A bounded cache for one event loop. ``stamp`` says which state of the figures an entry belongs to."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._kept: LRUCache[Hashable, tuple[Hashable, Printed]] = LRUCache(max_bytes, getsizeof=_size)
+        self._kept: LRUCache[Hashable, _Kept] = LRUCache(max_bytes, getsizeof=_size)
         self._making: dict[tuple[Hashable, Hashable], asyncio.Future[Printed]] = {}
 
     async def get(self, key: Hashable, stamp: Hashable, make: Callable[[], Awaitable[Printed]]) -> Printed:
-        """Return what is kept of ``key`` at ``stamp``, or make it; what ``make`` raises is raised to all who wait."""
+        """Return what is kept of ``key`` at ``stamp``, or make it; what ``make`` raises is raised to all who wait.
+
+        Raises:
+            Problem: 503 when `MAX_MAKING` others are being made.
+
+        """
         found = self._kept.get(key)
-        if found is not None and found[0] == stamp:
-            return found[1]
+        if found is not None and found.stamp == stamp:
+            return found.printed
         name = (key, stamp)
         making = self._making.get(name)
         if making is None:
+            if len(self._making) >= MAX_MAKING:
+                raise Problem(503, "Too many pages are asked for at once; try again.", headers={"Retry-After": "2"})
             making = self._making[name] = asyncio.ensure_future(make())
             making.add_done_callback(lambda done: self._put_away(key, stamp, done))
         # A reader that leaves does not take the page from the others who wait for it.
@@ -37,10 +54,10 @@ class Shelf:
         self._making.pop((key, stamp), None)
         if made.cancelled() or made.exception() is not None:
             return
-        printed = made.result()
-        if printed.status == 200 and _size((stamp, printed)) <= self._kept.maxsize:
-            self._kept[key] = (stamp, printed)
+        kept = _Kept(stamp, printed := made.result(), weight(key) + weight(printed) + OVERHEAD)
+        if printed.status == 200 and kept.size <= self._kept.maxsize:
+            self._kept[key] = kept
 
 
-def _size(entry: tuple[Hashable, Printed]) -> int:
-    return len(entry[1].body) + len(entry[1].packed or b"") + _OVERHEAD
+def _size(entry: _Kept) -> int:
+    return entry.size

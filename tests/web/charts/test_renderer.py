@@ -73,7 +73,7 @@ def test_what_many_ask_for_at_once_is_drawn_once(slow: Callable[..., tuple[Rende
 
 
 def test_the_least_recently_asked_for_leaves_first(slow: Callable[..., tuple[Renderer, SlowVega]]) -> None:
-    renderer, vega = slow(capacity=2_000)
+    renderer, vega = slow(capacity=3_000)
     vega.may.set()
     for number in (1, 2, 1, 3):
         assert 700 < len(renderer.svg(small(number))) < 1_000

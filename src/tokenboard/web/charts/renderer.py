@@ -23,6 +23,7 @@ from tokenboard.web.charts.vega import DrawingFailed, Vega
 RETRY_AFTER_S: Final = 2
 """What ``Retry-After`` says when a drawing is not to be had yet."""
 
+_BESIDE: Final = 500  # bytes that a drawing takes beside its own: its key and its place among the others
 _log = logger("web")
 _Key = tuple[str, "_Form"]
 _Job = tuple[_Key, Drawing | Picture, "Future[bytes]"]
@@ -40,16 +41,16 @@ class _Form(Enum):
 class Renderer:
     """Draws charts and pictures; safe to call from any thread, and blocks: not to be called on an event loop.
 
-    ``capacity`` is how many bytes of finished drawings are kept, the least recently asked for leave first; ``waiting``
-    how many may wait to be drawn; ``patience`` how long a caller waits, and how long one drawing may take; after
-    ``idle`` without work the process that draws is ended, and its memory is free; all in seconds. Owns one thread and
-    that process, from the first drawing or `start` until `close`.
+    ``capacity`` is how many bytes of finished drawings are kept, keys included, the least recently asked for leave
+    first; ``waiting`` how many may wait to be drawn; ``patience`` how long a caller waits, and how long one drawing may
+    take; after ``idle`` without work the process that draws is ended, and its memory is free; all in seconds. Owns one
+    thread and that process, from the first drawing or `start` until `close`.
     """
 
     def __init__(
         self,
         *,
-        capacity: int = 64 * 2**20,
+        capacity: int = 32 * 2**20,
         waiting: int = 64,
         patience: float = 10.0,
         idle: float = 900.0,
@@ -179,13 +180,14 @@ class Renderer:
         return themed(raw, drawing) if form is _Form.SVG else self._vega.png(fixed(raw, drawing))
 
     def _keep(self, key: _Key, content: bytes) -> None:
-        if len(content) > self._capacity:
+        size = len(content) + _BESIDE
+        if size > self._capacity:
             return
         self._kept[key] = content
-        self._size += len(content)
+        self._size += size
         while self._size > self._capacity:
             _, gone = self._kept.popitem(last=False)
-            self._size -= len(gone)
+            self._size -= len(gone) + _BESIDE
 
 
 def _busy(message: str) -> RenderError:

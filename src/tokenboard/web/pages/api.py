@@ -58,5 +58,5 @@ def _of_operators(tag: str, path: str) -> str:
     return path.split("/")[4].capitalize() if tag == ADMIN_TAG else ""
 
 
-API = Page(PATH, _api, _JSON)
-API_ADMIN = Page(ADMIN_PATH, _api_admin, ())
+API = Page(PATH, _api, (), _JSON)
+API_ADMIN = Page(ADMIN_PATH, _api_admin, (), ())

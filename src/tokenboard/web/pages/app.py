@@ -27,6 +27,7 @@ from tokenboard.web.pages.app_use import (
 )
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import window_to
+from tokenboard.web.parameters import SPAN
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import host_of, is_web
 from tokenboard.web.view import NothingThere, View
@@ -240,4 +241,4 @@ def _citation(services: WebServices, detail: AppDetail, span: Span, usage: AppUs
     )
 
 
-APP = Page(PATH, _view)
+APP = Page(PATH, _view, SPAN)

@@ -6,6 +6,7 @@ from tokenboard.web.asked import Asked
 from tokenboard.web.badges import Badge, Metric, Style, app_badge, no_badge
 from tokenboard.web.pages.app_use import find_app
 from tokenboard.web.pages.page import Drawn
+from tokenboard.web.parameters import CATEGORY, METRIC, Parameter
 from tokenboard.web.presses import Printed, printed
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import NothingThere
@@ -55,4 +56,5 @@ def _badge(services: WebServices, asked: Asked) -> Badge:
     )
 
 
-BADGES = (Drawn(f"{PATH}.svg", _svg), Drawn(f"{PATH}.json", _json))
+_PARAMETERS = (Parameter("style", Style.FLAT), METRIC, Parameter("period"), *CATEGORY)
+BADGES = (Drawn(f"{PATH}.svg", _svg, _PARAMETERS), Drawn(f"{PATH}.json", _json, _PARAMETERS))

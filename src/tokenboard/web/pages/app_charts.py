@@ -13,6 +13,7 @@ from tokenboard.web.numbers import compact
 from tokenboard.web.pages.app_use import DailyUse, by_day, charted, find_app, parse_app_span, per_request, use_of
 from tokenboard.web.pages.page import Drawn, drawn_chart
 from tokenboard.web.pages.rankings import window_to
+from tokenboard.web.parameters import SIZE, SPAN
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import NothingThere
 
@@ -141,4 +142,6 @@ def _drawn(read: Read) -> Callable[[WebServices, Asked, Size], Drawing]:
     return draw
 
 
-APP_CHARTS = tuple(Drawn(f"{PATH}/{name}.svg", drawn_chart(_drawn(read))) for name, read in _CHARTS.items())
+APP_CHARTS = tuple(
+    Drawn(f"{PATH}/{name}.svg", drawn_chart(_drawn(read)), (*SPAN, SIZE)) for name, read in _CHARTS.items()
+)

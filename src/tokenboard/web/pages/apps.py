@@ -12,6 +12,7 @@ from tokenboard.web.frame import FeedLink, Frame, Query, address, twins
 from tokenboard.web.pages.apps_twins import Listed, directory_document, directory_table
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import SPARK_DAYS, spark_of, window_to
+from tokenboard.web.parameters import CATEGORY, OFFSET, SEARCH, SORT, SPAN, Parameter
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import label_of
 from tokenboard.web.view import Elsewhere, NothingThere, View
@@ -216,4 +217,4 @@ def _title(listed: Listed) -> str:
     return f"{'Trending apps' if listed.sort is Order.TRENDING else 'Apps'}{where}"
 
 
-APPS = Page(PATH, _view)
+APPS = Page(PATH, _view, (Parameter("url"), *SPAN, *CATEGORY, SORT, SEARCH, OFFSET))

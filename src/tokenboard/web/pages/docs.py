@@ -18,6 +18,7 @@ from tokenboard.tables import instant
 from tokenboard.web.asked import Asked
 from tokenboard.web.frame import Form, Frame, Query, twins
 from tokenboard.web.pages.page import Page
+from tokenboard.web.parameters import Parameter
 from tokenboard.web.services import WebServices
 from tokenboard.web.snippets import snippets
 from tokenboard.web.view import View
@@ -31,6 +32,7 @@ MAX_TRIED = 1_000
 """Longest header that can be tried, in characters: more than an app's URL may have, so that the rules can say so."""
 
 _JSON = (Form.JSON,)
+_TRIED = ("url", "title", "categories")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def _attribution(services: WebServices, asked: Asked) -> View:
 
 def _trial(services: WebServices, asked: Asked) -> Trial | None:
     """Return what is to be tried, None when nothing is; the rules of the settings' own apps are not in it."""
-    given = {name: asked.text(name) for name in ("url", "title", "categories")}
+    given = {name: asked.text(name) for name in _TRIED}
     for name, value in given.items():
         if len(value) > MAX_TRIED:
             raise QuestionError(name, f"{name} is longer than {MAX_TRIED:,} characters.")
@@ -183,5 +185,5 @@ def _trial_document(trial: Trial) -> dict[str, Any]:
     }
 
 
-DOCS = Page(PATH, _docs, _JSON)
-ATTRIBUTION = Page(ATTRIBUTION_PATH, _attribution, _JSON)
+DOCS = Page(PATH, _docs, (), _JSON)
+ATTRIBUTION = Page(ATTRIBUTION_PATH, _attribution, tuple(map(Parameter, _TRIED)), _JSON)

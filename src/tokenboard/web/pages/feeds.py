@@ -9,14 +9,14 @@ from tokenboard.web.asked import Asked
 from tokenboard.web.feeds import Entry, Feed, Movement, News, read_news, write_atom
 from tokenboard.web.feeds.atom import MEDIA_TYPE
 from tokenboard.web.numbers import compact, exact, growth
+from tokenboard.web.pages.app_use import find_app
 from tokenboard.web.pages.page import Drawn
 from tokenboard.web.presses import Printed, printed
 from tokenboard.web.services import WebServices
 from tokenboard.web.site import Site
-from tokenboard.web.view import Elsewhere, NothingThere
 
 PATH = "/feeds/apps.atom"
-APP_PATH = "/feeds/apps/{app_id:int}.atom"
+APP_PATH = "/feeds/apps/{app_id}.atom"
 
 TOP = 20
 """Places whose movements are in the feed of all apps; an app that begins to trend is in it from any place."""
@@ -34,12 +34,8 @@ def _all_apps(services: WebServices, asked: Asked) -> Printed:  # noqa: ARG001 -
 
 
 def _one_app(services: WebServices, asked: Asked) -> Printed:
-    app_id = int(asked.parts["app_id"])
-    app = services.analytics.app(app_id)
-    if app is None:
-        raise NothingThere("No app of this number is listed here.")
-    if app.by_alias:
-        raise Elsewhere(f"/feeds/apps/{app.app.app_id}.atom", permanent=True)
+    app = find_app(services, asked)
+    app_id = app.app.app_id
     news = _news(services)
     told = (each for each in news.movements if app_id == each.app_id or app_id in each.passed)
     return _printed(
@@ -122,5 +118,5 @@ def _tag(site: Site, day: date, name: str) -> str:
     return f"tag:{urlsplit(site.base_url).hostname},{day}:{name}"
 
 
-APPS_FEED = Drawn(PATH, _all_apps)
-APP_FEED = Drawn(APP_PATH, _one_app)
+APPS_FEED = Drawn(PATH, _all_apps, ())
+APP_FEED = Drawn(APP_PATH, _one_app, ())

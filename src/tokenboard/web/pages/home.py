@@ -15,6 +15,7 @@ from tokenboard.web.pages.apps import Card, trending
 from tokenboard.web.pages.apps_twins import row_document
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import TopApps, top_apps
+from tokenboard.web.parameters import SPAN
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 
@@ -148,4 +149,4 @@ def _table(start: Start) -> Table:
     )
 
 
-HOME = Page(PATH, _view)
+HOME = Page(PATH, _view, SPAN)

@@ -18,6 +18,7 @@ from tokenboard.web.meta import of_window
 from tokenboard.web.pages.models import chart_window
 from tokenboard.web.pages.page import Drawn, Page, drawn_chart
 from tokenboard.web.pages.rankings import MOST_DAYS_SHOWN
+from tokenboard.web.parameters import SIZE, SPAN, Parameter
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import path_of
 from tokenboard.web.view import NothingThere, View
@@ -293,5 +294,5 @@ def _chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
     )
 
 
-MODEL = Page(PATH, _view)
-MODEL_CHART = Drawn(CHART_PATH, drawn_chart(_chart))
+MODEL = Page(PATH, _view, (*SPAN, Parameter("tab", Tab.OVERVIEW)))
+MODEL_CHART = Drawn(CHART_PATH, drawn_chart(_chart), (*SPAN, SIZE))

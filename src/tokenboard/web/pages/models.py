@@ -14,6 +14,7 @@ from tokenboard.web.frame import Frame, Query, address, twins
 from tokenboard.web.meta import as_text, of_window
 from tokenboard.web.pages.page import Drawn, Page, drawn_chart
 from tokenboard.web.pages.rankings import MOST_DAYS_SHOWN, SPARK_DAYS, window_to
+from tokenboard.web.parameters import OFFSET, SEARCH, SIZE, SPAN
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 
@@ -242,6 +243,6 @@ def _authors_chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
     return shares(tuple(bars), size, title=_authors_title(span))
 
 
-MODELS = Page(PATH, _view)
-MODELS_CHART = Drawn(CHART_PATH, drawn_chart(_chart))
-AUTHORS_CHART = Drawn(AUTHORS_PATH, drawn_chart(_authors_chart))
+MODELS = Page(PATH, _view, (*SPAN, SEARCH, OFFSET))
+MODELS_CHART = Drawn(CHART_PATH, drawn_chart(_chart), (*SPAN, SIZE))
+AUTHORS_CHART = Drawn(AUTHORS_PATH, drawn_chart(_authors_chart), (*SPAN, SIZE))

@@ -7,6 +7,7 @@ from tokenboard.rankings import QuestionError
 from tokenboard.web.asked import Asked
 from tokenboard.web.charts import Drawing, Size
 from tokenboard.web.frame import Form
+from tokenboard.web.parameters import Parameter
 from tokenboard.web.presses import Printed, printed
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
@@ -18,10 +19,14 @@ ALL_FORMS = (Form.JSON, Form.CSV, Form.PARQUET)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """``path`` is a route's path; ``view`` blocks, and may raise Elsewhere, NothingThere and QuestionError."""
+    """``path`` is a route's path; ``view`` blocks, and may raise Elsewhere, NothingThere and QuestionError.
+
+    ``parameters`` are those of the query that it looks at.
+    """
 
     path: str
     view: Callable[[WebServices, Asked], View]
+    parameters: tuple[Parameter, ...]
     forms: tuple[Form, ...] = ALL_FORMS
 
 
@@ -31,6 +36,7 @@ class Drawn:
 
     path: str
     draw: Callable[[WebServices, Asked], Printed]
+    parameters: tuple[Parameter, ...]
 
 
 def drawn_chart(draw: Callable[[WebServices, Asked, Size], Drawing]) -> Callable[[WebServices, Asked], Printed]:

@@ -14,6 +14,7 @@ from tokenboard.web.charts.span import span_of
 from tokenboard.web.frame import FeedLink, Frame, address, twins
 from tokenboard.web.meta import as_text, figures, left_out, of_window
 from tokenboard.web.pages.page import Drawn, Page, drawn_chart
+from tokenboard.web.parameters import CATEGORY, METRIC, OFFSET, SIZE, SORT, SPAN
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import label_of
 from tokenboard.web.view import View
@@ -287,5 +288,8 @@ def _chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
     return stacked_days(daily.days, tuple(series), size, title=_chart_title(question, daily), unit=question.metric)
 
 
-RANKINGS = Page(PATH, _view)
-RANKINGS_CHART = Drawn(CHART_PATH, drawn_chart(_chart))
+RANKING = (*SPAN, *CATEGORY, SORT, METRIC, OFFSET)
+"""What a ranking is asked by, as a page, a chart or an image."""
+
+RANKINGS = Page(PATH, _view, RANKING)
+RANKINGS_CHART = Drawn(CHART_PATH, drawn_chart(_chart), (*RANKING, SIZE))

@@ -9,7 +9,8 @@ from tokenboard.web.charts import Picture
 from tokenboard.web.charts.span import span_of
 from tokenboard.web.pages.app_use import find_app, parse_app_span
 from tokenboard.web.pages.page import Drawn
-from tokenboard.web.pages.rankings import SPARK_DAYS, top_apps, window_to
+from tokenboard.web.pages.rankings import RANKING, SPARK_DAYS, top_apps, window_to
+from tokenboard.web.parameters import SPAN
 from tokenboard.web.presses import Printed, printed
 from tokenboard.web.services import WebServices
 from tokenboard.web.share import ROWS, Place, app_image, model_image, ranking_image
@@ -112,7 +113,7 @@ def _model(services: WebServices, asked: Asked) -> Printed:
 
 
 SHARE_IMAGES = (
-    Drawn("/share/rankings.png", _ranking),
-    Drawn("/share/apps/{app_id}.png", _app),
-    Drawn("/share/models/{model:path}.png", _model),
+    Drawn("/share/rankings.png", _ranking, RANKING),
+    Drawn("/share/apps/{app_id}.png", _app, SPAN),
+    Drawn("/share/models/{model:path}.png", _model, SPAN),
 )
