@@ -80,9 +80,9 @@ def test_a_slash_goes_to_the_search_and_leaves_a_slash_in_a_field_alone(page: Pa
 
 
 @pytest.mark.parametrize("address", ["/", "/rankings", "/apps/{first}"])
-def test_d_w_and_m_go_to_the_period(page: Page, demo: Demo, address: str) -> None:
+def test_t_d_w_and_m_go_to_the_period(page: Page, demo: Demo, address: str) -> None:
     page.goto(demo.url + address.format(first=demo.first))
-    for key, label in (("d", "Day"), ("m", "Month"), ("w", "Week")):
+    for key, label in (("d", "Yesterday"), ("t", "Today"), ("m", "30 days"), ("w", "7 days")):
         chosen = page.locator(f"a[aria-keyshortcuts={key}]")
         aim = demo.url + str(chosen.get_attribute("href"))
         page.keyboard.press(key)

@@ -12,7 +12,7 @@ import pytest
 from tests.board import BoardProcess, today
 from tests.system.feed import eventually, rankings
 
-APP = "My App"
+APP = "Night Owl"
 
 
 @pytest.fixture(scope="module")

@@ -128,7 +128,7 @@ def test_every_snippet_is_well_formed_whatever_it_is_filled_with(base_url: str, 
         assert f"@{each.name}@" not in each.code
         match each.language:
             case "python":
-                assert {f"{base_url}/api/v1", "https://myapp.example"} <= literals(each)
+                assert {f"{base_url}/api/v1", "https://nightowl.example"} <= literals(each)
             case "sh":
                 words = shlex.split(each.code.replace("\\\n", " "))
                 assert ["curl", "-s", f"{base_url}/api/v1/chat/completions"] == words[:3]

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from tests.analytics.rig import days_before
 from tests.web.stage import CREATIVE, MODELS, STEADY, TITLES, Stage
-from tokenboard.analytics import Period
+from tokenboard.analytics import COMPLETED, Period
 from tokenboard.web.asked import Asked
 from tokenboard.web.numbers import compact, exact, percent
 from tokenboard.web.pages.share_images import app_picture, model_picture, ranking_picture
@@ -186,7 +186,7 @@ def test_a_feeds_figures_are_those_of_the_data_api_on_that_day(browser: TestClie
     assert checked >= 2
 
 
-@pytest.mark.parametrize("period", list(Period))
+@pytest.mark.parametrize("period", COMPLETED)
 def test_a_badge_says_the_rank_and_tokens_of_the_data_api(browser: TestClient, stage: Stage, period: Period) -> None:
     for url in (STEADY, CREATIVE):
         number = stage.id_of(url)
@@ -196,7 +196,7 @@ def test_a_badge_says_the_rank_and_tokens_of_the_data_api(browser: TestClient, s
         assert expected in browser.get(f"/badge/apps/{number}.svg?period={period}").text
 
 
-@pytest.mark.parametrize("period", list(Period))
+@pytest.mark.parametrize("period", COMPLETED)
 def test_share_images_say_the_figures_of_the_data_api(stage: Stage, period: Period) -> None:
     services, query = stage.services(), (("period", period.value),)
     number = stage.id_of(STEADY)

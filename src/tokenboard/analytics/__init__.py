@@ -9,7 +9,9 @@ Answers are kept per state of figures, apps and day; of many who ask the same on
 
 from tokenboard.analytics.analytics import MAX_DAYS, MAX_LIMIT, MAX_MODELS, MAX_SEARCH, Analytics
 from tokenboard.analytics.answers import (
+    COMPLETED,
     PERIOD_DAYS,
+    Activity,
     AppBar,
     AppDetail,
     AppsDaily,
@@ -45,12 +47,14 @@ from tokenboard.ledger import Consumption
 from tokenboard.rankings import Figures, Window
 
 __all__ = [
+    "COMPLETED",
     "MAX_DAYS",
     "MAX_LIMIT",
     "MAX_MODELS",
     "MAX_SEARCH",
     "OVERHEAD",
     "PERIOD_DAYS",
+    "Activity",
     "Analytics",
     "AnswerCache",
     "AppBar",

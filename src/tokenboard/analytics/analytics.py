@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from tokenboard.analytics import models as model_answers
 from tokenboard.analytics import series
 from tokenboard.analytics.answers import (
+    COMPLETED,
     PERIOD_DAYS,
+    Activity,
     AppBar,
     AppDetail,
     AppsDaily,
@@ -99,9 +101,15 @@ class Analytics:
         return rankings.epoch, rankings.reads, rankings.catalog_revision, self.today
 
     def window(self, period: Period) -> Window:
-        """Return the last completed UTC day, or the last 7 or 30, without what lies before the floor."""
-        last = max(self.today - timedelta(days=1), self._floor)
+        """Return today, the last completed UTC day, or the last 7 or 30, without what lies before the floor."""
+        today = self.today
+        last = max(today if period is Period.TODAY else today - timedelta(days=1), self._floor)
         return Window(max(last - timedelta(days=PERIOD_DAYS[period] - 1), self._floor), last)
+
+    def activity(self, window: Window) -> Activity:
+        """Return whether anything was used in a window, and whether any of it is ranked."""
+        sums = self._window_sums(window)
+        return Activity(ranked=sums.listed > 0, used=bool(sums.requests.any()))
 
     def directory(
         self,
@@ -147,9 +155,15 @@ class Analytics:
             shown = self._gate.shown(app_id)
             if shown is None:
                 return None
-            standings = {period: self._standing(shown.listing.app_id, self.window(period)) for period in Period}
-            last_day = self._rankings.last_day(shown.listing.app_id)
-            return AppDetail(shown.listing, app_id, last_day, standings, as_of)
+            places = {period: self._standing(shown.listing.app_id, self.window(period)) for period in Period}
+            return AppDetail(
+                app=shown.listing,
+                asked_id=app_id,
+                last_day=self._rankings.last_day(shown.listing.app_id),
+                standings={period: places[period] for period in COMPLETED},
+                today=places[Period.TODAY],
+                as_of=as_of,
+            )
 
         return self._answer(None, ("app", app_id), make)
 

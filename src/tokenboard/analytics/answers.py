@@ -9,15 +9,22 @@ from tokenboard.rankings import Figures, Window
 
 
 class Period(StrEnum):
-    """A span of completed UTC days that ends with the last one: 1, 7 or 30 days; as a grain, a calendar period."""
+    """Today so far, or a span of completed UTC days that ends with the last one: 1, 7 or 30 days.
 
+    As a grain, a calendar period: that is any of `COMPLETED`.
+    """
+
+    TODAY = "today"
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
 
 
-PERIOD_DAYS = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 30}
-"""How many completed days a span has."""
+COMPLETED = (Period.DAY, Period.WEEK, Period.MONTH)
+"""The spans whose days are over, so that their figures stay; what the Data API tells."""
+
+PERIOD_DAYS = {Period.TODAY: 1, Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 30}
+"""How many days a span has."""
 
 
 class Order(StrEnum):
@@ -80,6 +87,17 @@ class DirectoryPage:
     as_of: datetime
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Activity:
+    """Whether there is anything to show of a window; the larger of two shows more.
+
+    ``ranked``: some visible app has tokens in it; ``used``: there were requests at all, anybody's.
+    """
+
+    ranked: bool
+    used: bool
+
+
 @dataclass(frozen=True, slots=True)
 class AppStanding:
     """An app among all visible ones in a window; ``rank`` is None without tokens, of ``listed`` apps that have some."""
@@ -95,13 +113,15 @@ class AppStanding:
 class AppDetail:
     """What a page of one app needs. ``asked_id`` is the id asked for: an alias's, unless it is ``app.app_id``.
 
-    ``last_day`` is the last UTC day with usage, None before the first. ``standings`` has every `Period`.
+    ``last_day`` is the last UTC day with usage, None before the first. ``standings`` has every period of `COMPLETED`,
+    ``today`` is the standing so far.
     """
 
     app: Listing
     asked_id: int
     last_day: date | None
     standings: dict[Period, AppStanding]
+    today: AppStanding
     as_of: datetime
 
     @property

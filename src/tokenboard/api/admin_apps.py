@@ -53,7 +53,9 @@ def add_routes(routes: APIRouter, services: Services) -> None:
 
     @routes.get("/apps/lookup")
     def look_up(
-        url: Annotated[str, Query(min_length=1, description="Any URL of the app.", examples=["https://myapp.example"])],
+        url: Annotated[
+            str, Query(min_length=1, description="Any URL of the app.", examples=["https://nightowl.example"])
+        ],
     ) -> Data[AdminApp]:
         """Find the app of a URL, by the attribution rules; an alias is answered as itself."""
         return Data(data=AdminApp.of(services.catalog.find(url)))

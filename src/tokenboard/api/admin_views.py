@@ -232,7 +232,7 @@ class _Body(BaseModel):
 class NameBody(_Body):
     """The name to pin, 1 to 100 characters once cleaned."""
 
-    name: Annotated[Text, Field(examples=["My App"])]
+    name: Annotated[Text, Field(examples=["Night Owl"])]
 
 
 class VisibilityBody(_Body):

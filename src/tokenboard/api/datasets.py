@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from tokenboard.analytics import DailyRankings, Period
+from tokenboard.analytics import COMPLETED, DailyRankings, Period
 from tokenboard.api.delivery import Delivery
 from tokenboard.api.formats import Sheet
 from tokenboard.api.parameters import Parameters
@@ -35,7 +35,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
         delivery.admit(request)
         given = Parameters(request, ("start_date", "end_date", "period"))
         window = given.window(floor=services.data.floor, today=services.analytics.today)
-        period = Period(given.choice("period", [each.value for each in Period], Period.DAY.value))
+        period = Period(given.choice("period", [each.value for each in COMPLETED], Period.DAY.value))
         return await delivery.send(
             request,
             ("rankings-daily", window, period),

@@ -6,7 +6,7 @@ of what OpenRouter publishes too are its own.
 
 from typing import Any
 
-from tokenboard.analytics import MAX_LIMIT, MAX_MODELS, MAX_SEARCH, Grain, Order, Period
+from tokenboard.analytics import COMPLETED, MAX_LIMIT, MAX_MODELS, MAX_SEARCH, Grain, Order
 from tokenboard.api.apps import DEFAULT_LIMIT, DEFAULT_MODEL_APPS, DEFAULT_MODELS, MAX_OFFSET, MAX_URL
 from tokenboard.api.formats import Format
 from tokenboard.api.openapi_schemas import ref
@@ -162,7 +162,7 @@ def _datasets() -> dict[str, dict[str, Operation]]:
                 "getRankingsDaily",
                 "Top 50 models of each day, week or month by tokens, and the others together",
                 "RankingsDailyResponse",
-                [*_window(), _choice("period", "Weeks begin on Monday.", _values(Period), "day")],
+                [*_window(), _choice("period", "Weeks begin on Monday.", _values(COMPLETED), "day")],
                 tag="Datasets",
             )
         },
@@ -172,7 +172,7 @@ def _datasets() -> dict[str, dict[str, Operation]]:
 def _apps() -> dict[str, dict[str, Operation]]:
     numbers = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
     app_id = _in_path("app_id", "The app's id, or an alias's.", numbers)
-    url = {"type": "string", "minLength": 1, "maxLength": MAX_URL, "examples": ["https://myapp.example"]}
+    url = {"type": "string", "minLength": 1, "maxLength": MAX_URL, "examples": ["https://nightowl.example"]}
     return {
         "/apps": {
             "get": _data(

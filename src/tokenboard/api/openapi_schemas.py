@@ -242,8 +242,8 @@ SCHEMAS: dict[str, Schema] = {
             {
                 "id": "request-1",
                 "ts": "2026-05-11T23:59:59.123Z",
-                "referer": "https://myapp.example",
-                "title": "My App",
+                "referer": "https://nightowl.example",
+                "title": "Night Owl",
                 "model": "openai/gpt-4o",
                 "prompt_tokens": 12,
                 "completion_tokens": 9,

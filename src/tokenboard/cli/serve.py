@@ -10,7 +10,7 @@ from tokenboard.app.board import Board
 from tokenboard.app.serve import serve
 from tokenboard.catalog import Scope
 from tokenboard.cli.session import Session
-from tokenboard.cli.snippets import welcome
+from tokenboard.cli.snippets import Welcome
 from tokenboard.cli.terminal import OutputError, deliver
 from tokenboard.observability import configure_logging, logger
 
@@ -37,12 +37,20 @@ def serve_board(
 
     def ready(board: Board, url: str) -> None:
         # Only a board without any key makes one by itself: secrets are shown once, so none can be shown again.
-        first = None
-        if not board.catalog.keys():
+        first, keys = None, len(board.catalog.keys())
+        if not keys:
             first = board.catalog.create_key("first key", _FIRST_KEY, actor="serve").secret
             board.access.refresh()
+        welcome = Welcome(
+            url=url,
+            data=session.folder.path,
+            secret=first,
+            keys=keys,
+            pages=settings.pages.visibility == "public",
+            echo=settings.gateway.echo,
+        )
         try:
-            deliver(welcome(url, first, session.folder.path))
+            deliver(welcome.text())
         except OutputError as error:
             _log.warning("the first words could not be printed", extra={"reason": str(error), "hint": error.hint})
 

@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from tokenboard.analytics import Period
+from tokenboard.analytics import Activity, AppDetail, Period
 from tokenboard.rankings import Question, QuestionError, Sort, Window, parse_question
 from tokenboard.web.frame import Query
 from tokenboard.web.services import WebServices
@@ -77,14 +77,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The days a page is about: a period that ends with the last completed day, or a window of the reader's own.
+    """The days a page is about: a period, or a window of the reader's own.
 
-    ``unasked`` is the period that the page shows without being asked for one.
+    ``unasked`` is the period that the page shows without being asked for one. ``complete`` tells whether all its days
+    are over: figures of today are those so far.
     """
 
     window: Window
     period: Period | None
     unasked: Period = Period.WEEK
+    complete: bool = True
 
     @property
     def query(self) -> Query:
@@ -97,28 +99,81 @@ class Span:
     def phrase(self) -> str:
         """How a sentence names it."""
         if self.period is not None:
-            return {Period.DAY: "yesterday", Period.WEEK: "the last 7 days", Period.MONTH: "the last 30 days"}[
-                self.period
-            ]
+            return _PHRASES[self.period]
+        if self.window.days == 1:
+            return str(self.window.start)
         return f"{self.window.start} to {self.window.end}"
 
 
-def parse_span(services: WebServices, asked: Asked, default: Period = Period.WEEK) -> Span:
+_PHRASES = {
+    Period.TODAY: "today so far (UTC)",
+    Period.DAY: "yesterday",
+    Period.WEEK: "the last 7 days",
+    Period.MONTH: "the last 30 days",
+}
+
+
+def board_period(services: WebServices) -> Period:
+    """Return the period that pages of the whole board show unasked: the last 7 days.
+
+    While they have nothing to show, and while today shows more than they do, it is today: whoever is the first to use
+    a board sees so at once.
+    """
+    analytics = services.analytics
+    week = analytics.activity(analytics.window(Period.WEEK))
+    if week.ranked or (week.used and analytics.activity(_today(services)) <= week):
+        return Period.WEEK
+    return Period.TODAY
+
+
+def app_period(detail: AppDetail) -> Period:
+    """Return the period that a page of an app shows unasked: the last 30 days, or today when that shows more."""
+    month, today = (
+        Activity(ranked=standing.tokens > 0, used=standing.requests > 0)
+        for standing in (detail.standings[Period.MONTH], detail.today)
+    )
+    return Period.TODAY if today > month else Period.MONTH
+
+
+def model_period(services: WebServices, model: str) -> Period:
+    """Return the period that a page of a model shows unasked: the last 7 days, or today when only today it was used."""
+    analytics = services.analytics
+    week = analytics.model(model, analytics.window(Period.WEEK))
+    if week is None or week.days:
+        return Period.WEEK
+    today = analytics.model(model, _today(services))
+    return Period.TODAY if today is not None and today.days else Period.WEEK
+
+
+def _today(services: WebServices) -> Window:
+    return services.analytics.window(Period.TODAY)
+
+
+def parse_span(services: WebServices, asked: Asked, default: Period) -> Span:
     """Return the days asked for: ``period``, or ``start_date`` and ``end_date`` by the Data API's rules.
+
+    Unasked they are those of ``default``.
 
     Raises:
         QuestionError: a parameter is wrong, or both ways are mixed.
 
     """
+    today = services.analytics.today
     dates = [(name, asked.text(name)) for name in ("start_date", "end_date")]
     given = [(name, value) for name, value in dates if value]
     if not given:
         period = asked.choice("period", default)
-        return Span(services.analytics.window(period), period, default)
+        window = services.analytics.window(period)
+        return Span(window, period, default, complete=window.end < today)
     if asked.text("period"):
         raise QuestionError("period", "period and dates are both given; leave one out.")
-    question = parse_question(given, floor=services.floor, today=services.analytics.today)
-    return Span(question.window, None, default)
+    window = parse_question(given, floor=services.floor, today=today).window
+    return Span(window, None, default, complete=window.end < today)
+
+
+def parse_board_span(services: WebServices, asked: Asked) -> Span:
+    """Return the days that a page of the whole board is about; see `board_period` and `parse_span`."""
+    return parse_span(services, asked, board_period(services))
 
 
 def parse_ranking(services: WebServices, asked: Asked, span: Span, *, limit: int) -> Question:

@@ -9,7 +9,12 @@ from tokenboard.web.asked import Span, changed
 from tokenboard.web.frame import Query, address
 from tokenboard.web.text import label_of
 
-_PERIODS = {Period.DAY: ("Day", "d"), Period.WEEK: ("Week", "w"), Period.MONTH: ("Month", "m")}
+_PERIODS = {
+    Period.TODAY: ("Today", "t"),
+    Period.DAY: ("Yesterday", "d"),
+    Period.WEEK: ("7 days", "w"),
+    Period.MONTH: ("30 days", "m"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Choice:
 
 
 def periods(path: str, query: Query, span: Span) -> Choice:
-    """Return the choice of day, week and month."""
+    """Return the choice of today, the day before, week and month."""
     rest = changed(query, period="", start_date="", end_date="", offset="")
     return Choice(
         "Period",

@@ -6,11 +6,17 @@ from typing import Any
 
 from tokenboard.rankings import Figures, Totals, Window
 from tokenboard.tables import instant
+from tokenboard.web.asked import Span
 
 
 def of_window(window: Window, as_of: datetime) -> dict[str, str]:
     """Return which days figures are of, and when they were computed."""
     return {"as_of": instant(as_of), "start_date": window.start.isoformat(), "end_date": window.end.isoformat()}
+
+
+def of_span(span: Span, as_of: datetime) -> dict[str, Any]:
+    """Return which days figures are of, by which period, whether all are over, and when they were computed."""
+    return {**of_window(span.window, as_of), "period": span.period, "complete": span.complete}
 
 
 def as_text(values: Iterable[int]) -> list[str]:

@@ -46,6 +46,11 @@ def counted(number: int, noun: str) -> str:
     return f"{compact(number)} {noun}{'s' if number != 1 else ''}"
 
 
+def top_of(number: int, noun: str) -> str:
+    """Return how the first of a list and all others are called: ``the top 9 apps and all others``."""
+    return f"the top {f'{number} {noun}s' if number != 1 else noun} and all others"
+
+
 def percent(share: float) -> str:
     """Return a part of one as a percentage with one decimal: ``12.3%``.
 

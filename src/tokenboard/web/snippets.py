@@ -4,8 +4,8 @@ import json
 import shlex
 from dataclasses import dataclass
 
-APP_URL = "https://myapp.example"
-APP_TITLE = "My App"
+APP_URL = "https://nightowl.example"
+APP_TITLE = "Night Owl"
 CATEGORIES = "cli-agent"
 KEY_VARIABLE = "TOKENBOARD_KEY"
 """The environment variable in which the snippets look for a key, so that none is ever pasted into code."""

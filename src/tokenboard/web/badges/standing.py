@@ -5,7 +5,7 @@ from typing import Final
 
 from tokenboard.web.badges.badge import Badge, Colour
 from tokenboard.web.lettering import Face, fitted
-from tokenboard.web.numbers import compact
+from tokenboard.web.numbers import compact, counted
 
 _GROUP_ROOM: Final = 16.0
 
@@ -29,21 +29,22 @@ def app_badge(
 ) -> Badge:
     """Return an app's badge: ``#3 in coding · 1.2B/week``.
 
-    ``period`` is ``day``, ``week`` or ``month``; ``rank`` its place in that period by the metric, in the category or
-    subcategory called ``group`` if there is one; ``figure`` its exact tokens or requests. Without a place the badge is
-    quiet and says that there is nothing.
+    ``period`` is ``today``, ``day``, ``week`` or ``month``; ``rank`` its place in that period by the metric, in the
+    category or subcategory called ``group`` if there is one; ``figure`` its exact tokens or requests. Without a place
+    the badge is quiet and says that there is nothing.
     """
     within = f" in {fitted(group, Face.VERDANA, _GROUP_ROOM)}" if group else ""
-    when = "yesterday" if period == "day" else f"this {period}"
-    counted = "requests" if metric is Metric.REQUESTS else "tokens"
+    when = {"today": "today", "day": "yesterday"}.get(period, f"this {period}")
+    unit = "requests" if metric is Metric.REQUESTS else "tokens"
     if rank is None:
-        return Badge(label, f"no {counted}{within} {when}", Colour.QUIET)
+        return Badge(label, f"no {unit}{within} {when}", Colour.QUIET)
     place = f"#{rank:,}{within}"
     if metric is Metric.RANK:
         return Badge(label, f"{place} {when}")
-    amount = compact(figure)
-    unit = (" request" if figure == 1 else " requests") if metric is Metric.REQUESTS else ""
-    return Badge(label, f"{place} · {amount}{unit}/{period}")
+    if period == "today":
+        return Badge(label, f"{place} · {counted(figure, 'request' if metric is Metric.REQUESTS else 'token')} today")
+    amount = counted(figure, "request") if metric is Metric.REQUESTS else compact(figure)
+    return Badge(label, f"{place} · {amount}/{period}")
 
 
 def no_badge(label: str, message: str = "not listed") -> Badge:

@@ -62,7 +62,7 @@ class Chart:
 
 def _view(services: WebServices, asked: Asked) -> View:
     detail = find_app(services, asked)
-    span = parse_app_span(services, asked)
+    span = parse_app_span(services, asked, detail)
     shown = charted(services, span.window)
     app_id = detail.app.app_id
     usage = use_of(services, app_id, span.window)
@@ -74,7 +74,7 @@ def _view(services: WebServices, asked: Asked) -> View:
     path = PATH.format(app_id=app_id)
     frame = Frame(
         title=detail.app.name,
-        description=_description(detail),
+        description=_description(services, detail, span),
         address=address(path, span.query),
         section="apps",
         as_of=detail.as_of,
@@ -87,7 +87,10 @@ def _view(services: WebServices, asked: Asked) -> View:
         "app": detail.app,
         "link": detail.app.url if is_web(detail.app.url) else "",
         "span": span,
-        "standings": [(_PLACES[period], period, detail.standings[period]) for period in Period],
+        "standings": [
+            ("Today so far", detail.today),
+            *((label, detail.standings[period]) for period, label in _PLACES.items()),
+        ],
         "periods": _periods(services, path, span),
         "usage": usage,
         "mean": per_request(usage.total.tokens, usage.total.requests),
@@ -103,15 +106,18 @@ def _view(services: WebServices, asked: Asked) -> View:
         frame,
         "app.html",
         context,
-        document=app_document(detail, usage, daily, pattern, places),
+        document=app_document(detail, span, usage, daily, pattern, places),
         table=lambda: app_table(detail, usage),
     )
 
 
-def _description(detail: AppDetail) -> str:
-    week = detail.standings[Period.WEEK]
-    where = f"rank {week.rank} of {week.listed} by tokens" if week.rank else "not listed"
-    return f"{detail.app.name} ({host_of(detail.app.url)}), the last 7 days: {where}, {counted(week.tokens, 'token')}."
+def _description(services: WebServices, detail: AppDetail, span: Span) -> str:
+    app = detail.app
+    standing = services.rankings.standing(app.app_id, span.window)
+    figures = "no tokens"
+    if standing is not None:
+        figures = f"rank {standing.rank} of {standing.listed} by tokens, {counted(standing.tokens, 'token')}"
+    return f"{app.name} ({host_of(app.url)}), {span.phrase}: {figures}."
 
 
 def _periods(services: WebServices, path: str, span: Span) -> Choice:

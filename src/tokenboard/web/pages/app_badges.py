@@ -1,7 +1,7 @@
 """``/badge/apps/{app_id}.svg`` and ``.json``: an app's place, to be shown elsewhere."""
 
 from tokenboard.analytics import Period
-from tokenboard.rankings import parse_question
+from tokenboard.rankings import Standing, parse_question
 from tokenboard.web.asked import Asked
 from tokenboard.web.badges import Badge, Metric, Style, app_badge, no_badge
 from tokenboard.web.pages.app_use import find_app
@@ -35,14 +35,21 @@ def _badge(services: WebServices, asked: Asked) -> Badge:
     period = asked.choice("period", Period.WEEK)
     given = [(name, asked.text(name)) for name in ("category", "subcategory")]
     question = parse_question([pair for pair in given if pair[1]], floor=services.floor, today=services.analytics.today)
-    detail = find_app(services, asked)
-    standing = services.rankings.standing(
-        detail.app.app_id,
-        services.analytics.window(period),
-        category=question.category,
-        subcategory=question.subcategory,
-        metric="requests" if metric is Metric.REQUESTS else "tokens",
-    )
+    app_id = find_app(services, asked).app.app_id
+
+    def standing_in(period: Period) -> Standing | None:
+        return services.rankings.standing(
+            app_id,
+            services.analytics.window(period),
+            category=question.category,
+            subcategory=question.subcategory,
+            metric="requests" if metric is Metric.REQUESTS else "tokens",
+        )
+
+    standing = standing_in(period)
+    # An app's first day is not over yet: its badge shows what there is.
+    if standing is None and (today := standing_in(Period.TODAY)) is not None:
+        period, standing = Period.TODAY, today
     figure = 0
     if standing is not None:
         figure = standing.requests if metric is Metric.REQUESTS else standing.tokens

@@ -137,7 +137,7 @@ _CHARTS: Final[dict[str, Read]] = {
 def _drawn(read: Read) -> Callable[[WebServices, Asked, Size], Drawing]:
     def draw(services: WebServices, asked: Asked, size: Size) -> Drawing:
         detail = find_app(services, asked)
-        return read(services, detail, charted(services, parse_app_span(services, asked).window), size)
+        return read(services, detail, charted(services, parse_app_span(services, asked, detail).window), size)
 
     return draw
 

@@ -4,13 +4,14 @@ from typing import Any
 
 from tokenboard.analytics import AppDetail, AppStanding, AppUsage, Consumption, HourPattern, RankPoint
 from tokenboard.tables import Column, Kind, Table, instant
-from tokenboard.web.asked import as_day
-from tokenboard.web.meta import as_text
+from tokenboard.web.asked import Span, as_day
+from tokenboard.web.meta import as_text, of_span
 from tokenboard.web.pages.app_use import DailyUse
 
 
 def app_document(
     detail: AppDetail,
+    span: Span,
     usage: AppUsage,
     daily: DailyUse,
     hours: HourPattern,
@@ -26,6 +27,7 @@ def app_document(
             "categories": app.categories,
             "first_seen": instant(app.first_seen),
             "last_seen": as_day(detail.last_day) if detail.last_day else None,
+            "today": _standing(detail.today),
             **{period.value: _standing(standing) for period, standing in detail.standings.items()},
             "total": _figures(usage.total),
             "models": [
@@ -56,9 +58,7 @@ def app_document(
             },
         },
         "meta": {
-            "as_of": instant(detail.as_of),
-            "start_date": as_day(usage.window.start),
-            "end_date": as_day(usage.window.end),
+            **of_span(span, detail.as_of),
             "left_out": "requests that named another app, or none; failed requests have no tokens",
         },
     }

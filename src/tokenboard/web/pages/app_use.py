@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from tokenboard.analytics import AppDetail, AppUsage, Consumption, Period
+from tokenboard.analytics import AppDetail, AppUsage, Consumption
 from tokenboard.rankings import Window
-from tokenboard.web.asked import Asked, Span, parse_span
+from tokenboard.web.asked import Asked, Span, app_period, parse_span
 from tokenboard.web.frame import address
 from tokenboard.web.pages.rankings import window_to
 from tokenboard.web.services import WebServices
@@ -73,9 +73,9 @@ def moved(asked: Asked, given: str, app_id: int) -> Elsewhere:
     return Elsewhere(address(path, asked.query), permanent=True)
 
 
-def parse_app_span(services: WebServices, asked: Asked) -> Span:
-    """Return the days that a page of an app is about, the last 30 unless asked otherwise."""
-    return parse_span(services, asked, Period.MONTH)
+def parse_app_span(services: WebServices, asked: Asked, detail: AppDetail) -> Span:
+    """Return the days that a page of an app is about; see `app_period` for those unasked."""
+    return parse_span(services, asked, app_period(detail))
 
 
 def charted(services: WebServices, window: Window) -> Window:

@@ -6,7 +6,7 @@ from tokenboard.analytics import DirectoryPage, DirectoryRow, NotFound, Order
 from tokenboard.attribution import GROUPS
 from tokenboard.rankings import Extra, Question, Sort, Totals, Window, parse_question
 from tokenboard.web import choices
-from tokenboard.web.asked import Asked, changed, parse_span
+from tokenboard.web.asked import Asked, changed, parse_board_span
 from tokenboard.web.choices import Choice, Option
 from tokenboard.web.frame import FeedLink, Frame, Query, address, twins
 from tokenboard.web.pages.apps_twins import Listed, directory_document, directory_table
@@ -121,7 +121,7 @@ def _parse(services: WebServices, asked: Asked) -> Listed:
         category=question.category,
         subcategory=question.subcategory,
         offset=asked.number("offset", 0, 0, MOST_OFFSET),
-        span=parse_span(services, asked),
+        span=parse_board_span(services, asked),
     )
 
 

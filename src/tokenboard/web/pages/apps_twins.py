@@ -8,7 +8,7 @@ from tokenboard.rankings import Totals
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web.asked import Span
 from tokenboard.web.frame import Query
-from tokenboard.web.meta import left_out, of_window
+from tokenboard.web.meta import left_out, of_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def directory_document(listed: Listed, page: DirectoryPage, totals: Totals) -> d
     return {
         "data": [row_document(row) for row in page.rows],
         "meta": {
-            **of_window(page.window, page.as_of),
+            **of_span(listed.span, page.as_of),
             "sort": listed.sort.value,
             "q": listed.search,
             "category": listed.category,

@@ -7,9 +7,9 @@ from tokenboard.analytics import ModelPage
 from tokenboard.rankings import Question, Sort
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import choices
-from tokenboard.web.asked import Asked, Span, parse_span
+from tokenboard.web.asked import Asked, Span, parse_board_span
 from tokenboard.web.frame import FeedLink, Frame, address, twins
-from tokenboard.web.meta import left_out, of_window
+from tokenboard.web.meta import left_out, of_span
 from tokenboard.web.numbers import counted
 from tokenboard.web.pages.apps import Card, trending
 from tokenboard.web.pages.apps_twins import row_document
@@ -36,7 +36,7 @@ class Start:
 
 
 def _view(services: WebServices, asked: Asked) -> View:
-    span = parse_span(services, asked)
+    span = parse_board_span(services, asked)
     question = Question(Sort.POPULAR, None, None, span.window, limit=APP_ROWS, offset=0)
     top = top_apps(services, question)
     start = Start(
@@ -106,7 +106,7 @@ def _document(start: Start) -> dict[str, Any]:
             "trending": [row_document(card.row) for card in start.trending],
         },
         "meta": {
-            **of_window(start.span.window, answer.as_of),
+            **of_span(start.span, answer.as_of),
             "listed": answer.ranking.listed,
             "models": start.models.total,
             **left_out(answer.ranking.totals),

@@ -10,11 +10,11 @@ from tokenboard.analytics import Consumption, ModelAppRow, ModelApps, ModelDetai
 from tokenboard.ledger import NOTHING
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import choices
-from tokenboard.web.asked import Asked, Span, changed, parse_span
+from tokenboard.web.asked import Asked, Span, changed, model_period, parse_span
 from tokenboard.web.charts import Drawing, Size, parts_by_day
 from tokenboard.web.choices import Choice, Option
 from tokenboard.web.frame import Frame, Query, address, twins
-from tokenboard.web.meta import of_window
+from tokenboard.web.meta import of_span, of_window
 from tokenboard.web.pages.models import chart_window
 from tokenboard.web.pages.page import Drawn, Page, drawn_chart
 from tokenboard.web.pages.rankings import MOST_DAYS_SHOWN
@@ -50,7 +50,7 @@ class Day:
 
 def _view(services: WebServices, asked: Asked) -> View:
     name = _name(asked)
-    span = parse_span(services, asked)
+    span = parse_span(services, asked, model_period(services, name))
     tab = asked.choice("tab", Tab.OVERVIEW)
     detail = _find(services, name, span.window)
     query: Query = (*span.query, ("tab", "" if tab is Tab.OVERVIEW else tab.value))
@@ -100,7 +100,7 @@ def _overview(services: WebServices, frame: Frame, context: Mapping[str, Any], d
             **_model_document(detail),
             "daily": [{"date": each.day.isoformat(), **_figures(each.figures)} for each in _days(detail)],
         },
-        "meta": _meta(detail),
+        "meta": of_span(span, detail.as_of),
     }
     return View(frame, "model.html", {**context, **more}, document=document, table=lambda: _days_table(detail))
 
@@ -113,8 +113,7 @@ def _apps_view(services: WebServices, frame: Frame, context: Mapping[str, Any], 
     document = {
         "data": {**_model_document(detail), "apps": [_app_document(row) for row in apps.rows]},
         "meta": {
-            **_meta(detail),
-            "as_of": instant(apps.as_of),
+            **of_span(span, apps.as_of),
             "listed": apps.listed,
             "total_tokens": str(apps.all_traffic.tokens),
             "total_requests": apps.all_traffic.requests,
@@ -188,10 +187,6 @@ def _model_document(detail: ModelDetail) -> dict[str, Any]:
     }
 
 
-def _meta(detail: ModelDetail) -> dict[str, Any]:
-    return of_window(detail.window, detail.as_of)
-
-
 def _app_document(row: ModelAppRow) -> dict[str, Any]:
     return {
         "app_id": row.app.app_id,
@@ -234,7 +229,7 @@ def _days_table(detail: ModelDetail) -> Table:
             )
             for each in _days(detail)
         ],
-        meta=_meta(detail),
+        meta=of_window(detail.window, detail.as_of),
     )
 
 
@@ -282,8 +277,9 @@ def _apps_table(apps: ModelApps) -> Table:
 
 
 def _chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
-    window = chart_window(services, parse_span(services, asked).window)
-    detail = _find(services, _name(asked), window)
+    name = _name(asked)
+    window = chart_window(services, parse_span(services, asked, model_period(services, name)).window)
+    detail = _find(services, name, window)
     days = _days(detail)
     return parts_by_day(
         tuple(each.day for each in days),

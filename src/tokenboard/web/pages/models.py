@@ -8,10 +8,11 @@ from tokenboard.analytics import Authors, ModelPage, Window
 from tokenboard.rankings import QuestionError
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import choices
-from tokenboard.web.asked import Asked, Span, changed, parse_span
+from tokenboard.web.asked import Asked, Span, changed, parse_board_span
 from tokenboard.web.charts import Drawing, Series, Share, Size, shares, stacked_days
 from tokenboard.web.frame import Frame, Query, address, twins
-from tokenboard.web.meta import as_text, of_window
+from tokenboard.web.meta import as_text, of_span
+from tokenboard.web.numbers import top_of
 from tokenboard.web.pages.page import Drawn, Page, drawn_chart
 from tokenboard.web.pages.rankings import MOST_DAYS_SHOWN, SPARK_DAYS, window_to
 from tokenboard.web.parameters import OFFSET, SEARCH, SIZE, SPAN
@@ -77,7 +78,7 @@ def chart_window(services: WebServices, window: Window) -> Window:
 
 
 def _view(services: WebServices, asked: Asked) -> View:
-    span = parse_span(services, asked)
+    span = parse_board_span(services, asked)
     search = asked.search()
     offset = asked.number("offset", 0, 0, MOST_OFFSET)
     query: Query = (*span.query, ("q", search), ("offset", str(offset) if offset else ""))
@@ -120,7 +121,7 @@ def _view(services: WebServices, asked: Asked) -> View:
         frame,
         "models.html",
         context,
-        document=_document(page, authors, daily, search, offset),
+        document=_document(page, span, authors, daily, search, offset),
         table=lambda: _table(page),
     )
 
@@ -131,16 +132,16 @@ def _description(page: ModelPage, span: Span) -> str:
 
 
 def _chart_title(daily: ModelsDaily) -> str:
-    return (
-        f"Tokens per day of the top {len(daily.bars)} models and all others, {daily.window.start} to {daily.window.end}"
-    )
+    return f"Tokens per day of {top_of(len(daily.bars), 'model')}, {daily.window.start} to {daily.window.end}"
 
 
 def _authors_title(span: Span) -> str:
     return f"Share of all tokens by author of the model, {span.window.start} to {span.window.end}"
 
 
-def _document(page: ModelPage, authors: Authors, daily: ModelsDaily, search: str, offset: int) -> dict[str, Any]:
+def _document(
+    page: ModelPage, span: Span, authors: Authors, daily: ModelsDaily, search: str, offset: int
+) -> dict[str, Any]:
     return {
         "data": {
             "models": [
@@ -175,7 +176,7 @@ def _document(page: ModelPage, authors: Authors, daily: ModelsDaily, search: str
             },
         },
         "meta": {
-            **of_window(page.window, page.as_of),
+            **of_span(span, page.as_of),
             "search": search or None,
             "offset": offset,
             "listed": page.total,
@@ -228,14 +229,14 @@ def _table(page: ModelPage) -> Table:
 
 
 def _chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
-    daily = models_daily(services, chart_window(services, parse_span(services, asked).window))
+    daily = models_daily(services, chart_window(services, parse_board_span(services, asked).window))
     series = [Series(bar.model, slot, bar.values) for slot, bar in enumerate(daily.bars, start=1)]
     series.append(Series("other", 0, daily.other))
     return stacked_days(daily.days, tuple(series), size, title=_chart_title(daily))
 
 
 def _authors_chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
-    span = parse_span(services, asked)
+    span = parse_board_span(services, asked)
     rows = services.analytics.authors(span.window).rows
     bars = [Share(row.author or "no author named", row.figures.tokens, row.share) for row in rows[:AUTHORS]]
     if rest := rows[AUTHORS:]:

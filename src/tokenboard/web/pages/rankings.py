@@ -8,11 +8,12 @@ from tokenboard.analytics import AppsDaily, Authors, ModelPage
 from tokenboard.rankings import Answer, Extra, Question, RankedApp, Sort, Window
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import choices
-from tokenboard.web.asked import Asked, Span, parse_ranking, parse_span, ranking_query
+from tokenboard.web.asked import Asked, Span, parse_board_span, parse_ranking, ranking_query
 from tokenboard.web.charts import Drawing, Series, Size, stacked_days
 from tokenboard.web.charts.span import span_of
 from tokenboard.web.frame import FeedLink, Frame, address, twins
-from tokenboard.web.meta import as_text, figures, left_out, of_window
+from tokenboard.web.meta import as_text, figures, left_out, of_span
+from tokenboard.web.numbers import top_of
 from tokenboard.web.pages.page import Drawn, Page, drawn_chart
 from tokenboard.web.parameters import CATEGORY, METRIC, OFFSET, SIZE, SORT, SPAN
 from tokenboard.web.services import WebServices
@@ -86,7 +87,7 @@ def window_to(end: date, days: int, floor: date) -> Window:
 
 
 def _view(services: WebServices, asked: Asked) -> View:
-    span = parse_span(services, asked)
+    span = parse_board_span(services, asked)
     question = parse_ranking(services, asked, span, limit=ROWS)
     query = ranking_query(question, span)
     top = top_apps(services, question)
@@ -137,7 +138,7 @@ def _view(services: WebServices, asked: Asked) -> View:
         frame,
         "rankings.html",
         context,
-        document=_document(top, models, authors, daily),
+        document=_document(top, span, models, authors, daily),
         table=lambda: _table(top),
     )
 
@@ -167,12 +168,11 @@ def _description(top: TopApps, span: Span) -> str:
 def _chart_title(question: Question, daily: AppsDaily) -> str:
     what = "Tokens" if question.metric == "tokens" else "Requests"
     days = f"{daily.window.start} to {daily.window.end}"
-    return f"{what} per day of the top {len(daily.bars)} apps and all others, {days}"
+    return f"{what} per day of {top_of(len(daily.bars), 'app')}, {days}"
 
 
-def _document(top: TopApps, models: ModelPage, authors: Authors, daily: AppsDaily) -> dict[str, Any]:
+def _document(top: TopApps, span: Span, models: ModelPage, authors: Authors, daily: AppsDaily) -> dict[str, Any]:
     answer = top.answer
-    window = top.question.window
     return {
         "data": {
             "apps": [_app_document(row) for row in top.rows],
@@ -211,7 +211,7 @@ def _document(top: TopApps, models: ModelPage, authors: Authors, daily: AppsDail
             },
         },
         "meta": {
-            **of_window(window, answer.as_of),
+            **of_span(span, answer.as_of),
             "sort": top.question.sort.value,
             "metric": top.metric,
             "category": top.question.category,
@@ -281,7 +281,7 @@ def _table(top: TopApps) -> Table:
 
 
 def _chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
-    question = parse_ranking(services, asked, parse_span(services, asked), limit=ROWS)
+    question = parse_ranking(services, asked, parse_board_span(services, asked), limit=ROWS)
     daily = _daily(services, question)
     series = [Series(bar.app.name, slot, bar.values) for slot, bar in enumerate(daily.bars, start=1)]
     series.append(Series("other", 0, daily.other))

@@ -2,11 +2,9 @@
 
 from datetime import timedelta
 
-from tokenboard.analytics import Period
 from tokenboard.rankings import Sort, Window
-from tokenboard.web.asked import Asked, parse_ranking, parse_span
-from tokenboard.web.charts import Picture
-from tokenboard.web.charts.span import span_of
+from tokenboard.web.asked import Asked, Span, model_period, parse_board_span, parse_ranking, parse_span
+from tokenboard.web.charts import Picture, window_name
 from tokenboard.web.pages.app_use import find_app, parse_app_span
 from tokenboard.web.pages.page import Drawn
 from tokenboard.web.pages.rankings import RANKING, SPARK_DAYS, top_apps, window_to
@@ -20,7 +18,7 @@ from tokenboard.web.view import NothingThere
 
 def ranking_picture(services: WebServices, asked: Asked) -> Picture:
     """Return the image of the ranking that the same parameters show at ``/rankings``."""
-    span = parse_span(services, asked)
+    span = parse_board_span(services, asked)
     question = parse_ranking(services, asked, span, limit=ROWS)
     top = top_apps(services, question)
     narrower = question.subcategory or question.category
@@ -28,7 +26,7 @@ def ranking_picture(services: WebServices, asked: Asked) -> Picture:
     return ranking_image(
         board=services.site.title,
         title=f"{what} in {label_of(narrower)}" if narrower else what,
-        window=_dates(span.window),
+        window=_dates(span),
         rows=[
             Place(
                 row.app.rank,
@@ -45,7 +43,8 @@ def ranking_picture(services: WebServices, asked: Asked) -> Picture:
 def app_picture(services: WebServices, asked: Asked) -> Picture:
     """Return the image of one app in the window that its page shows; raises as `find_app` does."""
     detail = find_app(services, asked)
-    window = parse_app_span(services, asked).window
+    span = parse_app_span(services, asked, detail)
+    window = span.window
     standing = services.rankings.standing(detail.app.app_id, window)
     days = services.rankings.days(detail.app.app_id, _recent(services, window))
     within = services.rankings.days(detail.app.app_id, window)
@@ -55,7 +54,7 @@ def app_picture(services: WebServices, asked: Asked) -> Picture:
         board=services.site.title,
         name=detail.app.name,
         host=host_of(detail.app.url),
-        window=_dates(window),
+        window=_dates(span),
         rank=standing.rank if standing is not None else None,
         listed=standing.listed if standing is not None else 0,
         tokens=sum(within.tokens),
@@ -65,9 +64,10 @@ def app_picture(services: WebServices, asked: Asked) -> Picture:
 
 
 def model_picture(services: WebServices, asked: Asked) -> Picture:
-    """Return the image of one model, of the last 7 days unless asked otherwise; NothingThere when it is unknown."""
-    window = parse_span(services, asked, Period.WEEK).window
+    """Return the image of one model in the window that its page shows; NothingThere when it is unknown."""
     name = str(asked.parts["model"])
+    span = parse_span(services, asked, model_period(services, name))
+    window = span.window
     model = services.analytics.model(name, window)
     apps = services.analytics.model_apps(name, window, limit=1)
     recent = services.analytics.model(name, _recent(services, window))
@@ -78,7 +78,7 @@ def model_picture(services: WebServices, asked: Asked) -> Picture:
         board=services.site.title,
         model=model.model,
         author=model.author,
-        window=_dates(window),
+        window=_dates(span),
         rank=model.rank,
         tokens=model.total.tokens,
         share=model.share,
@@ -92,8 +92,9 @@ def _recent(services: WebServices, window: Window) -> Window:
     return window if window.days >= SPARK_DAYS else window_to(window.end, SPARK_DAYS, services.floor)
 
 
-def _dates(window: Window) -> str:
-    return span_of([window.start + timedelta(days=day) for day in range(window.days)]).whole()
+def _dates(span: Span) -> str:
+    days = window_name(span.window.start, span.window.end)
+    return days if span.complete else f"{days}, so far"
 
 
 def _drawn(services: WebServices, picture: Picture) -> Printed:

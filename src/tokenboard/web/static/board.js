@@ -76,6 +76,20 @@
     setInterval(tell, 10000);
   }
 
+  /* A page that waits for a first request looks for it, as long as somebody looks at the page, for ten minutes. */
+  if (document.querySelector("[data-waits]")) {
+    const until = Date.now() + 600_000;
+    const look = async () => {
+      if (document.visibilityState === "visible") {
+        const answer = await fetch(location.href);
+        if (answer.ok && !(await answer.text()).includes("data-waits")) return location.reload();
+      }
+      return again();
+    };
+    const again = () => Date.now() < until && setTimeout(() => look().catch(again), 1000);
+    again();
+  }
+
   document.querySelectorAll("[data-copy]").forEach((block) => {
     const button = document.createElement("button");
     button.type = "button";
