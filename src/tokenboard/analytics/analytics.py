@@ -41,7 +41,7 @@ from tokenboard.analytics.sums import WindowSums, day_sums, descending, window_s
 from tokenboard.attribution import RefererError, canonical_url
 from tokenboard.catalog import AmbiguousApp, Catalog, UnknownApp
 from tokenboard.ledger import Analyst
-from tokenboard.rankings import Rankings, Window
+from tokenboard.rankings import NotFilledError, Rankings, Window
 from tokenboard.rankings.days import RankMetric
 
 MAX_DAYS = 366
@@ -170,6 +170,17 @@ class Analytics:
     def aliases(self, app_id: int) -> tuple[Listing, ...]:
         """Return the public aliases of a visible app, by ascending id. For the Data API: pages do not show them."""
         return self._gate.aliases(app_id)
+
+    def canonical_id(self, app_id: int) -> int | None:
+        """Return the id of the visible app that an id's usage counts for; None when either may not be shown.
+
+        None before the rankings are filled, too: until then nothing tells what may be shown.
+        """
+        try:
+            shown = self._gate.shown(app_id)
+        except NotFilledError:
+            return None
+        return None if shown is None else shown.listing.app_id
 
     def lookup(self, url: str) -> Found | NotFound:
         """Return the visible app of a URL by the attribution rules, also of an alias's, or what was tried and why not.

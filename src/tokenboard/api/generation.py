@@ -5,6 +5,7 @@ known here is null: nothing of a prompt, an answer or their features is kept.
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -75,7 +76,8 @@ def router(services: Services) -> APIRouter:
         found = services.ledger.generation(wanted, key.account_id, near_ms=began_ms)
         if found is None:
             raise _not_found(began_ms, services.clock_ms())
-        body = _encoder.encode({"data": describe(found, services.catalog)})
+        canonical = services.catalog.root_of if Scope.ADMIN in key.scopes else services.analytics.canonical_id
+        body = _encoder.encode({"data": describe(found, services.catalog, canonical)})
         return Response(body, headers={"Cache-Control": "no-store"}, media_type="application/json")
 
     return routes
@@ -87,10 +89,11 @@ def minted_ms(generation_id: str) -> int | None:
     return int(made[1]) if made else None
 
 
-def describe(found: Generation, catalog: Catalog) -> dict[str, Any]:
+def describe(found: Generation, catalog: Catalog, canonical: Callable[[int], int | None]) -> dict[str, Any]:
     """Return an event in the reference's fields, and ours after them: ``status``, ``failed``, ``usage_source``.
 
-    ``app_id`` is the canonical app's, ``http_referer`` the URL of the app as attributed, ``origin`` its origin.
+    ``app_id`` is the canonical app's, by ``canonical``, None for one that the reader may not know of; ``http_referer``
+    the URL of the app as the request's own headers named it, ``origin`` its origin.
     """
     url = _app_url(found.app_id, catalog)
     parts = urlsplit(url or "")
@@ -100,7 +103,7 @@ def describe(found: Generation, catalog: Catalog) -> dict[str, Any]:
         "id": found.id,
         "model": found.model,
         "created_at": began.replace("+00:00", "Z"),
-        "app_id": catalog.root_of(found.app_id) if url else None,
+        "app_id": canonical(found.app_id) if url else None,
         "http_referer": url,
         "origin": f"{parts.scheme}://{parts.netloc}" if parts.netloc else "",
         "api_type": _API_TYPES.get(found.endpoint),
