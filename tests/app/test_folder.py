@@ -13,6 +13,7 @@ import pytest
 from tests.board import wait_for
 from tokenboard.app import folder as module
 from tokenboard.app.folder import DataFolder, FolderInUse, FolderMissing, FolderUnusable, RunningServer
+from tokenboard.app.privacy import exposed
 
 SERVER = RunningServer(pid=7, url="http://127.0.0.1:1", nudge_token="token", config=None)
 
@@ -40,6 +41,38 @@ def test_a_new_folder_and_the_servers_file_are_their_owners_alone(folder: DataFo
     folder.announce(SERVER)
 
     assert (0o700, 0o600) == (mode(folder.path), mode(folder.path / "server.json"))
+
+
+def test_stores_that_others_could_read_are_their_owners_alone_once_the_folder_is_used(tmp_path: Path) -> None:
+    (tmp_path / "ledger" / "store").mkdir(parents=True)
+    for name in ("catalog.sqlite", "catalog.sqlite-wal", "notes.txt", "ledger/store/part"):
+        (tmp_path / name).write_text("x")
+        (tmp_path / name).chmod(0o644)
+    (tmp_path / "elsewhere").write_text("x")
+    (tmp_path / "elsewhere").chmod(0o644)
+    (tmp_path / "limits.sqlite").symlink_to(tmp_path / "elsewhere")
+    tmp_path.chmod(0o755)
+    folder = DataFolder(tmp_path)
+
+    folder.own()
+    folder.release()
+
+    modes = [mode(tmp_path / name) for name in ("catalog.sqlite", "catalog.sqlite-wal", "ledger")]
+    assert ([0o600, 0o600, 0o700], 0o644) == (modes, mode(tmp_path / "elsewhere"))
+    # What is not ours is left to its owner, and told: it lies within reach.
+    assert {tmp_path / "notes.txt", tmp_path / "elsewhere"} == set(exposed([tmp_path]))
+    tmp_path.chmod(0o700)
+    assert [] == exposed([tmp_path])
+
+
+def test_temporary_files_of_before_are_gone_and_their_folder_stays(folder: DataFolder) -> None:
+    folder.own()
+    (folder.path / "tmp" / "left").mkdir()
+    (folder.path / "tmp" / "left" / "file").touch()
+    (folder.path / "tmp" / "insert").touch()
+    folder.release()
+
+    assert [] == list((folder.path / "tmp").iterdir())
 
 
 def test_looking_at_a_folder_that_is_not_there_makes_nothing(tmp_path: Path) -> None:

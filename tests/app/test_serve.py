@@ -175,7 +175,7 @@ def test_a_host_that_is_none_is_refused_before_any_store_is_opened(host: str, tm
     with pytest.raises(ServeError, match=rf"^cannot listen on '{host}' port 0: "):
         serve(Settings(server=Server(host=host, port=0)), folder, config=None, ready=lambda *_: None)
 
-    assert (["server.lock"], None) == ([path.name for path in folder.path.iterdir()], folder.running())
+    assert (["server.lock", "tmp"], None) == ([path.name for path in folder.path.iterdir()], folder.running())
 
 
 def serve_to_its_end(data: Path, cwd: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

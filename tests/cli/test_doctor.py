@@ -42,6 +42,24 @@ def test_a_stopped_board_is_looked_at_and_not_changed(on_data: Run, data: Path) 
     assert {"catalog.sqlite"} == {path.name.partition("-")[0] for path in data.iterdir()}
 
 
+def test_files_that_others_may_read_are_told_with_what_takes_it_from_them(on_data: Run, data: Path) -> None:
+    on_data("keys", "create", "--label", "x")
+    private = checks(on_data("doctor").out)["privacy"]
+    data.chmod(0o755)
+    made_beforehand = checks(on_data("doctor").out)["privacy"]
+    (data / "backup.tar").touch(mode=0o644)
+    (data / "backup.tar").chmod(0o644)
+
+    done = on_data("doctor")
+
+    assert ("ok: nobody else may read the stores",) * 2 == (private, made_beforehand)
+    assert (
+        f"warning: others may read {data}/backup.tar. Take it from them: chmod -R go= {data}"
+        == (checks(done.out)["privacy"])
+    )
+    assert 0 == done.code
+
+
 def test_with_a_running_server_it_asks_that_server(on_board: Run, board: BoardProcess) -> None:
     board.wait_until_counted()
 
@@ -102,7 +120,7 @@ def test_upstreams_that_fail_make_it_fail_each_by_name(
 
     found = checks(done.out)
     assert (1, "ok", "FAILED: ") == (done.code, found["upstream good"], found["upstream away"][:8])
-    assert "error: 1 of 11 checks failed: upstream away" == done.err.splitlines()[0]
+    assert "error: 1 of 12 checks failed: upstream away" == done.err.splitlines()[0]
     assert done.err.splitlines()[1].startswith("hint: ")
 
 
@@ -113,7 +131,7 @@ def test_a_certificate_that_is_not_checked_is_warned_of(run: Run, data: Path, tm
     done = run("--data", data, "--config", file, "doctor")
 
     assert checks(done.out)["certificate of up"].startswith("warning: not checked: ")
-    assert "error: 1 of 11 checks failed: upstream up" == done.err.splitlines()[0]
+    assert "error: 1 of 12 checks failed: upstream up" == done.err.splitlines()[0]
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,19 @@ class Counts(Storage):
         self._counts: dict[str, tuple[int, int]] = {}
         self._swept_s = 0
         self._failing = False
-        self._database = None if file is None else _open(file)
-        if self._database is not None:
-            rows = self._database.execute("SELECT key, count, ends_s FROM counts WHERE ends_s > ?", (self.now_s(),))
-            self._counts = {key: (count, ends_s) for key, count, ends_s in rows}
+        self._database: sqlite3.Connection | None = None
+        if file is not None:
+            try:
+                self._database = _open(file)
+                rows = self._database.execute("SELECT key, count, ends_s FROM counts WHERE ends_s > ?", (self.now_s(),))
+                self._counts = {key: (count, ends_s) for key, count, ends_s in rows}
+            except (sqlite3.OperationalError, OSError) as error:
+                self._failing = True
+                facts = {
+                    "reason": str(error),
+                    "hint": "Free disk space and start anew; until then all is counted anew.",
+                }
+                _log.warning("the counts of the rate limits cannot be opened", extra=facts)
 
     @property
     def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:

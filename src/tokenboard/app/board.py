@@ -31,13 +31,14 @@ from tokenboard.gateway import (
 )
 from tokenboard.intake import Intake
 from tokenboard.ledger import Ledger
-from tokenboard.observability import Counters
+from tokenboard.observability import Counters, logger
 from tokenboard.rankings import Rankings
 from tokenboard.spool import Spool
 from tokenboard.upkeep import Upkeep
 from tokenboard.web import Site, Visibility, WebServices, create_web
 from tokenboard.web.charts import Renderer
 
+_log = logger("board")
 PROBE_WITHIN_S = 10.0
 """How long an upstream may take to list its models when it is checked, in seconds."""
 
@@ -208,12 +209,17 @@ class Board:
 def _session_secret(data: Path) -> str:
     """Return what signs the pages' sessions, made once; whoever deletes the file ends every session."""
     file = data / "session.secret"
-    with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="ascii") as stream:
-        secret = stream.read()
-        if not secret:
-            secret = secrets.token_urlsafe(48)
-            stream.write(secret)
-    return secret
+    fresh = secrets.token_urlsafe(48)
+    try:
+        with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="ascii") as stream:
+            secret = stream.read()
+            if not secret:
+                stream.write(fresh)
+            return secret or fresh
+    except OSError as error:
+        facts = {"reason": str(error), "hint": "Free disk space; until then sessions end with the server."}
+        _log.error("what signs sessions cannot be kept", extra=facts)
+        return fresh
 
 
 def attribution_options(settings: Settings) -> AttributionOptions:

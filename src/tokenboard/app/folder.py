@@ -4,6 +4,7 @@ DIR/server.lock   held (flock) by the one process that serves from the folder
 DIR/server.json   written by it: process id, URL, the token that proves a nudge comes from this machine
 """
 
+import contextlib
 import fcntl
 import http.client
 import json
@@ -18,6 +19,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from tokenboard.app.privacy import tighten
+from tokenboard.observability import logger
+
 _ANSWER_TIMEOUT_S = 5
 _MAX_ANSWER = 1_000_000
 _TASK_TIMEOUT_S = 900
@@ -26,6 +30,7 @@ _TASK_TIMEOUT_S = 900
 _NO_REASON = "it gave no reason"
 _OWN_WITHIN_S = 1.0
 _OWN_RETRY_S = 0.02
+_log = logger("folder")
 _NOT_IN_PATHS = "?#"
 """Characters that end a path in the URLs of catalog and ledger: such a folder's stores would lie elsewhere."""
 
@@ -256,19 +261,30 @@ class DataFolder:
             time.sleep(_OWN_RETRY_S)
         # What a killed server left behind must not be taken for ours.
         (self.path / "server.json").unlink(missing_ok=True)
+        tighten(self.path)
         self._lock = lock
         self._scratch_before = tempfile.tempdir
         tempfile.tempdir = str(self._make_scratch())
 
     def announce(self, server: RunningServer) -> None:
-        """Write where this process can be reached."""
+        """Write where this process can be reached.
+
+        Without room for it commands do not find the server: they say that another process has the folder.
+        """
         file = self.path / "server.json"
         temporary = file.with_suffix(".new")
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(asdict(server), stream)
-        temporary.replace(file)
+        try:
+            temporary.unlink(missing_ok=True)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                json.dump(asdict(server), stream)
+            temporary.replace(file)
+        except OSError as error:
+            facts = {
+                "reason": str(error),
+                "hint": "Free disk space and start anew; until then commands do not find it.",
+            }
+            _log.error("where the server answers cannot be written", extra=facts)
 
     def running(self) -> RunningServer | None:
         """Return the server that owns this folder now, None when there is none or it is still starting."""
@@ -286,19 +302,35 @@ class DataFolder:
         if self._lock is not None:
             (self.path / "server.json").unlink(missing_ok=True)
             tempfile.tempdir = self._scratch_before
-            shutil.rmtree(self.path / "tmp", ignore_errors=True)
+            _empty(self.path / "tmp")
             self._lock.close()
             self._lock = None
 
     def _make_scratch(self) -> Path:
-        """Return an empty folder for temporary files: the ledger's client puts each insert into one."""
+        """Return an empty folder for temporary files: the ledger's client puts each insert into one.
+
+        It stays when the folder is given back. On a disk without room for it the data folder itself has to do: what is
+        there can be read, and the ledger takes inserts as soon as there is room.
+        """
         scratch = self.path / "tmp"
+        _empty(scratch)
         try:
-            shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise FolderUnusable(f"cannot make {scratch}: {error.strerror}") from error
+            _log.warning("the folder for temporary files cannot be made", extra={"reason": str(error)})
+            return self.path
         return scratch
+
+
+def _empty(folder: Path) -> None:
+    """Remove what is in a folder, as far as it can be."""
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
 
 
 def _lock_now(file: IO[str], kind: int) -> bool:

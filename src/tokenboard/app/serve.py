@@ -15,6 +15,7 @@ import uvloop
 
 from tokenboard.app.board import Board
 from tokenboard.app.folder import DataFolder, RunningServer
+from tokenboard.app.reserve import Reserve
 from tokenboard.catalog import CatalogError
 from tokenboard.config import Settings
 from tokenboard.drain import PlanError
@@ -58,9 +59,10 @@ def serve(settings: Settings, folder: DataFolder, *, config: Path | None, ready:
     folder.own()
     try:
         listener = _listen(settings.server.host, settings.server.port)
-        with contextlib.closing(listener):
+        with contextlib.closing(listener), Reserve([folder.path, settings.spool_folder(folder.path)]) as reserve:
             url = settings.server.base_url or _url_of(listener, settings.server.host)
             board = Board(settings, folder.path, base_url=url)
+            reserve.keep()
             local = _url_of(listener, settings.server.host)
             server = RunningServer(os.getpid(), local, board.nudge_token, str(config.resolve()) if config else None)
 

@@ -50,6 +50,10 @@ def migrate(database: Database) -> list[str]:
     applied: list[str] = []
     config = _config()
     scripts = ScriptDirectory.from_config(config)
+    with database.reading() as connection:
+        # Nothing to do is nothing to write: it must go well on a full disk, too.
+        if _current(connection) == _head(scripts):
+            return applied
     with _one_at_a_time, database.migrating() as connection:
         current = _current(connection)
         if current == _head(scripts):

@@ -15,8 +15,9 @@ import typer
 
 from tokenboard.app.board import attribution_options, open_spool, probe_upstreams
 from tokenboard.app.folder import FolderError, RunningServer
+from tokenboard.app.privacy import exposed
 from tokenboard.catalog import CatalogError
-from tokenboard.cli.session import Session
+from tokenboard.cli.session import Session, sqlite_file
 from tokenboard.cli.terminal import say, show_table
 from tokenboard.cli.upkeep import audit_figures
 from tokenboard.config import ConfigError, Settings, effective_settings
@@ -26,6 +27,7 @@ from tokenboard.spool import SpoolError
 _LITTLE_DISK = 1024**3
 _FIRST_SENSIBLE_YEAR = 2025
 _FAILED = "FAILED: "
+_EXPOSED = 4  # files looked for; one less is named
 _UNCHECKED = (
     "warning: not checked: whoever sits on the way can read everything. Set tls_ca_file, not tls_verify = false."
 )
@@ -62,6 +64,7 @@ def _checks(session: Session, settings: Settings) -> Iterator[tuple[str, str]]:
     yield "clock", "ok" if time.gmtime().tm_year >= _FIRST_SENSIBLE_YEAR else f"{_FAILED}the clock is years behind"
     yield "rules", _try(lambda: f"ok: {len(attribution_options(settings).rules)} rules")
     yield "data folder", _folder(session.folder.path)
+    yield "privacy", _privacy(session, settings)
     yield "disk", _disk(session.folder.path)
     yield "catalog", _try(lambda: _catalog(session, settings))
     running = session.folder.running()
@@ -99,6 +102,22 @@ def _disk(data: Path) -> str:
     nearest = _nearest_existing(data)
     free = shutil.disk_usage(nearest).free
     return f"{'ok: ' if free > _LITTLE_DISK else _FAILED}{free / 1024**3:.1f} GiB free in {nearest}"
+
+
+def _privacy(session: Session, settings: Settings) -> str:
+    """Tell what others may read: the stores, and whatever else lies in the data folder."""
+    data = session.folder.path
+    places = [data, settings.spool_folder(data)]
+    if (file := sqlite_file(settings.catalog_url(data))) is not None:
+        places.append(file)
+    scheme, _, ledger = settings.ledger_dsn(data).partition("://")
+    if scheme == "chdb":
+        places.append(Path(ledger))
+    if not (open_to_others := exposed(places, _EXPOSED)):
+        return "ok: nobody else may read the stores"
+    named = ", ".join(str(path) for path in open_to_others[: _EXPOSED - 1])
+    more = ", and more" if len(open_to_others) == _EXPOSED else ""
+    return f"warning: others may read {named}{more}. Take it from them: chmod -R go= {data}"
 
 
 def _nearest_existing(path: Path) -> Path:

@@ -1,5 +1,6 @@
 """The command line: global options, the commands, and how errors are told."""
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from tokenboard import __version__
+from tokenboard.app.privacy import UMASK
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import report, say
 
@@ -78,7 +80,8 @@ def _options(
 
 
 def main() -> None:
-    """Run one command."""
+    """Run one command. What it makes is its owner's alone."""
+    os.umask(UMASK)
     try:
         _app()
     except Exception as error:

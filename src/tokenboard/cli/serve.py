@@ -8,7 +8,7 @@ import typer
 
 from tokenboard.app.board import Board
 from tokenboard.app.serve import serve
-from tokenboard.catalog import Scope
+from tokenboard.catalog import CatalogError, Scope
 from tokenboard.cli.session import Session
 from tokenboard.cli.snippets import Welcome
 from tokenboard.cli.terminal import OutputError, deliver
@@ -39,8 +39,11 @@ def serve_board(
         # Only a board without any key makes one by itself: secrets are shown once, so none can be shown again.
         first, keys = None, len(board.catalog.keys())
         if not keys:
-            first = board.catalog.create_key("first key", _FIRST_KEY, actor="serve").secret
-            board.access.refresh()
+            try:
+                first = board.catalog.create_key("first key", _FIRST_KEY, actor="serve").secret
+                board.access.refresh()
+            except CatalogError as error:
+                _log.error("the first key could not be made", extra={"reason": str(error), "hint": error.hint})
         welcome = Welcome(
             url=url,
             data=session.folder.path,

@@ -303,6 +303,8 @@ class Ledger:
             raise LedgerUnavailable(f"the ledger did not answer: {_first_line(error)}") from error
 
     def _migrate(self) -> list[str]:
+        if self._applied() == [name for name, _ in _schema_files()]:
+            return []  # and nothing to write, on a full disk for one
         self._client.command(
             Template(
                 "CREATE TABLE IF NOT EXISTS schema_files (name String, applied DateTime DEFAULT now()) "
