@@ -37,6 +37,7 @@ events = st.builds(
     cost=st.none() | st.decimals(0, 10**9, allow_nan=False, places=12),
     latency_ms=count,
     first_token_ms=count,
+    tool_calls=st.none() | st.booleans(),
 )
 
 
@@ -74,9 +75,9 @@ def test_members_appended_by_a_newer_program_of_the_same_schema_are_passed_over(
 
 
 def test_members_appended_since_an_older_program_take_their_defaults() -> None:
-    version, (fields,) = msgspec.msgpack.decode(parcel(event(latency_ms=5, first_token_ms=3)))
+    version, (fields,) = msgspec.msgpack.decode(parcel(event(latency_ms=5, first_token_ms=3, tool_calls=True)))
     (read,) = decode_parcel(msgspec.msgpack.encode((version, [fields[:-2]])))
-    assert (None, None) == (read.latency_ms, read.first_token_ms)
+    assert (5, None, None) == (read.latency_ms, read.first_token_ms, read.tool_calls)
 
 
 def test_unknown_is_not_zero_and_costs_keep_every_digit() -> None:

@@ -47,9 +47,9 @@ def test_what_openrouter_publishes_has_its_names(document: dict[str, Any], path:
         for name, field in request.model_fields.items()
         if any(getattr(each, "query", 0) for each in field.metadata)
     }
-    # Their filters by modality, context, category and language are of data that this board does not have.
-    unknown = {"modality", "context_bucket", "category", "language_type"} if "daily" in path else set()
-    assert theirs - unknown <= ours
+    # Their filters by category and language need what is in a prompt: they are refused.
+    refused = {"category", "language_type"} if "daily" in path else set()
+    assert theirs - refused == ours & theirs
     assert ours - theirs <= {"include", "format"}
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
     assert response.__name__ == schema["$ref"].rpartition("/")[2]
@@ -84,6 +84,10 @@ def test_the_choices_of_parameters_are_the_published_ones(document: dict[str, An
         each["name"]: each["schema"] for each in document["paths"]["/datasets/rankings-daily"]["get"]["parameters"]
     }
     assert set(typing.get_args(typing.get_args(operations.Period)[0])) == set(daily["period"]["enum"])
+    buckets = typing.get_args(typing.get_args(operations.ContextBucket)[0])
+    assert set(buckets) == set(daily["context_bucket"]["enum"])
+    modalities = set(typing.get_args(typing.get_args(operations.Modality)[0]))
+    assert modalities - {"image", "image_output", "audio"} == set(daily["modality"]["enum"])
 
 
 def test_every_route_of_the_docs_is_in_the_document_and_no_other(document: dict[str, Any]) -> None:

@@ -194,6 +194,28 @@ def test_a_latency_is_bounded(literal: str) -> None:
     assert ("latency_ms", Refusal.OUT_OF_RANGE) == refusal(raw("latency_ms", literal))
 
 
+@pytest.mark.parametrize(
+    ("literal", "told"),
+    [("true", True), ("false", False), ("null", None), ("0", False), ("3", True), ("2.0", True), ("0.0", False)],
+)
+def test_calls_of_tools_are_told_as_whether_or_as_how_many(literal: str, told: bool | None) -> None:
+    (facts,) = parse(raw("tool_calls", literal)).facts
+    assert told is facts.tool_calls
+
+
+@pytest.mark.parametrize(
+    ("literal", "reason"),
+    [
+        ("-1", Refusal.OUT_OF_RANGE),
+        ("0.5", Refusal.WRONG_TYPE),
+        ('"yes"', Refusal.WRONG_TYPE),
+        ('[{"id": "call-1"}]', Refusal.WRONG_TYPE),
+    ],
+)
+def test_calls_of_tools_that_are_neither_are_refused(literal: str, reason: Refusal) -> None:
+    assert ("tool_calls", reason) == refusal(raw("tool_calls", literal))
+
+
 def test_members_that_are_not_named_are_not_read() -> None:
     assert one() == one(prompt="a prompt", messages=[{"role": "user", "content": "hello"}], extra={"deep": [1, [2]]})
 

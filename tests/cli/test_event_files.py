@@ -100,6 +100,7 @@ def test_the_same_figure_in_another_type_of_column_is_the_same(column: str, valu
         ("id", pa.array([b"\xff"]), "row 1, id: bytes that are not UTF-8 text"),
         ("id", pa.array([7.5]), "row 1, id: 7.5 is not text"),
         ("title", pa.array([["a"]]), "row 1, title: a list is not text"),
+        ("tool_calls", pa.array(["maybe"]), "row 1, tool_calls: `maybe` is not a number"),
         ("ts", pa.array([AT.date()]), "row 1, ts: a date is not a number"),
         ("ts", pa.array([2**62], pa.timestamp("ms")), "row 1, ts: the time is out of range"),
         ("ts", pa.array([-(2**62)], pa.timestamp("us")), "row 1, ts: the time is out of range"),
@@ -112,6 +113,22 @@ def test_what_has_no_meaning_in_its_column_is_refused_by_row_and_column(
     with pytest.raises(FileFault, match=r"^cannot read \S+x\.parquet: ") as refused:
         list(pieces(parquet(tmp_path, **{column: values})))
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (pa.array([True]), True),
+        (pa.array(["False"]), False),
+        (pa.array([2.0]), 2),
+        (pa.array(["0"]), 0),
+        (pa.array([None], pa.bool_()), None),
+    ],
+    ids=str,
+)
+def test_calls_of_tools_are_a_truth_or_a_count(values: pa.Array, told: bool | int | None, tmp_path: Path) -> None:
+    (event,) = events(parquet(tmp_path, tool_calls=values))
+    assert told == event.get("tool_calls")
 
 
 def test_a_hole_in_a_column_is_an_absent_member(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tokenboard.attribution import CATEGORIES, AppIdentity, Reason, canonical_ur
 from tokenboard.demo import CLIENTS, HIDDEN, MODELS, MOVES, DemoYear
 from tokenboard.event import encode_parcel
 from tokenboard.intake import Facts, Intake
+from tokenboard.ledger.kinds import ENDPOINTS
 from tokenboard.observability import Counters
 from tokenboard.spool import Spool
 
@@ -43,7 +44,9 @@ def digest(year: DemoYear) -> str:
     for day in year.days():
         hashed.update(msgspec.json.encode((day.day, day.arrived_ms, [facts.id for facts in day.facts])))
         hashed.update(
-            repr([(facts.ts_ms, facts.model, facts.usage, facts.attribution) for facts in day.facts]).encode()
+            repr(
+                [(facts.ts_ms, facts.model, facts.usage, facts.attribution, facts.tool_calls) for facts in day.facts]
+            ).encode()
         )
     return hashed.hexdigest()
 
@@ -60,6 +63,21 @@ def days_of(title: str) -> Counter[date]:
 def test_the_same_seed_gives_the_same_year() -> None:
     first, second = (digest(DemoYear(UNTIL, seed=7, days=40, density=0.2)) for _ in range(2))
     assert first == second
+
+
+def test_agents_call_tools_most_of_the_time_and_storytellers_never() -> None:
+    def share(title: str) -> float:
+        told = [facts.tool_calls for facts in whole_year() if facts.attribution.title == title and not facts.failed]
+        return sum(map(bool, told)) / len(told)
+
+    assert 0.7 < share("Pebblecode") < 0.95
+    assert 0.0 == share("Tavernlight")
+    assert all(facts.tool_calls is None for facts in whole_year() if facts.failed)
+
+
+def test_endpoints_are_those_of_the_ledger() -> None:
+    known = {name for names in ENDPOINTS.values() for name in names}
+    assert {facts.endpoint for facts in whole_year()} <= known
 
 
 def test_another_seed_gives_another_year() -> None:

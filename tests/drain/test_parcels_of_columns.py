@@ -1,6 +1,7 @@
 """What came as a table of columns is delivered like what came event by event."""
 
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -57,6 +58,33 @@ def test_other_columns_and_other_content_are_refused() -> None:
     for content in (b"", b"no stream", [1]):
         with pytest.raises(EventDecodeError):
             decode_parcel(msgspec.msgpack.encode((COLUMNS_VERSION, content)))
+
+
+def older_columns(*seen: UsageEvent) -> bytes:
+    """Return these events as a program wrote them that knew nothing of calls of tools."""
+    table = table_of(seen).drop_columns(["tool_calls"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return msgspec.msgpack.encode((101, sink.getvalue().to_pybytes()))
+
+
+def test_columns_written_by_an_older_program_are_read_with_what_it_did_not_know_as_unknown(rig: Rig) -> None:
+    seen = (event(id="a", tool_calls=True), event(id="b", categories=("cli-agent", "legal"), first_token_ms=3))
+    body = older_columns(*seen)
+    assert tuple(msgspec.structs.replace(one, tool_calls=None) for one in seen) == decode_parcel(body)
+    # Beside those of today, in one batch.
+    rig.put(body, columns(event(id="c", tool_calls=True)), parcel(event(id="d", tool_calls=False)))
+    rig.deliver_all()
+    assert list("abcd") == rig.ledger.column("id")
+    assert [None, None, True, False] == rig.ledger.column("tool_calls")
+
+
+def test_older_columns_under_the_number_of_newer_ones_are_refused_and_so_is_an_unknown_number() -> None:
+    _, content = msgspec.msgpack.decode(older_columns(event()))
+    for version in (COLUMNS_VERSION, COLUMNS_VERSION + 1, 100):
+        with pytest.raises(EventDecodeError):
+            decode_parcel(msgspec.msgpack.encode((version, content)))
 
 
 def test_columns_of_unequal_length_are_no_table() -> None:

@@ -11,6 +11,20 @@ from tokenboard.ledger import Ledger
 
 HOUR_MS = 3_600_000
 
+BUCKETS = ((1_000, "1K"), (10_000, "10K"), (100_000, "100K"), (1_000_000, "1M"))
+
+
+def kind_of(event: UsageEvent) -> tuple[str, str, str]:
+    """Return the context bucket, the output and the use of tools, '' where unknown."""
+    bucket = ""
+    if event.prompt_tokens is not None:
+        bucket = next((name for most, name in BUCKETS if event.prompt_tokens <= most), "10M")
+    output = "text" if event.endpoint or event.completion_tokens else ""
+    if event.endpoint == "embeddings":
+        output = "vectors"
+    return bucket, output, {None: "", True: "called", False: "none"}[event.tool_calls]
+
+
 Figures = tuple[int, int, int, int, int, int, Decimal]
 """requests, failed, prompt, completion, cached, reasoning, cost"""
 
@@ -21,7 +35,10 @@ KEYS: Mapping[str, tuple[str, Callable[[UsageEvent, int], tuple[Any, ...]]]] = {
     ),
     "app_daily": ("toInt64(toUInt16(day))", lambda event, app: (event.ts_ms // DAY_MS, app)),
     "app_model_daily": ("toInt64(toUInt16(day))", lambda event, app: (event.ts_ms // DAY_MS, app, event.model)),
-    "model_daily": ("toInt64(toUInt16(day))", lambda event, app: (event.ts_ms // DAY_MS, event.model)),
+    "model_daily": (
+        "toInt64(toUInt16(day))",
+        lambda event, app: (event.ts_ms // DAY_MS, event.model, *kind_of(event)),
+    ),
     "app_hourly": ("toInt64(toUnixTimestamp(hour))", lambda event, app: (event.ts_ms // HOUR_MS * 3600, app)),
     "key_daily": ("toInt64(toUInt16(day))", lambda event, app: (event.ts_ms // DAY_MS, event.key_id)),
 }
@@ -31,7 +48,7 @@ _REST = {
     "usage": "",
     "app_daily": ", app_id",
     "app_model_daily": ", app_id, model",
-    "model_daily": ", model",
+    "model_daily": ", model, context_bucket, output, tool_use",
     "app_hourly": ", app_id",
     "key_daily": ", key_id",
 }

@@ -17,7 +17,7 @@ from tokenboard.ledger import ROLLUPS, Ledger, LedgerError, LedgerOutdated, Ledg
 OpenLedger = Callable[..., Ledger]
 TODAY_MS = int(time.time() * 1000) // DAY_MS * DAY_MS
 FILES = ["0001_usage", "0002_app_daily", "0003_app_model_daily", "0004_model_daily", "0005_app_hourly"]
-LATER = ["0006_day_changes", "0007_key_daily", "0008_raw_dropped", "0009_batches"]
+LATER = ["0006_day_changes", "0007_key_daily", "0008_raw_dropped", "0009_batches", "0010_model_daily_by_kind"]
 
 
 def put(ledger: Ledger, batch: int, *rows: tuple[UsageEvent, int], fresh: bool = False) -> None:
@@ -40,7 +40,9 @@ def some_rows(seed: int, count: int, days: int, start_ms: int = TODAY_MS) -> lis
                 ts_ms=start_ms - choose.randrange(days * DAY_MS),
                 model=choose.choice(["a/x", "b/y", "c/z", "é/✓"]),
                 failed=choose.random() < 0.2,
-                prompt_tokens=maybe(10**12),
+                endpoint=choose.choice(["chat", "completions", "responses", "messages", "embeddings", ""]),
+                tool_calls=choose.choice([None, False, True]),
+                prompt_tokens=maybe(10 ** choose.randrange(3, 13)),
                 completion_tokens=maybe(10**12),
                 cached_tokens=maybe(1000),
                 reasoning_tokens=maybe(1000),
@@ -74,13 +76,15 @@ def test_migrating_twice_changes_nothing_and_an_interrupted_migration_is_complet
     ask(ledger, "DROP TABLE raw_dropped SYNC")
     ask(ledger, "DROP TABLE rebuilds SYNC")
     ask(ledger, "ALTER TABLE day_changes DROP COLUMN batch")
+    ask(ledger, "DROP VIEW model_daily_view SYNC")
     with pytest.raises(LedgerOutdated, match="0007_key_daily"):
         ledger.check()
     assert LATER[2:] == ledger.migrate()
     ledger.check()
     put(ledger, 2, *some_rows(2, 20, 3))
     rows = some_rows(1, 20, 3) + some_rows(2, 20, 3)
-    assert expected("app_model_daily", rows) == held(ledger, "app_model_daily")
+    for table in ("app_model_daily", "model_daily"):
+        assert expected(table, rows) == held(ledger, table)
 
 
 def test_a_ledger_that_a_newer_program_migrated_is_left_alone(ledger: Ledger) -> None:

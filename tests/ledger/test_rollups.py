@@ -3,14 +3,18 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import msgspec
+import pyarrow as pa
 import pytest
 
 from tests.events import event
-from tests.ledger.oracle import ask, expected, held
+from tests.ledger.oracle import Figures, ask, expected, held
 from tests.ledger.test_ledger import TODAY_MS, OpenLedger, put, some_rows
 from tokenboard.event import UsageEvent
 from tokenboard.ledger import ROLLUPS, Ledger, LedgerError, Spending, arrange_rows, first_of, last_of
@@ -71,6 +75,18 @@ def test_each_difference_is_told_by_its_key_with_both_figures(ledger: Ledger) ->
     )  # fmt: skip
     assert (None, 1, raw, (0, 0, 0, 0, 0, 0, Decimal(0))) == (gone.app_id, gone.key_id, gone.raw, gone.held)
     assert (raw, gone.held) == (told["key_daily"].raw, told["key_daily"].held)
+
+
+def test_a_difference_of_one_kind_of_requests_is_told_by_its_kind(ledger: Ledger) -> None:
+    small = event(id="s", model="m", prompt_tokens=1_000, completion_tokens=1, tool_calls=True)
+    large = event(id="l", model="m", prompt_tokens=1_001, completion_tokens=1, endpoint="embeddings")
+    put(ledger, 1, (small, 7), (large, 7))
+    ask(ledger, "ALTER TABLE model_daily DELETE WHERE output = 'vectors' SETTINGS mutations_sync = 1")
+    (told,) = [check for check in ledger.check_month(202601, TODAY) if check.differing]
+    (gone,) = told.differences
+    assert ("model_daily", "m", ("10K", "vectors", ""), 1001, 0) == (
+        gone.rollup, gone.model, gone.kind, gone.raw[2], gone.held[2],
+    )  # fmt: skip
 
 
 def test_a_rebuild_mends_every_rollup_and_tells_readers_which_days(ledger: Ledger) -> None:
@@ -147,20 +163,76 @@ def test_a_ledger_from_before_the_keys_sums_gets_them_once_and_goes_on(
         ledger = open_ledger()
         # As that program did: into the raw table, and views did the rest.
         arranged = arrange_rows([one for one, _ in ROWS], [app for _, app in ROWS], [one.reason for one, _ in ROWS])
-        ledger._client.insert_arrow("usage", arranged.table)
+        ledger._client.insert_arrow("usage", arranged.table.drop_columns(["tool_calls"]))
         assert expected("app_daily", ROWS) == held(ledger, "app_daily")
     ledger = open_ledger()
     more = some_rows(8, 50, 3)
     for _ in range(2):
         put(ledger, 1, *more)
-    assert ["key_daily"] == ledger.fill_new_rollups(TODAY)
+    assert ["key_daily", "model_daily"] == ledger.fill_new_rollups(TODAY)
     put(ledger, 1, *more)
     assert [] == ledger.fill_new_rollups(TODAY)
     for table in DAILY:
-        assert expected(table, ROWS + more) == held(ledger, table)
+        assert expected(table, without_tool_calls(ROWS) + more) == held(ledger, table)
     cost = sum((one.cost or Decimal(0) for one, _ in ROWS + more), Decimal(0))
     assert cost == ledger.key_usage(1, TODAY).total
     assert Spending(Decimal(0), Decimal(0), Decimal(0), Decimal(0)) == ledger.key_usage(2, TODAY)
+
+
+def without_tool_calls(rows: list[tuple[UsageEvent, int]]) -> list[tuple[UsageEvent, int]]:
+    return [(msgspec.structs.replace(one, tool_calls=None), app) for one, app in rows]
+
+
+def put_as_before_kinds(ledger: Ledger, batch: int, rows: list[tuple[UsageEvent, int]]) -> None:
+    """Write a batch as a program did that knew no kinds of requests: into the raw table, and views did the rest."""
+    arranged = arrange_rows([one for one, _ in rows], [app for _, app in rows], [one.reason for one, _ in rows])
+    table = arranged.table.drop_columns(["tool_calls"])
+    table = table.append_column("batch", pa.array([batch] * table.num_rows, pa.uint64()))
+    ledger._client.insert_arrow("usage", table)
+    noted = [[day, 1, batch] for day in arranged.days]
+    ledger._client.insert("day_changes", noted, column_names=["day", "changes", "batch"])
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_ledger_from_before_kinds_gets_them_from_its_raw_events_and_loses_no_sum(
+    open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    files = schema_files()
+    broken, more = some_rows(10, 40, 3), some_rows(8, 200, 45)
+    with monkeypatch.context() as older:
+        older.setattr("tokenboard.ledger.ledger._schema_files", lambda: files[:9])
+        ledger = open_ledger()
+        ask(ledger, "INSERT INTO rollups_filled VALUES ('key_daily')")
+        put_as_before_kinds(ledger, 1, ROWS)
+        dropped = ledger.raw_months()[0]
+        ledger.drop_raw_before(last_of(dropped) + timedelta(days=1))
+        late = in_month(some_rows(9, 400, 45), dropped)[:3]
+        put_as_before_kinds(ledger, 2, late)
+        # A batch that its drain did not see to the end.
+        put_as_before_kinds(ledger, 3, broken)
+        ask(ledger, "ALTER TABLE day_changes DELETE WHERE batch = 3 SETTINGS mutations_sync = 2")
+        if lost:
+            ask(ledger, "ALTER TABLE model_daily DELETE WHERE batch = 3 SETTINGS mutations_sync = 2")
+    ledger = open_ledger()
+    put(ledger, 3, *without_tool_calls(broken))
+    assert ["model_daily"] == ledger.fill_new_rollups(TODAY)
+    assert [] == ledger.fill_new_rollups(TODAY)
+    put(ledger, 4, *more)
+    of_dropped = without_tool_calls(in_month(ROWS, dropped) + late)
+    known = [row for row in without_tool_calls(ROWS + broken) if _day(row[0]) > last_of(dropped)] + more
+    for table in DAILY:
+        if table != "model_daily":
+            assert expected(table, of_dropped + known) == held(ledger, table)
+    no_kind = (((*key[:2], "", "", ""), figures) for key, figures in expected("model_daily", of_dropped).items())
+    assert summed([*no_kind, *expected("model_daily", known).items()]) == held(ledger, "model_daily")
+
+
+def summed(rows: Iterable[tuple[tuple[Any, ...], Figures]]) -> dict[tuple[Any, ...], Figures]:
+    sums: dict[Any, Any] = {}
+    for key, figures in rows:
+        before = sums.get(key, (0,) * len(figures))
+        sums[key] = tuple(a + b for a, b in zip(before, figures, strict=True))
+    return sums
 
 
 def test_of_hours_only_those_that_are_kept_are_compared_and_rebuilt(ledger: Ledger) -> None:

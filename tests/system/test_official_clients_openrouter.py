@@ -224,6 +224,49 @@ def test_it_reads_rankings_with_every_parameter(
     assert (str(day), str(day), "v1") == (answer.meta.start_date, answer.meta.end_date, answer.meta.version)
 
 
+def test_it_reads_daily_rankings_with_every_filter(
+    openrouter_client: openrouter.OpenRouter, client: httpx.Client, board: BoardProcess, upstream: OpenAiUpstream
+) -> None:
+    model, day = "scripted/gpt-filtered", str(today())
+    ask: Any = {"model": model, "messages": MESSAGES}
+    upstream.script.body, upstream.script.events = dialects.tool_call(COUNTED), dialects.tool_call_events(COUNTED)
+    openrouter_client.chat.send(**ask, tools=TOOLS)
+    with openrouter_client.chat.send(**ask, tools=TOOLS, stream=True) as stream:
+        list(stream)
+    upstream.script.body = dialects.packed(
+        {"object": "chat.completion", "choices": [], "usage": {"prompt_tokens": 1_000, "completion_tokens": 7}}
+    )
+    client.post("/v1/chat/completions", json=ask)
+    upstream.script.body = dialects.embeddings([0.5], 1_000_001)
+    openrouter_client.embeddings.generate(model=model, input="x")
+    one = {"id": "filtered", "ts": f"{day}T00:00:00Z", "model": model, "prompt_tokens": 10_000, "completion_tokens": 1}
+    feed(client, board, [one | {"tool_calls": 2}])
+    called = 2 * COUNTED.total
+
+    def tokens(**filters: Any) -> int:
+        answer = openrouter_client.datasets.get_rankings_daily(start_date=day, end_date=day, **filters)
+        return sum(int(row.total_tokens) for row in answer.data if row.model_permaslug == model)
+
+    eventually(called + 1_007 + 10_001 + 1_000_001, tokens)
+    assert called + 10_001 == tokens(modality="tool_calling")
+    assert called + 1_007 + 10_001 == tokens(modality="text")
+    by_bucket = [tokens(context_bucket=bucket) for bucket in ("1K", "10K", "100K", "1M", "10M")]
+    assert [1_007, 10_001, called, 0, 1_000_001] == by_bucket
+    assert 10_001 == tokens(context_bucket="10K", modality="tool_calling")
+    assert 0 == tokens(context_bucket="10M", modality="text")
+
+
+@pytest.mark.parametrize(
+    "asked", [{"modality": "image"}, {"modality": "audio"}, {"category": "programming"}, {"language_type": "natural"}]
+)
+def test_what_would_need_a_prompts_content_is_an_error_of_its_own(
+    openrouter_client: openrouter.OpenRouter, asked: dict[str, Any]
+) -> None:
+    with pytest.raises(errors.BadRequestResponseError, match="never looks at") as refused:
+        openrouter_client.datasets.get_rankings_daily(**asked)
+    assert next(iter(asked)) in refused.value.data.error.message
+
+
 def test_it_reads_rankings_with_no_parameter(openrouter_client: openrouter.OpenRouter) -> None:
     page = openrouter_client.datasets.get_app_rankings()
     assert page is not None

@@ -40,7 +40,7 @@ from tokenboard.analytics.register import Registrar
 from tokenboard.analytics.sums import WindowSums, day_sums, descending, window_sums
 from tokenboard.attribution import RefererError, canonical_url
 from tokenboard.catalog import AmbiguousApp, Catalog, UnknownApp
-from tokenboard.ledger import Analyst
+from tokenboard.ledger import ANY_KIND, Analyst, RequestKind
 from tokenboard.rankings import NotFilledError, Rankings, Window
 from tokenboard.rankings.days import RankMetric
 
@@ -280,12 +280,17 @@ class Analytics:
 
         return self._answer(window, ("model_apps", model, window, limit), make)
 
-    def rankings_daily(self, window: Window, period: Period = Period.DAY) -> DailyRankings:
-        """Return the top models of each calendar day, week (from Monday) or month of a window."""
+    def rankings_daily(
+        self, window: Window, period: Period = Period.DAY, kind: RequestKind = ANY_KIND
+    ) -> DailyRankings:
+        """Return the top models of each calendar day, week (from Monday) or month of a window, by one kind of requests.
+
+        Requests of which nobody knows whether they are of the kind count for none; the answer tells their tokens.
+        """
         return self._answer(
             window,
-            ("rankings_daily", window, period),
-            lambda: model_answers.daily_rankings(self._analyst, self._rankings, window, period),
+            ("rankings_daily", window, period, kind),
+            lambda: model_answers.daily_rankings(self._analyst, self._rankings, window, period, kind),
         )
 
     def authors(self, window: Window) -> Authors:

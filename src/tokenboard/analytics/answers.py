@@ -328,11 +328,13 @@ class DailyRankings:
     """Rows by ascending day, then descending tokens, then name, ``other`` last of its period.
 
     A period that the window cuts has the figures of its days inside the window, under the period's own first day.
+    ``unknown_tokens`` are those of requests of which nobody knows whether they are of the kind that was asked for.
     """
 
     rows: tuple[DailyRow, ...]
     window: Window
     as_of: datetime
+    unknown_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

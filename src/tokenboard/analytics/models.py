@@ -17,7 +17,7 @@ from tokenboard.analytics.answers import (
 )
 from tokenboard.analytics.gate import Gate
 from tokenboard.analytics.sums import WindowSums
-from tokenboard.ledger import NOTHING, Analyst, Consumption
+from tokenboard.ledger import ANY_KIND, NOTHING, Analyst, Consumption, RequestKind
 from tokenboard.ledger.analyst import ModelSums
 from tokenboard.rankings import Figures, Rankings, Window
 
@@ -147,12 +147,15 @@ def model_apps(
     )
 
 
-def daily_rankings(analyst: Analyst, rankings: Rankings, window: Window, period: Period) -> DailyRankings:
-    """Rank the models of each period; see `DailyRankings`."""
+def daily_rankings(
+    analyst: Analyst, rankings: Rankings, window: Window, period: Period, kind: RequestKind
+) -> DailyRankings:
+    """Rank the models of each period by their requests of a kind; see `DailyRankings`."""
     as_of = rankings.as_of
-    found = analyst.model_periods(period.value, window.start, window.end, top=TOP_MODELS, rest=OTHER)
+    first, last = window.start, window.end
+    found = analyst.model_periods(period.value, first, last, top=TOP_MODELS, rest=OTHER, kind=kind)
     rows = tuple(DailyRow(each.starts, OTHER if each.model is None else each.model, each.tokens) for each in found)
-    return DailyRankings(rows, window, as_of)
+    return DailyRankings(rows, window, as_of, analyst.unknown_tokens(first, last, kind) if kind != ANY_KIND else 0)
 
 
 def _ranked(sums: Iterable[ModelSums], *, before: bool = False) -> list[ModelSums]:

@@ -1,5 +1,9 @@
 """``GET /datasets/…``: app rankings and daily rankings of models, compatible with OpenRouter's Data API."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
 from fastapi import APIRouter, Request, Response
 
 from tokenboard.analytics import COMPLETED, DailyRankings, Period
@@ -8,9 +12,18 @@ from tokenboard.api.formats import Sheet
 from tokenboard.api.parameters import Parameters
 from tokenboard.api.ranking_sheet import meta_of, ranking_sheet, table_meta
 from tokenboard.api.services import Services
+from tokenboard.ledger import ANY_KIND, ContextBucket, Output, RequestKind, ToolUse
 from tokenboard.rankings import parse_extras, parse_question
 from tokenboard.tables import Column, Kind, Table
 
+MODALITIES: Mapping[str, RequestKind] = MappingProxyType(
+    {"text": RequestKind(output=Output.TEXT), "tool_calling": RequestKind(tool_use=ToolUse.CALLED)}
+)
+"""The values of ``modality`` that can be told without looking at a prompt or an answer."""
+
+_CONTENT = "it would need the content of prompts and answers, which this board never looks at."
+_NOT_TOLD = MappingProxyType(dict.fromkeys(("category", "language_type"), _CONTENT))
+_MODALITIES_NOT_TOLD = MappingProxyType(dict.fromkeys(("image", "image_output", "audio"), _CONTENT))
 _DAILY = (Column("date", Kind.DAY), Column("model_permaslug", Kind.TEXT), Column("total_tokens", Kind.BIG))
 
 
@@ -33,20 +46,31 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
     @routes.get("/datasets/rankings-daily")
     async def rankings_daily(request: Request) -> Response:
         delivery.admit(request)
-        given = Parameters(request, ("start_date", "end_date", "period"))
+        names = ("start_date", "end_date", "period", "modality", "context_bucket")
+        given = Parameters(request, names, refused=_NOT_TOLD)
         window = given.window(floor=services.data.floor, today=services.analytics.today)
         period = Period(given.choice("period", [each.value for each in COMPLETED], Period.DAY.value))
+        kind = _kind(given)
         return await delivery.send(
             request,
-            ("rankings-daily", window, period),
-            lambda: _daily_sheet(services.analytics.rankings_daily(window, period), period),
+            ("rankings-daily", window, period, kind),
+            lambda: _daily_sheet(services.analytics.rankings_daily(window, period, kind), period, kind),
         )
 
     return routes
 
 
-def _daily_sheet(answer: DailyRankings, period: Period) -> Sheet:
+def _kind(given: Parameters) -> RequestKind:
+    modality = given.filter("modality", MODALITIES, refused=_MODALITIES_NOT_TOLD)
+    bucket = given.filter("context_bucket", [each.value for each in ContextBucket])
+    kind = ANY_KIND if modality is None else MODALITIES[modality]
+    return kind if bucket is None else replace(kind, context_bucket=ContextBucket(bucket))
+
+
+def _daily_sheet(answer: DailyRankings, period: Period, kind: RequestKind) -> Sheet:
     meta = meta_of(answer.window, answer.as_of)
+    if kind != ANY_KIND:
+        meta["unknown_tokens"] = str(answer.unknown_tokens)
     return Sheet(
         name=f"rankings-daily_{period}_{answer.window.start}_{answer.window.end}",
         data=[

@@ -8,10 +8,12 @@ from typing import Any
 
 from tokenboard.analytics import COMPLETED, MAX_LIMIT, MAX_MODELS, MAX_SEARCH, Grain, Order
 from tokenboard.api.apps import DEFAULT_LIMIT, DEFAULT_MODEL_APPS, DEFAULT_MODELS, MAX_OFFSET, MAX_URL
+from tokenboard.api.datasets import MODALITIES
 from tokenboard.api.formats import Format
 from tokenboard.api.openapi_schemas import ref
 from tokenboard.attribution import CATEGORIES, GROUPS
 from tokenboard.catalog import Scope
+from tokenboard.ledger import ContextBucket
 from tokenboard.rankings import Extra, Sort
 from tokenboard.rankings.question import MAX_LIMIT as MAX_ROWS
 from tokenboard.rankings.question import MAX_OFFSET as MAX_ROW_OFFSET
@@ -162,7 +164,16 @@ def _datasets() -> dict[str, dict[str, Operation]]:
                 "getRankingsDaily",
                 "Top 50 models of each day, week or month by tokens, and the others together",
                 "RankingsDailyResponse",
-                [*_window(), _choice("period", "Weeks begin on Monday.", _values(COMPLETED), "day")],
+                [
+                    *_window(),
+                    _choice("period", "Weeks begin on Monday.", _values(COMPLETED), "day"),
+                    _choice("modality", "Only requests whose output is text, or that called a tool.", [*MODALITIES]),
+                    _choice(
+                        "context_bucket",
+                        "Only requests whose prompt fits in this, and in nothing smaller; above 1M tokens is `10M`.",
+                        _values(ContextBucket),
+                    ),
+                ],
                 tag="Datasets",
             )
         },

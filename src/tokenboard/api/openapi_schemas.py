@@ -130,7 +130,14 @@ SCHEMAS: dict[str, Schema] = {
         description="One app; the fields after total_tokens are there when `include` asks for them.",
     ),
     "Totals": record(dict.fromkeys(("all", "listed", "unlisted", "unattributed"), _FIGURES)),
-    "RankingsDailyMeta": record(_META | {"totals": ref("Totals")}, ("totals",)),
+    "RankingsDailyMeta": record(
+        _META
+        | {
+            "totals": ref("Totals"),
+            "unknown_tokens": TOKENS | {"description": "Of requests that a filter passes over as nobody can tell."},
+        },
+        ("totals", "unknown_tokens"),
+    ),
     "AppRankingsResponse": record({"data": array(ref("AppRankingsItem")), "meta": ref("RankingsDailyMeta")}),
     "RankingsDailyItem": record(
         {
@@ -264,6 +271,10 @@ SCHEMAS: dict[str, Schema] = {
             "cost": {"type": ["string", "number", "null"]},
             "status": {"type": ["integer", "null"]},
             "latency_ms": {"type": ["integer", "null"], "minimum": 0},
+            "tool_calls": {
+                "anyOf": [FLAG, COUNT, {"type": "null"}],
+                "description": "Whether the answer called a tool, or how many calls it held.",
+            },
         },
     },
     "UsageAccepted": record({"data": record({"accepted": COUNT, "duplicates": COUNT})}),

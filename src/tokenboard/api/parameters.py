@@ -1,8 +1,9 @@
 """Query parameters, parsed strictly: what is wrong with one is told by its name, as a QuestionError."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
+from types import MappingProxyType
 
 from fastapi import Request
 
@@ -13,15 +14,22 @@ _DIGITS = re.compile(r"0*([0-9]{1,10})")
 _SHOWN = 40
 
 
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
 class Parameters:
     """The query of one request, of which only ``names`` are looked at; others are ignored, as in app-rankings.
+
+    ``refused`` are parameters of the reference that this board cannot honour, each with why: they are never ignored.
 
     Raises, from the constructor and any method: QuestionError, which names the parameter and what it allows.
     """
 
-    def __init__(self, request: Request, names: Collection[str]) -> None:
+    def __init__(self, request: Request, names: Collection[str], *, refused: Mapping[str, str] = _NONE) -> None:
         self._given: dict[str, str] = {}
         for name, value in request.query_params.multi_items():
+            if name in refused:
+                raise QuestionError(name, f"{name} is not supported here: {refused[name]} Leave it out.")
             if name in names:
                 if name in self._given:
                     raise QuestionError(name, f"{name} is given more than once; give it once.")
@@ -33,6 +41,20 @@ class Parameters:
         if value not in allowed:
             raise QuestionError(name, f"{name} {_shown(value)} is not known; allowed: {', '.join(allowed)}.")
         return value
+
+    def filter(self, name: str, allowed: Collection[str], *, refused: Mapping[str, str] = _NONE) -> str | None:
+        """Return one of the allowed values, None when it is not given.
+
+        ``refused`` are values of the reference that this board cannot honour, each with why.
+        """
+        if name not in self._given:
+            return None
+        value = self._given[name]
+        if value in refused:
+            raise QuestionError(
+                name, f"{name} {value} is not supported here: {refused[value]} Allowed: {', '.join(allowed)}."
+            )
+        return self.choice(name, allowed, value)
 
     def count(self, name: str, least: int, most: int, default: int) -> int:
         """Return a whole number."""

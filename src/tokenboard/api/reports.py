@@ -63,6 +63,7 @@ class Report(msgspec.Struct, gc=False):
     cost: str | int | float | None = None
     status: int | float | None = None
     latency_ms: int | float | None = None
+    tool_calls: bool | int | float | None = None
 
 
 class _Named(msgspec.Struct):
@@ -89,6 +90,7 @@ _KINDS = {
     "ts": "a time, as a string or a number",
     "cost": "a number, or a decimal string",
     "latency_ms": "a number",
+    "tool_calls": "true, false, or how many",
     **dict.fromkeys(
         ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "status"), "a whole number"
     ),
@@ -234,6 +236,9 @@ class _FactsMaker:
         latency = report.latency_ms
         if latency is not None and not 0 <= latency < 2**32:
             raise _Bad("latency_ms", Refusal.OUT_OF_RANGE, "latency_ms must be 0 or more milliseconds")
+        calls = report.tool_calls
+        if calls is not None and _whole("tool_calls", calls) < 0:
+            raise _Bad("tool_calls", Refusal.OUT_OF_RANGE, "tool_calls must be true, false, or how many: 0 or more")
         return Facts(
             id=report.id,
             ts_ms=_time(report.ts),
@@ -255,6 +260,7 @@ class _FactsMaker:
                 source=UsageSource.REPORTED,
             ),
             latency_ms=None if latency is None else round(latency),
+            tool_calls=None if calls is None else bool(calls),
         )
 
     def _attribute(self, referer: str | None, title: str | None, categories: str | None) -> Attribution:

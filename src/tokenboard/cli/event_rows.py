@@ -14,7 +14,7 @@ from uuid import UUID
 
 MEMBERS = (
     "id", "ts", "referer", "title", "categories", "model", "provider", "prompt_tokens", "completion_tokens",
-    "cached_tokens", "reasoning_tokens", "cost", "status", "latency_ms",
+    "cached_tokens", "reasoning_tokens", "cost", "status", "latency_ms", "tool_calls",
 )  # fmt: skip
 """What is read of a row."""
 
@@ -23,6 +23,7 @@ REQUIRED = ("id", "ts", "model", "prompt_tokens", "completion_tokens")
 
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{0,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _UNIX = re.compile(r"\d{1,20}(?:\.\d{0,20})?", re.ASCII)
+_TRUTHS = {"true": True, "false": False}
 _MAX_SHOWN = 40
 _LARGEST = 10**40
 
@@ -100,6 +101,14 @@ def _duration(column: str, value: Any) -> float:
     return float(_number(column, value))
 
 
+def _calls(column: str, value: Any) -> bool | int:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _TRUTHS:
+        return _TRUTHS[value.lower()]
+    return _count(column, value)
+
+
 def _time(column: str, value: Any) -> str | int | float:
     """Return a time as ``POST /usage`` takes it; one without a zone is UTC, as tables mostly mean it."""
     if isinstance(value, datetime):
@@ -134,4 +143,5 @@ _READ: dict[str, Callable[[str, Any], Any]] = {
     "categories": _list,
     "cost": _amount,
     "latency_ms": _duration,
+    "tool_calls": _calls,
 }

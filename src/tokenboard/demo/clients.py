@@ -21,26 +21,30 @@ from tokenboard.demo.pace import (
 
 @dataclass(frozen=True)
 class Use:
-    """A way of using models: which tasks, when, and how its tokens divide (shares of 1.0)."""
+    """A way of using models: which tasks, when, and how its tokens divide (shares of 1.0).
+
+    ``tool_share`` is the share of its answers that call a tool.
+    """
 
     tasks: Mapping[Task, float]
     rhythm: Rhythm
     prompt_share: float
     cached_share: float
     streamed_share: float
-    endpoint: str = "/chat/completions"
+    tool_share: float = 0.0
+    endpoint: str = "chat"
 
 
-AGENT = Use({Task.CODE: 1.0}, MAKERS, 0.95, 0.7, 0.9)
-EDITOR = Use({Task.CODE: 1.0, Task.CHAT: 0.1}, OFFICE, 0.9, 0.45, 0.8)
-CLOUD = Use({Task.CODE: 1.0}, CLOCKWORK, 0.94, 0.6, 0.3)
-CHAT = Use({Task.CHAT: 1.0, Task.PROSE: 0.1}, OFFICE, 0.72, 0.25, 1.0)
-HOME = Use({Task.CHAT: 1.0, Task.PROSE: 0.3}, LEISURE, 0.75, 0.3, 1.0)
+AGENT = Use({Task.CODE: 1.0}, MAKERS, 0.95, 0.7, 0.9, 0.85)
+EDITOR = Use({Task.CODE: 1.0, Task.CHAT: 0.1}, OFFICE, 0.9, 0.45, 0.8, 0.5)
+CLOUD = Use({Task.CODE: 1.0}, CLOCKWORK, 0.94, 0.6, 0.3, 0.8)
+CHAT = Use({Task.CHAT: 1.0, Task.PROSE: 0.1}, OFFICE, 0.72, 0.25, 1.0, 0.15)
+HOME = Use({Task.CHAT: 1.0, Task.PROSE: 0.3}, LEISURE, 0.75, 0.3, 1.0, 0.06)
 PROSE = Use({Task.PROSE: 1.0, Task.CHAT: 0.2}, MAKERS, 0.55, 0.1, 0.9)
-LAW = Use({Task.PROSE: 1.0}, OFFICE, 0.92, 0.35, 0.4)
+LAW = Use({Task.PROSE: 1.0}, OFFICE, 0.92, 0.35, 0.4, 0.1)
 STORY = Use({Task.PROSE: 1.0}, LEISURE, 0.86, 0.5, 1.0)
-STUDIO = Use({Task.MEDIA: 1.0}, LEISURE, 0.4, 0.0, 0.0, endpoint="/responses")
-BATCH = Use({Task.CHAT: 1.0, Task.PROSE: 0.4}, CLOCKWORK, 0.85, 0.15, 0.0, endpoint="/completions")
+STUDIO = Use({Task.MEDIA: 1.0}, LEISURE, 0.4, 0.0, 0.0, endpoint="responses")
+BATCH = Use({Task.CHAT: 1.0, Task.PROSE: 0.4}, CLOCKWORK, 0.85, 0.15, 0.0, endpoint="completions")
 
 
 @dataclass(frozen=True)

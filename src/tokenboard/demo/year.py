@@ -66,7 +66,7 @@ class DemoYear:
 
     def days(self) -> Iterator[DemoDay]:
         """Yield the days, from the first to ``until``."""
-        senders = [_Sender(client, random.Random(f"{self.seed}/{at}")) for at, client in enumerate(CLIENTS)]  # noqa: S311
+        senders = [_Sender(client, f"{self.seed}/{at}") for at, client in enumerate(CLIENTS)]
         chance = random.Random(f"{self.seed}/post")  # noqa: S311 - a year to look at, no secret
         first = self.until - timedelta(days=self.count - 1)
         waiting: dict[int, list[Facts]] = {}
@@ -99,9 +99,10 @@ class DemoYear:
 class _Sender:
     """One client with its own dice, so that a change to one leaves the others' year as it is."""
 
-    def __init__(self, client: Client, dice: random.Random) -> None:
+    def __init__(self, client: Client, seed: str) -> None:
         self._client = client
-        self._dice = dice
+        self._dice = dice = random.Random(seed)  # noqa: S311 - a year to look at, no secret
+        self._tool_dice = random.Random(f"{seed}/tools")  # noqa: S311
         self._taste = {model.slug: dice.lognormvariate(0.0, 0.9) for model in MODELS}
 
     def send(self, prefix: str, midnight_ms: int, moment: float, weekday: int, density: float) -> Iterator[Facts]:
@@ -139,6 +140,7 @@ class _Sender:
                 usage=usage,
                 latency_ms=first_token_ms + (0 if failed else round(dice.lognormvariate(8.3, 0.7))),
                 first_token_ms=first_token_ms if streamed and not failed else None,
+                tool_calls=None if failed else self._tool_dice.random() < client.use.tool_share,
             )
 
     def _choice(self, moment: float) -> _Choice:

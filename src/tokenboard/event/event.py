@@ -21,7 +21,8 @@ class UsageEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``app_key`` is the app's identity key (``AppIdentity.key``) or None, and then ``reason`` says why. Fields are
     encoded by position: new ones are appended with a default, none is ever removed or reordered within a schema
-    version. An event is part of no cycle, so the garbage collector need not follow it.
+    version. ``tool_calls`` is whether the answer held a call of a tool. An event is part of no cycle, so the garbage
+    collector need not follow it.
     """
 
     id: str
@@ -48,3 +49,4 @@ class UsageEvent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cost: Decimal | None = None
     latency_ms: int | None = None
     first_token_ms: int | None = None
+    tool_calls: bool | None = None

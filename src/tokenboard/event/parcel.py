@@ -1,6 +1,7 @@
 """Parcels: the bytes that hold events in the spool, event by event (MessagePack) or by columns (Arrow)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 import pyarrow as pa
@@ -11,8 +12,9 @@ from tokenboard.event.table import SCHEMA, events_of
 SCHEMA_VERSION = 1
 """Written in front of a parcel of events one by one; a reader refuses versions it does not know."""
 
-COLUMNS_VERSION = 101
-"""Written in front of a parcel of columns: 101 and on are its versions."""
+COLUMNS_VERSION = 102
+"""Written in front of a parcel of columns: 101 and on are its versions. 101 has no column ``tool_calls``; it is read
+as one in which these are unknown."""
 
 _REASON = 200  # characters of a decoder's complaint, which may quote the bytes
 
@@ -25,7 +27,10 @@ _encoder = msgspec.msgpack.Encoder(decimal_format="string")
 _parcel = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
 _events = msgspec.msgpack.Decoder(tuple[UsageEvent, ...])
 _columns = msgspec.msgpack.Decoder(memoryview)
-_COLUMNS_HEAD = b"\x92" + _encoder.encode(COLUMNS_VERSION)
+_LACKING: Mapping[int, frozenset[str]] = MappingProxyType(
+    {101: frozenset({"tool_calls"}), COLUMNS_VERSION: frozenset()}
+)
+_COLUMNS_HEADS = tuple(b"\x92" + _encoder.encode(version) for version in _LACKING)
 _DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -44,7 +49,7 @@ def encode_columns(table: pa.Table) -> bytes:
 
 def is_by_columns(body: bytes) -> bool:
     """Whether a parcel holds columns, by its first bytes."""
-    return body.startswith(_COLUMNS_HEAD)
+    return body.startswith(_COLUMNS_HEADS)
 
 
 def decode_parcel(body: bytes) -> tuple[UsageEvent, ...]:
@@ -73,12 +78,16 @@ def decode_columns(body: bytes) -> pa.Table:
 
     """
     try:
-        _, content = _parcel.decode(body)
+        version, content = _parcel.decode(body)
+        lacking = _LACKING[version]
         with pa.ipc.open_stream(_columns.decode(content)) as stream:
             table = stream.read_all()
         table.validate()
-    except (*_DAMAGE, pa.ArrowException, OSError, ValueError) as error:
+    except (*_DAMAGE, pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise EventDecodeError(f"not a parcel of usage events: {str(error)[:_REASON]}") from error
-    if table.schema != SCHEMA:
+    if table.schema != pa.schema([column for column in SCHEMA if column.name not in lacking]):
         raise EventDecodeError("not a parcel of usage events: its columns are others")
-    return table
+    for column in SCHEMA:
+        if column.name in lacking:
+            table = table.append_column(column, pa.nulls(table.num_rows, column.type))
+    return table.select(SCHEMA.names)

@@ -43,6 +43,7 @@ COLUMNS: Mapping[str, pa.DataType] = MappingProxyType(
         "cost": pa.decimal128(38, 12),
         "latency_ms": pa.uint32(),
         "first_token_ms": pa.uint32(),
+        "tool_calls": pa.bool_(),
     }
 )
 """The fields of `UsageEvent` in their order, with the type of each one's column."""

@@ -196,7 +196,7 @@ class Relay:
                 meter.feed(chunk)
             if (last or meter.ended) and not self._recorded:
                 usage = meter.finish(complete=True)
-                await self._record(answer.status, failed=meter.failed, usage=usage)
+                await self._record(answer.status, failed=meter.failed, usage=usage, tool_calls=_tool_calls(meter))
             if client.left:
                 if last or self._recorded or self._drain_s is None:
                     return
@@ -227,9 +227,10 @@ class Relay:
         if nothing and not self._client.started:
             await self._record(self._unanswered(), failed=True, usage=_NOTHING)
         else:
-            await self._record(status, failed=meter.failed or (broken and nothing), usage=usage)
+            failed = meter.failed or (broken and nothing)
+            await self._record(status, failed=failed, usage=usage, tool_calls=_tool_calls(meter))
 
-    async def _record(self, status: int, *, failed: bool, usage: Usage) -> None:
+    async def _record(self, status: int, *, failed: bool, usage: Usage, tool_calls: bool | None = None) -> None:
         if self._recorded:
             return
         # Set before waiting: once handed to the spool it will be written, even if this task is cancelled meanwhile.
@@ -252,6 +253,7 @@ class Relay:
                     usage,
                     latency_ms=round((now - self._began) * 1000),
                     first_token_ms=None if self._first_s is None else round((self._first_s - self._began) * 1000),
+                    tool_calls=tool_calls,
                 )
             )
         finally:
@@ -288,6 +290,11 @@ def upstream_problem(error: UpstreamError, provider: str) -> Problem:
     else:
         status, what = 502, "broke off, or spoiled, its answer"
     return Problem(status, f"The upstream {provider} {what}; try again. The server's log tells its operator more.")
+
+
+def _tool_calls(meter: Meter) -> bool | None:
+    """Return whether what was read of an answer calls a tool; None when some of it could not be read."""
+    return meter.tool_calls or (False if meter.blind is None else None)
 
 
 @lru_cache(maxsize=256)

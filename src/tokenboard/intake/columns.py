@@ -46,5 +46,6 @@ def report_table(facts: Sequence[Facts], received_ms: int, *, max_model: int, ma
             "cost": [each.cost for each in usage],
             "latency_ms": [use.latency_ms for use in facts],
             "first_token_ms": [use.first_token_ms for use in facts],
+            "tool_calls": [None if use.failed else use.tool_calls for use in facts],
         }
     )

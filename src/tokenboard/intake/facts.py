@@ -23,7 +23,8 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     """One use of a model: who, what, how much, how it went.
 
     ``ts_ms`` is the event's own time (UTC epoch milliseconds); its UTC day is the day it counts for. ``status`` is the
-    HTTP status of the answer; ``failed`` uses carry no tokens.
+    HTTP status of the answer; ``failed`` uses carry no tokens, and no ``tool_calls``: whether the answer held a call of
+    a tool, None when nobody told.
     """
 
     id: str
@@ -40,3 +41,4 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     usage: Usage
     latency_ms: int | None = None
     first_token_ms: int | None = None
+    tool_calls: bool | None = None

@@ -187,4 +187,5 @@ def _event(facts: Facts, received_ms: int) -> UsageEvent:
         cost=usage.cost,
         latency_ms=facts.latency_ms,
         first_token_ms=facts.first_token_ms,
+        tool_calls=None if facts.failed else facts.tool_calls,
     )

@@ -11,11 +11,13 @@ from tokenboard.ledger.analyst import HOURS_KEPT_DAYS, NOTHING, Analyst, Consump
 from tokenboard.ledger.columns import OUT_OF_TIME, Rows, arrange_rows, arrange_table, fit_events, misfit_times
 from tokenboard.ledger.errors import LedgerError, LedgerOutdated, LedgerUnavailable
 from tokenboard.ledger.generation import Generation
+from tokenboard.ledger.kinds import ANY_KIND, ContextBucket, Output, RequestKind, ToolUse
 from tokenboard.ledger.ledger import DayRows, Ledger, Totals
 from tokenboard.ledger.rollups import FIGURES, ROLLUPS, RollupCheck, RollupDifference, first_of, last_of
 from tokenboard.ledger.spending import Spending
 
 __all__ = [
+    "ANY_KIND",
     "FIGURES",
     "HOURS_KEPT_DAYS",
     "NOTHING",
@@ -23,16 +25,20 @@ __all__ = [
     "ROLLUPS",
     "Analyst",
     "Consumption",
+    "ContextBucket",
     "DayRows",
     "Generation",
     "Ledger",
     "LedgerError",
     "LedgerOutdated",
     "LedgerUnavailable",
+    "Output",
+    "RequestKind",
     "RollupCheck",
     "RollupDifference",
     "Rows",
     "Spending",
+    "ToolUse",
     "Totals",
     "arrange_rows",
     "arrange_table",

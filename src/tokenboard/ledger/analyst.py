@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from tokenboard.ledger.kinds import ANY_KIND, RequestKind
+
 Ask = Callable[[str, Mapping[str, Any]], Sequence[Sequence[Any]]]
 """Asks the ledger the question of a file in ``queries/`` with these parameters; the rows."""
 
@@ -149,11 +151,28 @@ class Analyst:
         rows = self._ask("model_apps", {"model": model, "first": first, "last": last})
         return [AppTokens(*row) for row in rows]
 
-    def model_periods(self, period: str, first: date, last: date, *, top: int, rest: str) -> list[PeriodTokens]:
-        """Return tokens per calendar ``period`` (day, week from Monday, month) and model.
+    def model_periods(
+        self, period: str, first: date, last: date, *, top: int, rest: str, kind: RequestKind = ANY_KIND
+    ) -> list[PeriodTokens]:
+        """Return tokens per calendar ``period`` (day, week from Monday, month) and model, of one kind of requests.
 
         The ``top`` models of each period by name, descending by tokens, ties by name; then the others as one row,
         among them a model that is itself called ``rest``. Models without tokens are left out.
         """
-        rows = self._ask("model_periods", {"period": period, "first": first, "last": last, "top": top, "rest": rest})
+        rows = self._ask(
+            "model_periods",
+            {"period": period, "first": first, "last": last, "top": top, "rest": rest, **_asked(kind)},
+        )
         return [PeriodTokens(starts, model if named else None, tokens) for starts, named, model, tokens in rows]
+
+    def unknown_tokens(self, first: date, last: date, kind: RequestKind) -> int:
+        """Return the tokens of requests that may or may not be of a kind: what it asks for is unknown of them."""
+        return int(self._ask("model_periods_unknown", {"first": first, "last": last, **_asked(kind)})[0][0])
+
+
+def _asked(kind: RequestKind) -> dict[str, str]:
+    return {
+        "context_bucket": kind.context_bucket or "",
+        "output": kind.output or "",
+        "tool_use": kind.tool_use or "",
+    }

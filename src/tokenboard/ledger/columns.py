@@ -29,7 +29,7 @@ _OF_EVENT = MappingProxyType({"ts": "ts_ms", "received": "received_ms"})
 _COLUMNS = (
     "id", "ts", "received", "source", "account_id", "key_id", "app_id", "reason", "model", "provider", "endpoint",
     "streamed", "status", "failed", "usage_source", "prompt_tokens", "completion_tokens", "cached_tokens",
-    "reasoning_tokens", "cost", "latency_ms", "first_token_ms",
+    "reasoning_tokens", "cost", "latency_ms", "first_token_ms", "tool_calls",
 )  # fmt: skip
 
 

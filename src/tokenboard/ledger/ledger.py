@@ -262,7 +262,7 @@ class Ledger:
         return self._run(lambda: [check_rollup(self._client, rollup, month, today) for rollup in ROLLUPS])
 
     def fill_new_rollups(self, today: date) -> list[str]:
-        """Fill the rollups that a newer program has added from the raw events that were there before.
+        """Fill the rollups that a newer program has added, or widened, from the raw events that were there before.
 
         Returns their names; may be interrupted and called again. Views fill them from their making on.
         """
@@ -270,8 +270,11 @@ class Ledger:
         def fill() -> list[str]:
             fresh = rollups_to_fill(self._client)
             for rollup in fresh:
+                # Of a month whose raw events were dropped for their age, what is left of them is not all.
+                dropped = set(months_dropped(self._client))
                 for month in months_held(self._client, "usage"):
-                    rebuild_rollup(self._client, rollup, month, today)
+                    if month not in dropped:
+                        rebuild_rollup(self._client, rollup, month, today)
                 note_filled(self._client, rollup)
             return fresh
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from tokenboard.ledger.kinds import kind_columns
 from tokenboard.ledger.sql import query_text
 
 ROLLUPS: Mapping[str, str] = MappingProxyType(
@@ -26,7 +27,8 @@ FIGURES = ("requests", "failed", "prompt_tokens", "completion_tokens", "cached_t
 SHOWN_DIFFERENCES = 10_000
 """Differences of one rollup and month that are told one by one; of more, the number."""
 
-_KEYS = MappingProxyType(
+_KINDS = kind_columns()
+_FIRST_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "app_daily": ("day", "app_id"),
         "app_model_daily": ("day", "app_id", "model"),
@@ -34,7 +36,8 @@ _KEYS = MappingProxyType(
         "app_hourly": ("hour", "app_id"),
         "key_daily": ("day", "key_id"),
     }
-)
+)  # those of the schema's 0009_batches
+_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType({**_FIRST_KEYS, "model_daily": ("day", "model", *_KINDS)})
 _OF_RAW = MappingProxyType(
     {
         "day": "toDate(usage.ts)",
@@ -42,9 +45,10 @@ _OF_RAW = MappingProxyType(
         "app_id": "usage.app_id",
         "model": "usage.model",
         "key_id": "usage.key_id",
+        **_KINDS,
     }
 )
-_ADDED_LATER = ("key_daily",)  # rollups that older ledgers lack
+_ADDED_LATER = ("key_daily", "model_daily")  # rollups that older ledgers lack, or hold without kinds
 _HOURS_KEPT = timedelta(weeks=5)  # the TTL of app_hourly: what is older may be there or be gone
 _FIRST_DAY = date(1970, 1, 1)
 _OF_MONTH = "toYYYYMM(usage.ts) = {month:UInt32} AND toDate(usage.ts) >= {since:Date}"
@@ -54,8 +58,8 @@ _OF_MONTH = "toYYYYMM(usage.ts) = {month:UInt32} AND toDate(usage.ts) >= {since:
 class RollupDifference:
     """One key of one rollup (``at`` a UTC day or hour, as text) whose figures differ from what its raw events say.
 
-    ``raw`` and ``held`` have one value for each of `FIGURES`; ``app_id``, ``model`` and ``key_id`` are None where the
-    rollup does not go by them.
+    ``raw`` and ``held`` have one value for each of `FIGURES`; ``app_id``, ``model``, ``key_id`` and ``kind`` (context
+    bucket, output, use of tools; '' is unknown) are None where the rollup does not go by them.
     """
 
     rollup: str
@@ -65,6 +69,7 @@ class RollupDifference:
     key_id: int | None
     raw: tuple[int | Decimal, ...]
     held: tuple[int | Decimal, ...]
+    kind: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +151,15 @@ def days_with_rows(client: Client, month: int) -> list[date]:
 
 def insert_sums(table: str, *, rollup: str, which: str) -> str:
     """Return the statement that sums the raw events of a condition into a table made as this rollup."""
-    return f"INSERT INTO {table} ({', '.join((*_KEYS[rollup], *FIGURES, 'batch'))}) {_sums(rollup, which)}"
+    keys = _KEYS[rollup]
+    return f"INSERT INTO {table} ({', '.join((*keys, *FIGURES, 'batch'))}) {_sums(keys, which)}"
 
 
 def sums_of_views() -> dict[str, str]:
-    """Return the SELECT of each rollup's view, by the name that schema files call it."""
-    return {f"{rollup}_sums": _sums(rollup, "NOT usage.summed_apart") for rollup in ROLLUPS}
+    """Return the SELECTs of views by the names that schema files call them: each rollup's first, and later ones."""
+    which = "NOT usage.summed_apart"
+    first = {f"{rollup}_sums": _sums(keys, which) for rollup, keys in _FIRST_KEYS.items()}
+    return {**first, "model_daily_sums_by_kind": _sums(_KEYS["model_daily"], which)}
 
 
 def check_rollup(client: Client, rollup: str, month: int, today: date) -> RollupCheck:
@@ -161,12 +169,13 @@ def check_rollup(client: Client, rollup: str, month: int, today: date) -> Rollup
     parameters = {"month": month, "since": _since(rollup, today), "limit": SHOWN_DIFFERENCES}
     text = query_text(
         "rollup_differences",
-        from_raw=_sums(rollup, _OF_MONTH),
+        from_raw=_sums(keys, _OF_MONTH),
         rollup=rollup,
         bucket=bucket,
         keys=", ".join(keys),
         shown_app=next((key for key in keys if key in {"app_id", "key_id"}), "NULL"),
         shown_model="model" if "model" in keys else "NULL",
+        shown_kind=f"[{', '.join(f'toString({name})' for name in _KINDS if name in keys)}]",
     )
     rows = client.query(text, parameters=parameters).result_rows
     kept = (
@@ -175,14 +184,14 @@ def check_rollup(client: Client, rollup: str, month: int, today: date) -> Rollup
     )
     raw, held = (
         _figures(client.query(query_text("month_totals", rows=rows_of), parameters=parameters).result_rows[0])
-        for rows_of in (_sums(rollup, _OF_MONTH), kept)
+        for rows_of in (_sums(keys, _OF_MONTH), kept)
     )
     differences = tuple(_difference(rollup, row) for row in rows)
     return RollupCheck(rollup, month, raw, held, int(rows[0][-1]) if rows else 0, differences)
 
 
 def rollups_to_fill(client: Client) -> list[str]:
-    """Return the rollups that were added to a ledger in use and do not have its older events yet."""
+    """Return the rollups that were added to a ledger in use and do not have its older events, or their kinds, yet."""
     filled = {name for (name,) in client.query("SELECT name FROM rollups_filled").result_rows}
     return [rollup for rollup in _ADDED_LATER if rollup not in filled]
 
@@ -208,9 +217,8 @@ def open_rebuilds(client: Client) -> list[tuple[int, int]]:
     return [(int(month), int(times)) for month, times in client.query(query_text("open_rebuilds")).result_rows]
 
 
-def _sums(rollup: str, which: str) -> str:
+def _sums(keys: Sequence[str], which: str) -> str:
     """Return the SELECT of a rollup's rows (its keys, `FIGURES` and the batch) over the raw events of a condition."""
-    keys = _KEYS[rollup]
     return query_text(
         "rollup_sums",
         keys=", ".join(f"{_OF_RAW[key]} AS {key}" for key in keys),
@@ -225,7 +233,7 @@ def _since(rollup: str, today: date) -> date:
 
 
 def _difference(rollup: str, row: Sequence[Any]) -> RollupDifference:
-    at, who, model, raw_counts, held_counts, raw_cost, held_cost, _ = row
+    at, who, model, kind, raw_counts, held_counts, raw_cost, held_cost, _ = row
     by_key = "key_id" in _KEYS[rollup]
     number = None if who is None else int(who)
     return RollupDifference(
@@ -236,6 +244,7 @@ def _difference(rollup: str, row: Sequence[Any]) -> RollupDifference:
         key_id=number if by_key else None,
         raw=_figures((*raw_counts, raw_cost)),
         held=_figures((*held_counts, held_cost)),
+        kind=tuple(kind) or None,
     )
 
 

@@ -42,6 +42,7 @@ def rollup_differences(check: RollupCheck) -> Iterator[Difference]:
     """Yield each figure in which a rollup differs from its raw events: by key, then the sums of the month."""
     for one in check.differences:
         parts = [f"app {one.app_id}" if one.app_id is not None else "", one.model or ""]
+        parts.append("/".join(part or "unknown" for part in one.kind) if one.kind is not None else "")
         parts.append(f"key {one.key_id}" if one.key_id is not None else "")
         of = ", ".join(part for part in parts if part)
         for figure, raw, held in zip(FIGURES, one.raw, one.held, strict=True):

@@ -1,5 +1,5 @@
 -- Tokens per period and model: the top models of each period by name, all others as one (named 0). A model that calls
--- itself by the name of the rest is part of the rest.
+-- itself by the name of the rest is part of the rest. Of a kind of requests only, where '' is any.
 WITH figures AS
 (
     SELECT
@@ -8,6 +8,9 @@ WITH figures AS
         sum(prompt_tokens) + sum(completion_tokens) AS tokens
     FROM model_daily
     WHERE day BETWEEN {first:Date} AND {last:Date}
+        AND ({context_bucket:String} = '' OR context_bucket = {context_bucket:String})
+        AND ({output:String} = '' OR output = {output:String})
+        AND ({tool_use:String} = '' OR tool_use = {tool_use:String})
     GROUP BY starts, model_name
     HAVING tokens > 0
 ),

@@ -42,6 +42,7 @@ SELECT
     toString($bucket) AS at,
     $shown_app AS app_id,
     $shown_model AS model,
+    $shown_kind AS kind,
     raw_counts,
     held_counts,
     raw_cost,
