@@ -11,10 +11,9 @@ from fastapi.routing import iter_route_contexts
 from tests.board import BoardProcess
 from tokenboard.api import create_api
 from tokenboard.catalog import Scope
-from tokenboard.gateway import Upstreams
 from tokenboard.gateway.endpoints import ENDPOINTS
 from tokenboard.gateway.gateway import BASES
-from tokenboard.gateway.models import ModelList
+from tokenboard.gateway.models import PATHS
 
 PUBLIC, ANY, INTERNAL = "public", "any", "internal"
 NOBODY, WRONG, REVOKED = "without a key", "with a wrong key", "with a revoked key"
@@ -48,6 +47,28 @@ inference GET     /api/v1/models
 inference GET     /v1/models
 inference GET     /api/v1/models/count
 inference GET     /v1/models/count
+inference GET     /api/v1/models/user
+inference GET     /v1/models/user
+inference GET     /api/v1/models/{author}/{slug}
+inference GET     /v1/models/{author}/{slug}
+inference GET     /api/v1/models/{author}/{slug}/endpoints
+inference GET     /v1/models/{author}/{slug}/endpoints
+inference GET     /api/v1/models/{slug}
+inference GET     /v1/models/{slug}
+inference GET     /api/v1/models/{slug}/endpoints
+inference GET     /v1/models/{slug}/endpoints
+inference GET     /api/v1/model/{author}/{slug}
+inference GET     /v1/model/{author}/{slug}
+inference GET     /api/v1/model/{slug}
+inference GET     /v1/model/{slug}
+inference GET     /api/v1/embeddings/models
+inference GET     /v1/embeddings/models
+inference GET     /api/v1/providers
+inference GET     /v1/providers
+inference GET     /api/v1/credits
+inference GET     /v1/credits
+inference POST    /api/v1/messages/count_tokens
+inference POST    /v1/messages/count_tokens
 inference POST    /api/v1/chat/completions
 inference POST    /v1/chat/completions
 inference POST    /api/v1/completions
@@ -89,7 +110,7 @@ def routes() -> Iterator[tuple[str, str]]:
     """Every method and path that the board answers."""
     for base in BASES:
         yield from (("POST", base + endpoint.path) for endpoint in ENDPOINTS)
-        yield from (("GET", base + path) for path in ModelList(Upstreams([])).questions)
+        yield from (("GET", base + path) for path in PATHS)
     for route in iter_route_contexts(create_api(MagicMock()).routes):
         for method in route.methods or ():
             yield method, str(route.path_format or route.path)
@@ -127,7 +148,10 @@ def test_the_openapi_document_names_the_scope_of_every_route(board: BoardProcess
     assert named == {route: scope for route, scope in rows.items() if route in named}
     # What else there is answers below /v1 what it answers below /api/v1 too, or is about the API itself.
     assert {path for method, path in rows.keys() - named.keys() if not path.startswith("/v1/")} == {
+        "/api/v1/model/{slug}",
+        "/api/v1/models/{slug}",
         "/api/v1/models/{slug}/apps",
+        "/api/v1/models/{slug}/endpoints",
         "/api/v1/openapi.json",
         "/docs/api/try",
         "/docs/api/try/assets/{name}",

@@ -20,6 +20,7 @@ import uvloop
 from tests.gateway.stage import Handler
 from tests.gateway.upstream_server import until, upstream
 from tokenboard.access import Access
+from tokenboard.app.serve import render_problem
 from tokenboard.attribution import AttributionOptions
 from tokenboard.catalog import Catalog
 from tokenboard.event import UsageEvent, decode_parcel
@@ -56,10 +57,19 @@ class Reply:
         return next((value for other, value in self.headers if other == name), None)
 
     def error(self) -> dict[str, Any]:
-        """Return the error, after a look at its shape."""
-        (error,) = json.loads(self.body).values()
-        assert self.status == error["code"]
+        """Return the error, after a look at its shape: Anthropic's, or the one that OpenAI's clients read too."""
+        told = json.loads(self.body)
+        error = told["error"]
         assert isinstance(error["message"], str)
+        assert isinstance(error["type"], str)
+        if "type" in told:
+            assert ("error", self.header("x-generation-id")) == (told["type"], told["request_id"])
+            assert {"type", "error", "request_id"} == told.keys()
+            assert error.keys() <= {"type", "message", "metadata"}
+            return {**error, "code": self.status}
+        assert {"error"} == told.keys()
+        assert error.keys() <= {"code", "message", "type", "param", "metadata"}
+        assert self.status == error["code"]
         return dict(error)
 
 
@@ -238,7 +248,7 @@ async def gateway(
         send_timeout_s=send_timeout_s,
         counters=counters,
     )
-    server = HttpServer(nobody, direct=app)
+    server = HttpServer(nobody, direct=app, render=render_problem)
     listener = socket.create_server(("127.0.0.1", 0))
     await server.start(listener)
     port = listener.getsockname()[1]

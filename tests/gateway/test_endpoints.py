@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anthropic.types import ErrorResponse
+from openai.types.responses import ResponseErrorEvent
+from openrouter.components import ChatStreamChunk
 
 from tests import dialects
 from tests.dialects import Counted
@@ -13,8 +16,7 @@ from tests.gateway.stage import STREAM_HEAD, chunk, http
 from tests.gateway.test_gateway import Listener
 from tests.gateway.upstream_server import Peer, upstream
 from tokenboard.gateway import UpstreamDialect, UpstreamSpec
-from tokenboard.gateway.endpoints import CHAT, ENDPOINTS, MESSAGES, Endpoint
-from tokenboard.problem import Problem
+from tokenboard.gateway.endpoints import ENDPOINTS, MESSAGES, RESPONSES, Endpoint
 
 COUNTED = Counted(prompt=40, completion=2, cached=30, reasoning=1)
 ANSWERS: dict[str, bytes] = {
@@ -30,7 +32,8 @@ EVENTS: dict[str, list[bytes]] = {
     "responses": dialects.response_events(COUNTED),
     "messages": dialects.message_events(COUNTED, written=3),
 }
-each = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+STRICT: dict[str, Any] = {"responses": ResponseErrorEvent, "chat": ChatStreamChunk, "messages": ErrorResponse}
+each = pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.metered], ids=lambda endpoint: endpoint.name)
 each_stream = pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if e.name in EVENTS], ids=lambda e: e.name)
 
 
@@ -151,17 +154,31 @@ def test_a_stream_that_breaks_off_ends_with_an_error_its_clients_see(
             assert reply.whole
             assert reply.body.startswith(first + b"\n")
             name, _, data = reply.body.removeprefix(first).strip().rpartition(b"data: ")
-            assert (b"event: error\n" if endpoint is MESSAGES else b"") == name
-            assert 502 == json.loads(data)["error"]["code"]
+            assert (b"event: error\n" if endpoint in {MESSAGES, RESPONSES} else b"") == name
+            told = json.loads(data)
+            message = told["error"]["message"]
+            assert "broke off" in message
+            error = {"code": 502, "message": message, "type": "server_error", "param": None}
+            request_id = reply.header("x-generation-id")
+            created = told.get("created")
+            choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
+            expected: dict[str, dict[str, Any]] = {
+                "messages": {"type": "error", "error": {"type": "api_error", "message": message}}
+                | {"request_id": request_id},
+                "responses": {"type": "error", "sequence_number": 0, "code": "502", "message": message}
+                | {"param": None, "error": error},
+                "completions": {"error": error},
+                "chat": {"id": request_id, "object": "chat.completion.chunk", "created": created, "model": "up/small"}
+                | {"choices": [choice], "error": error},
+            }
+            assert expected[endpoint.name] == told
+            strict: dict[str, Any] = {
+                "responses": ResponseErrorEvent,
+                "chat": ChatStreamChunk,
+                "messages": ErrorResponse,
+            }
+            if endpoint.name in strict:
+                strict[endpoint.name].model_validate_json(data)
             assert (await rig.event()).usage_source in {"partial", "unknown", "estimated"}
 
     run(main)
-
-
-def test_the_last_event_of_a_broken_stream_is_in_the_dialects_form() -> None:
-    problem = Problem(504, "too slow")
-    assert b"data: " + problem.body() + b"\n\n" == CHAT.last_event(problem)
-    name, data, *rest = MESSAGES.last_event(problem).split(b"\n")
-    assert (b"event: error", [b"", b""]) == (name, rest)
-    error = {"type": "api_error", "code": 504, "message": "too slow"}
-    assert {"type": "error", "error": error} == json.loads(data.removeprefix(b"data: "))

@@ -308,16 +308,18 @@ def test_the_gateway_owns_exactly_its_paths(stores: Stores, tmp_path: Path) -> N
     async def main() -> None:
         async with gateway(stores, tmp_path) as rig:
             own = ["/api/v1/chat/completions", "/v1/chat/completions", "/api/v1/models", "/v1/models"]
+            own += ["/api/v1/models/x", "/v1/models/a/b/endpoints", "/v1/model/a/b", "/v1/models/user", "/v1/providers"]
             other = [
                 "/",
                 "/v1",
                 "/v1/chat",
                 "/v1/chat/completions/",
                 "/v2/models",
-                "/api/v1/models/x",
+                "/api/v1/models/a/b/apps",
+                "/api/v1/modelsx",
                 "/API/v1/models",
             ]
-            assert [True] * 4 + [False] * 7 == [rig.gateway.owns(path) for path in own + other]
+            assert [True] * 9 + [False] * 8 == [rig.gateway.owns(path) for path in own + other]
 
     run(main)
 
@@ -340,9 +342,9 @@ def test_the_server_hands_each_request_to_whoever_owns_its_path(stores: Stores, 
             await server.start(listener)
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
                 assert 401 == (await client.get("/v1/models")).status_code
-                for path in ("/v1/other", "/api/v1/models/x", "/apps"):
+                for path in ("/v1/other", "/api/v1/models/x/apps", "/apps"):
                     assert 204 == (await client.get(path)).status_code
             await server.stop(0)
-            assert [("api", "/v1/other"), ("api", "/api/v1/models/x"), ("web", "/apps")] == asked
+            assert [("api", "/v1/other"), ("api", "/api/v1/models/x/apps"), ("web", "/apps")] == asked
 
     run(main)

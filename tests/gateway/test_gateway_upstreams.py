@@ -13,7 +13,7 @@ from tests.gateway.rig import APP, Reply, Stores, gateway, relaying, run
 from tests.gateway.stage import ANSWER, CHAT, DONE, FIRST, STREAM_HEAD, USED, chunk, http
 from tests.gateway.upstream_server import Heard, Peer, upstream
 from tests.upstream import openai_upstream
-from tokenboard.gateway import ForwardAttribution, UpstreamSpec
+from tokenboard.gateway import ForwardAttribution, UpstreamDialect, UpstreamSpec
 from tokenboard.gateway.headers import Headers
 from tokenboard.gateway.request import InferenceRequest
 from tokenboard.gateway.upstream import Standing
@@ -235,6 +235,7 @@ class Faulty:
     """An upstream with a mistake in it: at once, or after its first piece."""
 
     name = "faulty"
+    dialect = UpstreamDialect.OPENAI
 
     def __init__(self, *, at_once: bool) -> None:
         self._at_once = at_once

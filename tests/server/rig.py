@@ -107,7 +107,7 @@ class Served:
         return await (await self.call(*pieces)).to_the_end()
 
 
-def render(status: int, message: str) -> tuple[bytes, bytes]:
+def render(status: int, message: str, path: str | None) -> tuple[bytes, bytes]:
     return b"application/json", Problem(status, message).body()
 
 

@@ -123,12 +123,35 @@ def test_an_upstreams_error_is_the_sdks_own_and_its_body_arrives(
 def test_an_error_of_ours_is_the_sdks_own_too(board: BoardProcess, anthropic_client: anthropic.Anthropic) -> None:
     with pytest.raises(anthropic.BadRequestError) as bad:
         anthropic_client.messages.create(model="nobody/serves-this", max_tokens=1, messages=MESSAGES)
-    assert "not a model served here" in str(bad.value.body)
+    assert isinstance(bad.value.body, dict)
+    assert ("error", "invalid_request_error") == (bad.value.body["type"], bad.value.body["error"]["type"])
+    assert "not a model served here" in bad.value.body["error"]["message"]
+    assert bad.value.request_id == bad.value.body["request_id"] == bad.value.response.headers["x-generation-id"]
     with (
         anthropic.Anthropic(base_url=board.url, api_key="tb-wrong", max_retries=0) as stranger,
-        pytest.raises(anthropic.AuthenticationError),
+        pytest.raises(anthropic.AuthenticationError) as unknown,
     ):
         stranger.messages.create(model="tokenboard/echo", max_tokens=1, messages=MESSAGES)
+    assert "authentication_error" == unknown.value.type
+
+
+def test_tokens_are_counted_and_no_ranking_moves(
+    anthropic_client: anthropic.Anthropic, metering: Metering, upstream: OpenAiUpstream
+) -> None:
+    ask: Any = {"messages": MESSAGES, "system": "Be brief.", "extra_headers": metering.headers}
+    assert 5 == anthropic_client.messages.count_tokens(model="tokenboard/echo", **ask).input_tokens
+    upstream.script.body = b'{"input_tokens": 2095}'
+    assert 2_095 == anthropic_client.messages.count_tokens(model="claude/claude-test", **ask).input_tokens
+    assert ["/v1/messages/count_tokens"] == [asked.path for asked in upstream.asked]
+    upstream.script.body, upstream.script.status = b"{}", 404
+    estimated = anthropic_client.messages.count_tokens(model="scripted/gpt-test", **ask)
+    assert estimated.input_tokens > 5
+    assert True is estimated.to_dict()["estimated"]
+    # What is counted shows in rankings within two seconds; of these three only the message does.
+    anthropic_client.messages.create(
+        model="tokenboard/echo", max_tokens=1, messages=MESSAGES, extra_headers=metering.headers
+    )
+    metering.ranked(6, 1)
 
 
 def test_the_key_may_come_as_a_bearer(board: BoardProcess, key: str) -> None:
@@ -164,4 +187,14 @@ def test_a_cancelled_stream_is_partial_by_what_its_first_event_said(
 
 
 def test_it_lists_the_models_of_all_upstreams(anthropic_client: anthropic.Anthropic) -> None:
-    assert {"claude/gpt-test", "scripted/gpt-test"} <= {model.id for model in anthropic_client.models.list()}
+    listed = list(anthropic_client.models.list(limit=1))
+    assert {"claude/gpt-test", "scripted/gpt-test", "tokenboard/echo"} <= {model.id for model in listed}
+    assert {"model"} == {model.type for model in listed}
+    one = anthropic_client.models.retrieve("tokenboard/echo")
+    assert ("tokenboard/echo", "tokenboard: Echo") == (one.id, one.display_name)
+    with pytest.raises(anthropic.NotFoundError) as missing:
+        anthropic_client.models.retrieve("nobody/serves-this")
+    assert "not_found_error" == missing.value.type
+    with pytest.raises(anthropic.NotFoundError) as nowhere:
+        anthropic_client.messages.batches.list()
+    assert "not_found_error" == nowhere.value.type

@@ -204,6 +204,7 @@ def test_a_bad_request_is_the_sdks_own_error(openai_client: openai.OpenAI, chang
         openai_client.chat.completions.create(**arguments)
     assert isinstance(caught.value.body, dict)
     assert 400 == caught.value.body["code"]
+    assert ("invalid_request_error", next(iter(change))) == (caught.value.type, caught.value.param)
 
 
 def test_a_bad_key_is_the_sdks_own_error(board: BoardProcess) -> None:
@@ -267,3 +268,5 @@ def test_a_cancelled_stream_is_estimated_by_what_was_relayed(
 
 def test_it_lists_models(openai_client: openai.OpenAI) -> None:
     assert {"tokenboard/echo", "scripted/gpt-test"} <= {model.id for model in openai_client.models.list()}
+    one = openai_client.models.retrieve("scripted/gpt-test")
+    assert ("scripted/gpt-test", "model", "t") == (one.id, one.object, one.owned_by)

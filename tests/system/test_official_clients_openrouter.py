@@ -299,3 +299,24 @@ def test_it_raises_its_own_errors(board: BoardProcess, openrouter_client: openro
     ):
         stranger.datasets.get_app_rankings()
     assert 401 == unauthorized.value.data.error.code
+
+
+def test_what_there_is_is_found_from_every_side(openrouter_client: openrouter.OpenRouter, key: str) -> None:
+    page: Any = openrouter_client.models.list()
+    listed = page.result.data
+    user: Any = openrouter_client.models.list_for_user(security={"bearer": key})
+    assert [model.id for model in listed] == [model.id for model in user.result.data]
+    one = openrouter_client.models.get(author="scripted", slug="gpt-test").data
+    assert ("scripted/gpt-test", "0") == (one.id, one.pricing.prompt)
+    assert "/api/v1/models/scripted/gpt-test/endpoints" == one.links.details
+    served = openrouter_client.endpoints.list(author="scripted", slug="gpt-test").data
+    assert ["scripted"] == [endpoint.provider_name for endpoint in served.endpoints]
+    embedding: Any = openrouter_client.embeddings.list_models()
+    embedders = embedding.result.data
+    assert ["tokenboard/echo"] == [model.id for model in embedders]
+    assert {"tokenboard", "scripted", "claude"} == {each.slug for each in openrouter_client.providers.list().data}
+    credit = openrouter_client.credits.get_credits().data
+    assert 0 == credit.total_credits
+    assert credit.total_usage >= 0
+    with pytest.raises(errors.NotFoundResponseError):
+        openrouter_client.models.get(author="nobody", slug="serves-this")

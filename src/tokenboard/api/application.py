@@ -18,7 +18,7 @@ from tokenboard.api.services import Services
 from tokenboard.catalog import CatalogUnavailable
 from tokenboard.ledger import LedgerUnavailable
 from tokenboard.observability import logger
-from tokenboard.problem import Problem
+from tokenboard.problem import Problem, dialect_of
 from tokenboard.rankings import NotFilledError, QuestionError
 from tokenboard.spool import SpoolUnavailable
 
@@ -84,7 +84,8 @@ def _handler(
     async def handle(request: Request, error: Exception) -> Response:
         problem = explain(request, error)
         headers = getattr(request.state, "headers", {}) | problem.headers
-        return Response(problem.body(), problem.status, headers, "application/json")
+        dialect = dialect_of(request.url.path, request.headers.raw)
+        return Response(problem.body(dialect), problem.status, headers, "application/json")
 
     return handle
 

@@ -1,7 +1,8 @@
-"""``GET /key``: what a key is and what it has cost, in the field names of OpenRouter's API.
+"""``GET /key``, ``GET /credits``: what a key is and what it has cost, in the field names of OpenRouter's API.
 
-Its client: the ``openrouter`` SDK, ``operations/getcurrentkey.py``; every field it requires is there. The board sets no
-budget and no limit on inference, has no free models and knows no key of the caller's own at an upstream.
+Their client: the ``openrouter`` SDK, ``operations/getcurrentkey.py``, ``getcredits.py``; every field it requires is
+there. The board sells nothing, sets no budget and no limit on inference, has no free models and knows no key of the
+caller's own at an upstream.
 """
 
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def router(services: Services) -> APIRouter:
-    """Return the one route."""
+    """Return the two routes."""
     routes = APIRouter()
     ask = _Spendings(services)
 
@@ -34,6 +35,14 @@ def router(services: Services) -> APIRouter:
         key = services.access.check(request.headers.raw, Scope.INFERENCE, request.client)
         body = _encoder.encode({"data": describe(key, ask.of(key))})
         return Response(body, headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+    @routes.get("/credits")
+    def credits_used(request: Request) -> Response:
+        key = services.access.check(request.headers.raw, Scope.INFERENCE)
+        told = {"total_credits": 0.0, "total_usage": float(ask.of(key).total)}
+        return Response(
+            _encoder.encode({"data": told}), headers={"Cache-Control": "no-store"}, media_type="application/json"
+        )
 
     return routes
 

@@ -101,11 +101,12 @@ def describe(api: FastAPI) -> dict[str, Any]:
     for path, methods in admin.items():
         paths[path.removeprefix(_BASE)] = {method: _admin(given) for method, given in methods.items()}
     paths |= {path: _health(*given) for path, given in _HEALTH.items()}
-    for item in paths.values():
+    for path, item in paths.items():
         for operation in item.values():
             if isinstance(operation, dict):
                 # What the HTTP server itself refuses, on every address.
-                operation["responses"] |= refusals(414, 431)
+                schema = "MessagesError" if path.startswith("/messages") else "Error"
+                operation["responses"] |= refusals(414, 431, schema=schema)
     schemas = generated.get("components", {}).get("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)

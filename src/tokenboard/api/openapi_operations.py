@@ -20,6 +20,9 @@ from tokenboard.rankings.question import MAX_OFFSET as MAX_ROW_OFFSET
 
 Operation = dict[str, Any]
 
+MAX_MODELS_LISTED = 1_000
+"""Models of one answer at most, where a number is asked for."""
+
 _GENERATION = "gen-1778544000000-0123456789abcdef0123"
 
 _DATES = (
@@ -45,9 +48,9 @@ _REASONS = {
 }
 
 
-def refusals(*statuses: int) -> dict[str, Any]:
-    """Return the error answers of these statuses, all in the one shape."""
-    content = {"application/json": {"schema": ref("Error")}}
+def refusals(*statuses: int, schema: str = "Error") -> dict[str, Any]:
+    """Return the error answers of these statuses, all in one shape."""
+    content = {"application/json": {"schema": ref(schema)}}
     return {str(status): {"description": _REASONS[status], "content": content} for status in statuses}
 
 
@@ -261,10 +264,9 @@ def _inference() -> dict[str, dict[str, Operation]]:
         "/embeddings": _infer("createEmbeddings", "Embeddings", "Embeddings", texts, "input", streams=False),
         "/responses": _infer("createResponses", "OpenAI's responses", "Responses", texts, "input"),
         "/messages": _infer("createMessages", "Anthropic's messages", "Messages", objects),
-        "/models": {"get": _read("getModels", "The models of all upstreams", "Models", "Fields")},
-        "/models/count": {
-            "get": _read("listModelsCount", "How many models there are", "Models", "ModelsCountResponse")
-        },
+        "/messages/count_tokens": _count_tokens(objects),
+        **_models(),
+        "/credits": {"get": _read("getCredits", "What the key that asks has cost", "Credits", "CreditsResponse")},
         "/key": {"get": _read("getCurrentKey", "What the key that asks is, and has cost", "API Keys", "KeyResponse")},
         "/generation": {
             "get": _read(
@@ -284,6 +286,50 @@ def _inference() -> dict[str, dict[str, Operation]]:
             )
         },
     }
+
+
+def _models() -> dict[str, dict[str, Operation]]:
+    named = [
+        _in_path("author", "The part of the model's name before its slash.", _text("tokenboard")),
+        _in_path("slug", "The part after it.", _text("echo")),
+    ]
+    page = [
+        query("offset", "Models left out.", {"type": "integer", "minimum": 0, "default": 0}),
+        query(
+            "limit", "Models; all of them by default.", {"type": "integer", "minimum": 1, "maximum": MAX_MODELS_LISTED}
+        ),
+    ]
+
+    def listed(operation_id: str, summary: str) -> dict[str, Operation]:
+        return {"get": _read(operation_id, summary, "Models", "ModelsListResponse", page, (400,))}
+
+    def one(operation_id: str, summary: str, schema: str) -> dict[str, Operation]:
+        return {"get": _read(operation_id, summary, "Models", schema, named, (404,))}
+
+    return {
+        "/models": listed("getModels", "The models of all upstreams"),
+        "/models/user": listed("listModelsUser", "The models that the key may use, which are all"),
+        "/embeddings/models": listed("listEmbeddingsModels", "The models that make embeddings, as far as is known"),
+        "/models/count": {
+            "get": _read("listModelsCount", "How many models there are", "Models", "ModelsCountResponse")
+        },
+        "/model/{author}/{slug}": one("getModel", "One model", "ModelResponse"),
+        "/models/{author}/{slug}": one("retrieveModel", "One model, as OpenAI's clients ask for it", "ModelResponse"),
+        "/models/{author}/{slug}/endpoints": one(
+            "listEndpoints", "The upstreams that serve a model", "ListEndpointsResponse"
+        ),
+        "/providers": {"get": _read("listProviders", "The upstreams", "Providers", "ProvidersResponse")},
+    }
+
+
+def _count_tokens(messages: dict[str, Any]) -> dict[str, Operation]:
+    operation = _infer(
+        "countTokens", "The tokens of a message, counted before it is sent", "Messages", messages, streams=False
+    )
+    answer = operation["post"]["responses"]["200"]
+    answer["description"] = "The upstream's count, or an estimate that says so; no usage is recorded."
+    answer["content"] = {"application/json": {"schema": ref("MessageTokensCount")}}
+    return operation
 
 
 def _infer(
@@ -312,7 +358,13 @@ def _infer(
             "tags": [tag],
             "security": needs(Scope.INFERENCE),
             "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-            "responses": {"200": answer, **refusals(400, 401, 403, 413, 415, 429, 500, 502, 503, 504)},
+            "responses": {
+                "200": answer,
+                **refusals(
+                    *(400, 401, 403, 413, 415, 429, 500, 502, 503, 504),
+                    schema="MessagesError" if tag == "Messages" else "Error",
+                ),
+            },
         }
     }
 

@@ -53,6 +53,19 @@ _USD: Schema = {"type": "number", "minimum": 0}
 _CATEGORIES = array({"type": "string", "enum": sorted(CATEGORIES)})
 _VERSION: Schema = {"type": "string", "const": "v1"}
 _FIGURES = record({"total_requests": COUNT, "total_tokens": TOKENS})
+_MODEL: Schema = {
+    "type": "object",
+    "required": ["id", "object", "created", "owned_by", "name", "architecture", "pricing", "context_length", "links"],
+    "properties": {
+        "id": TEXT,
+        "object": {"type": "string", "const": "model"},
+        "created": COUNT,
+        "owned_by": TEXT,
+        "name": TEXT,
+        "context_length": {"anyOf": [COUNT, {"type": "null"}]},
+        "pricing": {"type": "object", "required": ["prompt", "completion"]},
+    },
+}
 _META: Schema = {
     "as_of": INSTANT | {"description": "When the figures were computed, UTC."},
     "end_date": DAY | {"description": "Last UTC day of the window, included."},
@@ -97,12 +110,29 @@ SCHEMAS: dict[str, Schema] = {
                 {
                     "code": {"type": "integer", "description": "The HTTP status."},
                     "message": {"type": "string", "description": "What is wrong and how to mend it."},
+                    "type": TEXT | {"description": "On OpenAI's routes: the kind of error, as its clients know it."},
+                    "param": maybe(TEXT) | {"description": "On OpenAI's routes: the member at fault, if one is."},
+                    "metadata": {"type": ["object", "null"]},
+                },
+                ("type", "param", "metadata"),
+            )
+        },
+        description="The one shape of every error, whatever its status; under /messages it is Anthropic's.",
+    ),
+    "MessagesError": record(
+        {
+            "type": {"type": "string", "const": "error"},
+            "error": record(
+                {
+                    "type": TEXT | {"description": "The kind of error, by its status."},
+                    "message": TEXT | {"description": "What is wrong and how to mend it."},
                     "metadata": {"type": ["object", "null"]},
                 },
                 ("metadata",),
-            )
+            ),
+            "request_id": maybe(TEXT) | {"description": "The `X-Generation-Id`."},
         },
-        description="The one shape of every error, whatever its status.",
+        description="Anthropic's shape of an error.",
     ),
     "AppRankingsItem": record(
         {
@@ -280,6 +310,48 @@ SCHEMAS: dict[str, Schema] = {
     "UsageAccepted": record({"data": record({"accepted": COUNT, "duplicates": COUNT})}),
     "Fields": {"type": "object", "description": "With the fields of the API that is asked."},
     "ModelsCountResponse": record({"data": record({"count": COUNT})}),
+    "ModelsListResponse": record(
+        {
+            "object": {"type": "string", "const": "list"},
+            "data": array(_MODEL),
+            "total_count": COUNT,
+            "links": record({"next": {"type": "null"}}),
+        }
+    ),
+    "ModelResponse": _MODEL | {"required": [*_MODEL["required"], "data"]},
+    "ListEndpointsResponse": record(
+        {
+            "data": record(
+                {
+                    "id": TEXT,
+                    "name": TEXT,
+                    "created": COUNT,
+                    "description": TEXT,
+                    "architecture": {"type": "object"},
+                    "endpoints": array({"type": "object", "required": ["provider_name", "context_length", "pricing"]}),
+                }
+            )
+        }
+    ),
+    "ProvidersResponse": record({"data": array({"type": "object", "required": ["name", "slug"]})}),
+    "CreditsResponse": record(
+        {
+            "data": record(
+                {
+                    "total_credits": _USD | {"description": "0: the board sells nothing."},
+                    "total_usage": _USD | {"description": "What upstreams charged for this key's requests, USD."},
+                }
+            )
+        }
+    ),
+    "MessageTokensCount": record(
+        {
+            "input_tokens": COUNT,
+            "estimated": FLAG | {"description": "True: the upstream cannot count; of text, four characters a token."},
+        },
+        ("estimated",),
+        additionalProperties=True,
+    ),
     "KeyResponse": record(
         {
             "data": _with_more(

@@ -21,7 +21,7 @@ from tokenboard.config import Settings
 from tokenboard.drain import PlanError
 from tokenboard.ledger import LedgerError
 from tokenboard.observability import logger
-from tokenboard.problem import Problem
+from tokenboard.problem import Problem, dialect_of
 from tokenboard.server import HttpServer, Limits
 from tokenboard.spool import SpoolError
 
@@ -80,7 +80,7 @@ async def _serve(board: Board, listener: socket.socket, ready: Callable[[], obje
     settings = board.settings.server
     _allow_open_files(settings.max_connections + board.settings.gateway.max_connections)
     server = HttpServer(
-        board.asgi, direct=board.gateway, limits=_limits(board.settings), render=_render, counters=board.counters
+        board.asgi, direct=board.gateway, limits=_limits(board.settings), render=render_problem, counters=board.counters
     )
     stopped = asyncio.Event()
 
@@ -126,9 +126,9 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _render(status: int, message: str) -> tuple[bytes, bytes]:
+def render_problem(status: int, message: str, path: str | None) -> tuple[bytes, bytes]:
     """Give what the HTTP server itself answers the shape of every other error."""
-    return b"application/json", Problem(status, message).body()
+    return b"application/json", Problem(status, message).body(dialect_of(path or ""))
 
 
 def _allow_open_files(wanted: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tokenboard.gateway.headers import Headers
 from tokenboard.gateway.request import InferenceRequest
 from tokenboard.gateway.upstream import ConnectFailed, ConnectTimeout, PoolExhausted, Standing, UpstreamError
-from tokenboard.gateway.upstreams import Answer, Upstream
+from tokenboard.gateway.upstreams import Answer, Upstream, UpstreamDialect
 from tokenboard.observability import Counters, logger
 
 _TOO_MANY_REQUESTS = 429
@@ -31,6 +31,11 @@ class Attempts:
         self._held_of = ""
         self._failed: tuple[str, str] | None = None
         self.provider = candidates[0].name
+
+    @property
+    def dialect(self) -> UpstreamDialect:
+        """The dialect of the upstream that `provider` names."""
+        return next(upstream.dialect for upstream in self._candidates if upstream.name == self.provider)
 
     async def ask(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
         """Return the answer for the client: the first that is no refusal, else the last refusal.

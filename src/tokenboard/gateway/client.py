@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from tokenboard.errand import Errand
-from tokenboard.problem import Problem
+from tokenboard.problem import Dialect, Problem
 
 WATCH_AFTER_S = 0.02
 """Seconds for which a client that has left is answered as if it had not: one that only stopped sending still reads."""
@@ -155,11 +155,13 @@ class Client:
         finally:
             timer.cancel()
 
-    def refuse(self, problem: Problem, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    def refuse(
+        self, problem: Problem, headers: Sequence[tuple[bytes, bytes]], dialect: Dialect, request_id: str
+    ) -> None:
         """Answer with a problem, unless an answer was begun."""
         if not self.started:
             self.started = True
-            start, body = problem.asgi_messages(headers)
+            start, body = problem.asgi_messages(headers, dialect, request_id)
             self._line.begin(start["status"], start["headers"])
             self._line.write(body["body"], last=True)
 

@@ -3,11 +3,15 @@
 How an answer is metered is not here: that is told by the answer's own shape, not by the path.
 """
 
+import time
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from tokenboard.problem import Problem
+from tokenboard.problem import Dialect, Problem
+
+_encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,28 +20,52 @@ class Endpoint:
 
     ``path`` is relative to a base, ``name`` the endpoint's name in the ledger, ``input`` the body's member that holds
     what the model is to work on. ``asks_usage``: a stream tells its usage only when asked by ``stream_options``
-    (usage: rule 3). ``named_events``: clients read a stream's events by their ``event:`` line, and skip those without.
+    (usage: rule 3). Where it is not ``metered`` no model is used, and nothing is recorded.
     """
 
     path: str
     name: str
     input: str
     asks_usage: bool = False
-    named_events: bool = False
-
-    def last_event(self, problem: Problem) -> bytes:
-        """Return the event that ends a stream which has broken off: Anthropic's error event, or OpenAI's."""
-        if not self.named_events:
-            return b"data: " + problem.body() + b"\n\n"
-        error = {"type": "api_error", "code": problem.status, "message": problem.message}
-        return b"event: error\ndata: " + msgspec.json.encode({"type": "error", "error": error}) + b"\n\n"
+    metered: bool = True
 
 
 CHAT = Endpoint("/chat/completions", "chat", "messages", asks_usage=True)
 COMPLETIONS = Endpoint("/completions", "completions", "prompt", asks_usage=True)
 EMBEDDINGS = Endpoint("/embeddings", "embeddings", "input")
 RESPONSES = Endpoint("/responses", "responses", "input")
-MESSAGES = Endpoint("/messages", "messages", "messages", named_events=True)
+MESSAGES = Endpoint("/messages", "messages", "messages")
+COUNT_TOKENS = Endpoint("/messages/count_tokens", "count_tokens", "messages", metered=False)
 
-ENDPOINTS = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES)
+ENDPOINTS = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES, COUNT_TOKENS)
 """All of them; each answers POST under every base."""
+
+
+def last_event(endpoint: Endpoint, problem: Problem, request_id: str, model: str) -> bytes:
+    """Return the event that ends a stream which has broken off, as clients of the endpoint read it.
+
+    Anthropic's ``event: error``; of responses, OpenAI's (its number is 0: the relay does not read the others'); of
+    chat, OpenRouter's chunk that holds the error and is one for strict clients too; else the error alone.
+    """
+    if endpoint is MESSAGES:
+        return b"event: error\ndata: " + problem.body(Dialect.ANTHROPIC, request_id) + b"\n\n"
+    error = problem.error(Dialect.OPENAI)
+    if endpoint is RESPONSES:
+        told = {"code": str(problem.status), "message": problem.message, "param": None, "error": error}
+        return b"event: error\n" + _data({"type": "error", "sequence_number": 0} | told)
+    if endpoint is CHAT:
+        return _data(
+            {
+                "id": request_id,
+                "object": "chat.completion.chunk",
+                "created": int(time.time()),
+                "model": model,
+                "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}],
+                "error": error,
+            }
+        )
+    return _data({"error": error})
+
+
+def _data(event: dict[str, Any]) -> bytes:
+    return b"data: " + _encoder.encode(event) + b"\n\n"

@@ -10,16 +10,17 @@ from tokenboard.attribution import Attribution, AttributionOptions, attribute
 from tokenboard.catalog import CatalogError, Key, Scope
 from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.client import Client, ClientStalled, Line
+from tokenboard.gateway.count import count_tokens
 from tokenboard.gateway.endpoints import ENDPOINTS
 from tokenboard.gateway.introduction import Introduction, introduce
 from tokenboard.gateway.memory import Memory
-from tokenboard.gateway.models import ModelList
+from tokenboard.gateway.models import ONE_MODEL, PATHS, ModelList
 from tokenboard.gateway.relay import RETRY_AFTER_S, Relay
 from tokenboard.gateway.request import parse_request
 from tokenboard.gateway.upstreams import Upstreams
 from tokenboard.intake import Caller, Intake
 from tokenboard.observability import BoundedLog, Counters, logger
-from tokenboard.problem import Problem
+from tokenboard.problem import Dialect, Problem, dialect_of
 from tokenboard.spool import SpoolError
 
 Fields = tuple[tuple[bytes, bytes], ...]
@@ -65,13 +66,14 @@ class Gateway:
         self._counters = counters
         self._told = BoundedLog(_log)
         self._inference = {base + endpoint.path: endpoint for base in BASES for endpoint in ENDPOINTS}
-        self._lists = {base + path: ask for base in BASES for path, ask in self._models.questions.items()}
+        self._lists = {base + path: path for base in BASES for path in PATHS if "{" not in path}
         self._paths = frozenset((*self._inference, *self._lists))
+        self._one_model = tuple(base + path for base in BASES for path in ONE_MODEL)
         self._attributed: Memory[Fields, tuple[Attribution, bytes]] = Memory()
 
     def owns(self, path: str) -> bool:
         """Whether a path is the gateway's."""
-        return path in self._paths
+        return path in self._paths or (path.startswith(self._one_model) and not path.endswith("/apps"))
 
     async def answer(self, line: Line, /) -> None:
         """Answer one HTTP request whose path the gateway owns, as an `Errand`."""
@@ -83,22 +85,22 @@ class Gateway:
             asked = introduce(line.scope["headers"])
             who, app_header = self._attributed.recall(asked.fields) or self._attribute(asked.fields)
             own.append((b"x-tokenboard-app", app_header))
-            if line.scope["path"] in self._lists:
-                await self._list_models(line, client, own, asked, who)
-            else:
+            if line.scope["path"] in self._inference:
                 await self._infer(line, client, own, asked, who, request_id, now)
+            else:
+                await self._list_models(line, client, own, asked, who)
         except Problem as problem:
-            client.refuse(problem, own)
+            _refuse(line, client, problem, own, request_id)
         except ClientStalled:
             self._counters.add("clients_stalled")
             self._told.warning("stalled", "a client stopped reading, its answer is cut", {"request_id": request_id})
         except (CatalogError, SpoolError) as error:
             facts = {"request_id": request_id, "reason": str(error), "hint": getattr(error, "hint", "")}
             _log.error("a store is away: an answer is withheld", extra=facts)
-            client.refuse(_away(), own)
+            _refuse(line, client, _away(), own, request_id)
         except Exception as error:
             _log.error("a request failed by a fault of ours", extra={"request_id": request_id}, exc_info=error)
-            client.refuse(_fault(), own)
+            _refuse(line, client, _fault(), own, request_id)
 
     async def aclose(self) -> None:
         """Let go of the upstreams' connections."""
@@ -113,11 +115,14 @@ class Gateway:
     async def _list_models(
         self, line: Line, client: Client, own: OwnHeaders, asked: Introduction, who: Attribution
     ) -> None:
-        method = line.scope["method"]
+        scope = line.scope
+        method, path = scope["method"], scope["path"]
         _allow(method, "GET", "HEAD")
         self._check(line, asked, own, who)
+        path = path[len(next(base for base in BASES if path.startswith(base))) :]
+        anthropic = dialect_of(scope["path"], asked.fields) is Dialect.ANTHROPIC
         # In a task: upstreams are asked under a timeout, which an errand has not.
-        body = await asyncio.ensure_future(self._lists[line.scope["path"]]())
+        body = await asyncio.ensure_future(self._models.answer(path, scope["query_string"], anthropic=anthropic))
         framing = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         client.send_head(200, [*framing, *own])
         await client.send_body(b"" if method == "HEAD" else body, last=True)
@@ -134,17 +139,23 @@ class Gateway:
     ) -> None:
         endpoint = self._inference[line.scope["path"]]
         if line.scope["method"] != "POST":
+            _refuse_web_socket(line, asked)
             _allow(line.scope["method"], "POST")
         key, who = self._check(line, asked, own, who)
-        if self._intake.admit() is not None:
+        if endpoint.metered and self._intake.admit() is not None:
             raise _full()
         if asked.compressed:
             raise Problem(415, "Send the body uncompressed: this endpoint does not take a Content-Encoding.")
         request = parse_request(await client.read_body(self._max_body), endpoint)
         candidates = self._upstreams.candidates(request.model)
         if not candidates:
-            raise Problem(400, f"{request.model} is not a model served here; GET /api/v1/models lists those that are.")
+            message = f"{request.model} is not a model served here; GET /api/v1/models lists those that are."
+            raise Problem(400, message, param="model")
         attempts = Attempts(candidates, request_id, self._counters)
+        if not endpoint.metered:
+            answer = attempts.ask(endpoint.path, request, asked.fields)
+            await count_tokens(client, attempts, answer, request, own, request_id)
+            return
         relay = Relay(
             client,
             intake=self._intake,
@@ -170,6 +181,21 @@ class Gateway:
             who = attribute(asked.fields, self._options, key_label=key.label)
             own[1] = (b"x-tokenboard-app", _app_header(who))
         return key, who
+
+
+def _refuse(line: Line, client: Client, problem: Problem, own: OwnHeaders, request_id: str) -> None:
+    """Tell a client what is wrong, as clients of the address it asked at read it."""
+    client.refuse(problem, own, dialect_of(line.scope["path"], line.scope["headers"]), request_id)
+
+
+def _refuse_web_socket(line: Line, asked: Introduction) -> None:
+    """Tell a client that wants a WebSocket to use HTTP: at 426 it does so at once, anything else it tries again.
+
+    The handshake is known by its key (RFC 6455 section 4.1); Upgrade names what is spoken here (RFC 9110, 15.5.22).
+    """
+    if line.scope["method"] == "GET" and any(name == b"sec-websocket-key" for name, _ in asked.fields):
+        message = "No WebSocket is spoken here: send the request by POST, over HTTP/1.1."
+        raise Problem(426, message, headers={"Upgrade": "HTTP/1.1", "Allow": "POST"})
 
 
 def _full() -> Problem:

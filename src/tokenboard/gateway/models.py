@@ -1,13 +1,22 @@
-"""The list of models: every upstream's, merged, in a shape that the OpenAI and the OpenRouter SDKs both read."""
+"""What models there are: every upstream's list, merged, and asked for in the ways of OpenRouter, OpenAI and Anthropic.
+
+    upstreams ─▶ entries ─▶ models (`model`: one shape, whatever an upstream told) ─▶ `ModelList.answer`
+
+One document serves OpenAI's clients and OpenRouter's, as both ask at the same addresses; Anthropic's name themselves by
+a header and are answered in their own shape.
+"""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 
+from tokenboard.gateway.model import anthropic_model, endpoint_of, is_embedding_model, model_of
 from tokenboard.gateway.upstreams import Upstreams
+from tokenboard.problem import Problem
 
 FRESH_S = 300.0
 """How long a merged list is served before the upstreams are asked again, in seconds."""
@@ -15,7 +24,42 @@ FRESH_S = 300.0
 RETRY_S = 10.0
 """The same when an upstream gave no list."""
 
+MAX_LIMIT = 1_000
+ANTHROPIC_LIMIT = 20
+"""Models of one answer: at most, and to Anthropic's clients where they ask for no number."""
+
+PATHS = (
+    "/models",
+    "/models/count",
+    "/models/user",
+    "/models/{author}/{slug}",
+    "/models/{author}/{slug}/endpoints",
+    "/models/{slug}",
+    "/models/{slug}/endpoints",
+    "/model/{author}/{slug}",
+    "/model/{slug}",
+    "/embeddings/models",
+    "/providers",
+)
+"""Where, under each base, it is asked by GET."""
+
+ONE_MODEL = ("/models/", "/model/")
+"""What the paths of single models begin with. The Data API's ``/models/…/apps`` is no such path."""
+
+_LISTS = frozenset({"/models", "/models/user", "/embeddings/models"})
+_ENDPOINTS = "/endpoints"
+_MAX_PARAMETERS = 100
 _encoder = msgspec.json.Encoder()
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """Each model under the upstream that a request for it would go to; and what each upstream said of it, in order."""
+
+    models: dict[str, Entry] = field(default_factory=dict)
+    told: dict[str, list[tuple[str, Entry]]] = field(default_factory=dict)
 
 
 class ModelList:
@@ -24,23 +68,50 @@ class ModelList:
     def __init__(self, upstreams: Upstreams) -> None:
         self._upstreams = upstreams
         self._lock = asyncio.Lock()
-        self._body = self._count = b""
+        self._merged = _Merged()
+        self._body = b""
         self._fresh_until = float("-inf")
 
-    @property
-    def questions(self) -> dict[str, Callable[[], Awaitable[bytes]]]:
-        """Return the paths, under each base, at which it is asked by GET, and what gives the JSON body."""
-        return {"/models": self.body, "/models/count": self.count}
+    async def answer(self, path: str, query: bytes = b"", *, anthropic: bool = False) -> bytes:
+        """Return the JSON body of a GET for one of `PATHS`; ``query`` is undecoded, ``anthropic`` whose client asks.
 
-    async def body(self) -> bytes:
-        """Return the JSON body of ``GET /models``: each model under the upstream that a request for it would go to."""
-        await self._refresh()
-        return self._body
+        Raises:
+            Problem: 404, no such model; 400, a parameter is wrong.
 
-    async def count(self) -> bytes:
-        """Return the JSON body of ``GET /models/count``: how many models that list holds."""
+        """
+        if path == "/providers":
+            return _encoder.encode({"data": [_provider(upstream.name) for upstream in self._upstreams]})
         await self._refresh()
-        return self._count
+        models = self._merged.models
+        if path == "/models/count":
+            return _encoder.encode({"data": {"count": len(models)}})
+        if path in _LISTS:
+            if path == "/models" and not query and not anthropic:
+                return self._body
+            listed = list(models.values())
+            if path == "/embeddings/models":
+                listed = [entry for entry in listed if is_embedding_model(entry)]
+            return _encoder.encode(_anthropic_page(listed, query) if anthropic else _page(listed, query))
+        name = path.removeprefix("/models/") if path.startswith("/models/") else path.removeprefix("/model/")
+        if name not in models and name.endswith(_ENDPOINTS):
+            found = self._one(name.removesuffix(_ENDPOINTS))
+            return _encoder.encode({"data": self._endpoints(found)})
+        found = self._one(name)
+        # OpenAI's clients read the model itself, OpenRouter's what is under `data`.
+        return _encoder.encode(anthropic_model(found) if anthropic else found | {"data": found})
+
+    def _one(self, name: str) -> Entry:
+        found = self._merged.models.get(name)
+        if found is None:
+            raise Problem(
+                404, f"{name[:200]} is not a model served here; GET /api/v1/models lists those that are.", param="model"
+            )
+        return found
+
+    def _endpoints(self, entry: Entry) -> Entry:
+        given = ("id", "name", "created", "description", "architecture")
+        told = self._merged.told[entry["id"]]
+        return {name: entry[name] for name in given} | {"endpoints": [endpoint_of(*each) for each in told]}
 
     async def _refresh(self) -> None:
         if time.monotonic() < self._fresh_until:
@@ -48,52 +119,92 @@ class ModelList:
         async with self._lock:
             if time.monotonic() >= self._fresh_until:
                 answers = await asyncio.gather(*(upstream.list_models() for upstream in self._upstreams))
-                models: dict[str, dict[str, Any]] = {}
-                paired = list(zip(self._upstreams, answers, strict=True))
-                # Until one that never gave a list is back, its requests fail over to those behind it.
-                mute = [upstream for upstream, (listed, reached) in paired if not listed and not reached]
-                for upstream, (listed, _) in paired:
-                    for entry in listed:
-                        candidates = self._upstreams.candidates(entry["id"])
-                        if next((each for each in candidates if each not in mute), None) is upstream:
-                            models.setdefault(entry["id"], _model(entry, upstream.name))
-                self._body = _encoder.encode(
-                    {
-                        "object": "list",
-                        "data": list(models.values()),
-                        "total_count": len(models),
-                        "links": {"next": None},
-                    }
-                )
-                self._count = _encoder.encode({"data": {"count": len(models)}})
+                self._merged = self._merge(answers)
+                self._body = _encoder.encode(_page(list(self._merged.models.values()), b""))
                 whole = all(reached for _, reached in answers)
                 self._fresh_until = time.monotonic() + (FRESH_S if whole else RETRY_S)
 
+    def _merge(self, answers: list[tuple[list[Entry], bool]]) -> _Merged:
+        merged = _Merged()
+        paired = list(zip(self._upstreams, answers, strict=True))
+        # Until one that never gave a list is back, its requests fail over to those behind it.
+        mute = [upstream for upstream, (listed, reached) in paired if not listed and not reached]
+        for upstream, (listed, _) in paired:
+            for given in listed:
+                name = given["id"]
+                candidates = [each for each in self._upstreams.candidates(name) if each not in mute]
+                if upstream not in candidates:
+                    continue
+                entry = model_of(given, upstream.name)
+                if candidates[0] is upstream:
+                    merged.models.setdefault(name, entry)
+                told = merged.told.setdefault(name, [])
+                if all(other != upstream.name for other, _ in told):
+                    told.append((upstream.name, entry))
+        return merged
 
-def _model(entry: dict[str, Any], provider: str) -> dict[str, Any]:
-    name = entry["id"]
-    context = entry.get("context_length") or entry.get("max_model_len")
-    given = {member: value for member, value in entry.items() if value is not None}
+
+def _provider(name: str) -> Entry:
+    """Return an upstream in the fields of OpenRouter's ``GET /providers``; of all but its name nothing is known."""
     return {
-        "object": "model",
-        "created": 0,
-        "owned_by": provider,
-        "canonical_slug": name,
         "name": name,
-        "description": "",
-        "context_length": context,
-        "architecture": {
-            "modality": "text->text",
-            "input_modalities": ["text"],
-            "output_modalities": ["text"],
-            "tokenizer": "Other",
-            "instruct_type": None,
-        },
-        "pricing": {"prompt": "0", "completion": "0"},
-        "top_provider": {"context_length": context, "max_completion_tokens": None, "is_moderated": False},
-        "per_request_limits": None,
-        "supported_parameters": [],
-        "supported_voices": None,
-        "default_parameters": None,
-        "links": {"details": f"/api/v1/models/{name}/endpoints"},
-    } | given
+        "slug": name,
+        "privacy_policy_url": None,
+        "terms_of_service_url": None,
+        "status_page_url": None,
+        "headquarters": None,
+        "datacenters": None,
+    }
+
+
+def _page(listed: list[Entry], query: bytes) -> Entry:
+    """Return the models asked for by ``offset`` and ``limit``; without a limit all of them."""
+    given = _parameters(query)
+    offset = _number(given, "offset", 0, 0, None)
+    limit = _number(given, "limit", len(listed), 1, MAX_LIMIT)
+    page = listed[offset : offset + limit]
+    return {"object": "list", "data": page, "total_count": len(listed), "links": {"next": None}}
+
+
+def _anthropic_page(listed: list[Entry], query: bytes) -> Entry:
+    """Return a page as Anthropic has it: behind ``after_id``, or before ``before_id``."""
+    given = _parameters(query)
+    limit = _number(given, "limit", ANTHROPIC_LIMIT, 1, MAX_LIMIT)
+    names = [entry["id"] for entry in listed]
+    if "before_id" in given:
+        end = _position(names, given, "before_id")
+        page, more = listed[max(end - limit, 0) : end], end > limit
+    else:
+        start = _position(names, given, "after_id") + 1 if "after_id" in given else 0
+        page, more = listed[start : start + limit], len(listed) > start + limit
+    return {
+        "data": [anthropic_model(entry) for entry in page],
+        "has_more": more,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+    }
+
+
+def _parameters(query: bytes) -> dict[str, str]:
+    try:
+        given = parse_qs(query.decode("ascii", "replace"), max_num_fields=_MAX_PARAMETERS)
+    except ValueError:
+        raise Problem(400, f"A query may have {_MAX_PARAMETERS} parameters.") from None
+    return {name: values[-1] for name, values in given.items()}
+
+
+def _number(given: dict[str, str], name: str, default: int, least: int, most: int | None) -> int:
+    text = given.get(name)
+    if text is None:
+        return default
+    if text.isascii() and text.isdecimal() and len(text) <= 9 and least <= int(text) <= (most or int(text)):
+        return int(text)
+    span = f"from {least} to {most:,}" if most else f"from {least}"
+    raise Problem(400, f"{name} must be a whole number {span}.", param=name)
+
+
+def _position(names: list[str], given: dict[str, str], parameter: str) -> int:
+    try:
+        return names.index(given[parameter])
+    except ValueError:
+        raise Problem(400, f"{parameter} must be the id of a model that is listed.", param=parameter) from None

@@ -17,7 +17,7 @@ from tokenboard.errand import Errand
 from tokenboard.event import Source
 from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.client import Client, ClientStalled
-from tokenboard.gateway.endpoints import Endpoint
+from tokenboard.gateway.endpoints import Endpoint, last_event
 from tokenboard.gateway.headers import Headers, body_headers, response_headers
 from tokenboard.gateway.upstream import (
     ConnectFailed,
@@ -175,7 +175,8 @@ class Relay:
             if meter.ended:  # all that matters was sent
                 await self._client.send_body(b"", last=True)
             elif kind.startswith(b"text/event-stream") and not coding and self._ends_line:
-                await self._client.send_body(b"\n" + self._endpoint.last_event(problem), last=True)
+                ending = last_event(self._endpoint, problem, self._id, self._model)
+                await self._client.send_body(b"\n" + ending, last=True)
         except BaseException:
             answer.cancel()
             await self._record_rest(answer.status, meter, broken=False)

@@ -58,15 +58,15 @@ def parse_request(body: bytes, endpoint: Endpoint = CHAT) -> InferenceRequest:
         raise Problem(400, f"The body is not a valid JSON object: {error}.") from error
     _refuse_look_alikes(members)
     if model is None:
-        raise Problem(400, "`model` is missing: name one of the models that GET /api/v1/models lists.")
+        raise Problem(400, "`model` is missing: name one of the models that GET /api/v1/models lists.", param="model")
     if not isinstance(model, str) or not model.strip():
-        raise Problem(400, "`model` must be a string that is not empty.")
+        raise Problem(400, "`model` must be a string that is not empty.", param="model")
     if len(model) > MAX_MODEL or not model.isprintable():
-        raise Problem(400, f"`model` must be at most {MAX_MODEL} printable characters.")
+        raise Problem(400, f"`model` must be at most {MAX_MODEL} printable characters.", param="model")
     if stream is not None and not isinstance(stream, bool):
-        raise Problem(400, "`stream` must be true or false.")
+        raise Problem(400, "`stream` must be true or false.", param="stream")
     if options is not None and not isinstance(options, dict):
-        raise Problem(400, "`stream_options` must be an object.")
+        raise Problem(400, "`stream_options` must be an object.", param="stream_options")
     asks_usage = bool(options and options.get("include_usage") is True)
     if not _names_are_unique(body, members):
         body = _encoder.encode(members)

@@ -37,6 +37,9 @@ ANTHROPIC_VERSION = b"2023-06-01"
 MAX_LISTED_MODELS = 5_000
 """Models taken from one upstream's list at most."""
 
+MAX_ASKED = 1_000
+"""Models that an Anthropic upstream is asked for, the most it gives at once."""
+
 LIST_WITHIN_S = 10.0
 """How long an upstream may take to list its models, in seconds."""
 
@@ -86,6 +89,10 @@ class Upstream(Protocol):
     @property
     def name(self) -> str:
         """The provider's name in the ledger."""
+
+    @property
+    def dialect(self) -> UpstreamDialect:
+        """Whose API it has."""
 
     def serves(self, model: str) -> bool:
         """Whether this upstream serves the model."""
@@ -157,6 +164,8 @@ class HttpUpstream:
         self._templates: Memory[tuple[str, Headers], Template] = Memory()
         self._own = _own_headers(spec, board)
         self._asking = [*_version(spec), *self._own]
+        # Anthropic lists 20 unless asked for more.
+        self._list_path = f"/models?limit={MAX_ASKED}" if spec.dialect is UpstreamDialect.ANTHROPIC else "/models"
         self._withheld = withheld_from_upstream(spec.forward_attribution, self._own)
         render_head(origin.authority, b"GET", self._target("/models"), self._own, b"")
 
@@ -164,6 +173,11 @@ class HttpUpstream:
     def name(self) -> str:
         """The provider's name in the ledger."""
         return self._spec.name
+
+    @property
+    def dialect(self) -> UpstreamDialect:
+        """Whose API it has."""
+        return self._spec.dialect
 
     @property
     def connections(self) -> tuple[int, int]:
@@ -224,7 +238,7 @@ class HttpUpstream:
     async def _listed(self) -> list[dict[str, Any]]:
         try:
             async with asyncio.timeout(LIST_WITHIN_S):
-                status, body = await self._get("/models")
+                status, body = await self._get(self._list_path)
         except TimeoutError as error:
             raise ValueError(f"GET /models took longer than {LIST_WITHIN_S:g} s") from error
         if status != 200:

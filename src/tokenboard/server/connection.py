@@ -301,7 +301,7 @@ class Connection(asyncio.Protocol):
     def answer_for(self, exchange: Exchange, status: int, message: str) -> None:
         """Answer in the application's stead."""
         exchange.detach()
-        self._say(Refusal(status, message), linger=not exchange.whole)
+        self._say(Refusal(status, message, exchange.scope["path"]), linger=not exchange.whole)
 
     def cut(self, *, hard: bool) -> None:
         """Close in mid-answer."""
@@ -408,10 +408,11 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer with a refusal as soon as the requests before it are answered, and read nothing more."""
-        self._reader = None
+        exchange, latest = self._exchange, self._latest
+        reader, self._reader = self._reader, None
+        refusal.path = reader.path if reader is not None else None
         self._refusal = refusal
         self._owner.counters.add(f"refused_requests.{refusal.status}")
-        exchange, latest = self._exchange, self._latest
         if latest is not None and not latest.whole and latest is not exchange:
             self._queue.pop()
         elif exchange is not None and not exchange.whole:

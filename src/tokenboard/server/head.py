@@ -96,6 +96,14 @@ def judge_head(method: bytes, version: str, target: bytes, headers: Headers, lim
     return Head(parts, length, expects and length != 0)
 
 
+def path_of(target: bytes) -> str | None:
+    """Return the path of a request's target, which may have been read in part only; None when it is no target."""
+    try:
+        return _parse_target.__wrapped__(target).path
+    except Refusal:
+        return None
+
+
 def too_much(limits: Limits) -> Refusal:
     """Return the refusal of a head that is over a limit."""
     return Refusal(

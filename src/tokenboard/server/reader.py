@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import httptools
 
-from tokenboard.server.head import Head, Headers, judge_head, too_much
+from tokenboard.server.head import Head, Headers, judge_head, path_of, too_much
 from tokenboard.server.limits import Limits
 from tokenboard.server.refusal import Refusal
 
@@ -64,6 +64,11 @@ class Reader:
         self._refusal: Refusal | None = None
         self._upgrades = False
         self.in_head = self.in_body = self.advanced = self.ends = False
+
+    @property
+    def path(self) -> str | None:
+        """The path of the request being read, as far as it was; None when there is none."""
+        return path_of(self._target) if self.in_head or self.in_body else None
 
     def feed(self, data: bytes) -> None:
         """Read on.

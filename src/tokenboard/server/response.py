@@ -15,7 +15,14 @@ _LENGTH: Final = 1
 _CODING: Final = 2
 _CONNECTION: Final = 3
 _DATE: Final = 4
-_KINDS: Final = {b"content-length": _LENGTH, b"transfer-encoding": _CODING, b"connection": _CONNECTION, b"date": _DATE}
+_UPGRADE: Final = 5
+_KINDS: Final = {
+    b"content-length": _LENGTH,
+    b"transfer-encoding": _CODING,
+    b"connection": _CONNECTION,
+    b"date": _DATE,
+    b"upgrade": _UPGRADE,
+}
 
 
 class Framing(IntEnum):
@@ -54,7 +61,8 @@ def render_head(
 
     ``whole`` is the body's length when all of it is there, ``to_head`` whether HEAD was asked, ``closes`` whether the
     connection ends after it; an application's ``Connection: close`` has that effect as well. The framing is chosen
-    here: an application's Transfer-Encoding is left out, and so is anything else it says of the connection.
+    here: an application's Transfer-Encoding is left out, and so is anything else it says of the connection; only with
+    an Upgrade does the Connection name that (RFC 9110 section 7.8).
 
     Raises:
         BadResponse: a status outside 200 to 999, a name that is no token, a value with a control character, a
@@ -63,7 +71,7 @@ def render_head(
     """
     bodiless = status in {204, 304}
     length: int | None = None
-    dated = False
+    dated = upgrades = False
     lines = [_status_line(status)]
     for name, value in headers:
         kind = _kind_of(name)
@@ -76,6 +84,8 @@ def render_head(
                     continue
             elif kind == _DATE:
                 dated = True
+            elif kind == _UPGRADE:
+                upgrades = True
             else:
                 closes = closes or (kind == _CONNECTION and value.strip().lower() == b"close")
                 continue
@@ -94,9 +104,11 @@ def render_head(
     if not dated:
         lines.append(date)
     if closes:
-        lines.append(b"connection: close")
+        lines.append(b"connection: close, upgrade" if upgrades else b"connection: close")
     elif version_1_0:
         lines.append(b"connection: keep-alive")
+    elif upgrades:
+        lines.append(b"connection: upgrade")
     block = b"\r\n".join(lines)
     # One pass over all lines: the only controls left may be the CR and LF of the joints.
     if len(block) - len(block.translate(None, _CONTROLS)) != 2 * (len(lines) - 1):

@@ -5,8 +5,18 @@
 `Meter` reads along with one response. What the JSON means is told by its shape, in `dialects`; the URL plays no part.
 """
 
-from tokenboard.usage.meter import Blindness, Meter
+from tokenboard.usage.meter import CHARACTERS_PER_TOKEN, Blindness, Meter
 from tokenboard.usage.number import MAX_TOKENS, MAX_USD, token_count, usd
 from tokenboard.usage.record import Usage, UsageSource
 
-__all__ = ["MAX_TOKENS", "MAX_USD", "Blindness", "Meter", "Usage", "UsageSource", "token_count", "usd"]
+__all__ = [
+    "CHARACTERS_PER_TOKEN",
+    "MAX_TOKENS",
+    "MAX_USD",
+    "Blindness",
+    "Meter",
+    "Usage",
+    "UsageSource",
+    "token_count",
+    "usd",
+]

@@ -39,11 +39,12 @@ def read_conversation(messages: Any, member: str, instructions: Any = None) -> S
     ``member`` is the messages' name in the body, for the refusal. Raises Problem: 400.
     """
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-        raise Problem(400, f"`{member}` must be a list of objects with `role` and `content`.")
+        raise Problem(400, f"`{member}` must be a list of objects with `role` and `content`.", param=member)
     texts = [(message.get("role"), read_text(message.get("content"))) for message in messages]
     said = [text for role, text in texts if role == "user"]
     if not said:
-        raise Problem(400, 'tokenboard/echo repeats the last user message: send one with `role` "user".')
+        message = 'tokenboard/echo repeats the last user message: send one with `role` "user".'
+        raise Problem(400, message, param=member)
     return Said(said[-1], sum(count_words(text) for _, text in texts) + count_words(read_text(instructions)))
 
 
@@ -64,9 +65,10 @@ def read_inputs(value: Any, member: str) -> list[str]:
     inputs = value if isinstance(value, list) and not _are_tokens(value) else [value]
     texts = [_input(item) for item in inputs]
     if any(text is None for text in texts) or not texts:
-        raise Problem(400, f"`{member}` must be a string, a list of token numbers, or a list of either; not empty.")
+        message = f"`{member}` must be a string, a list of token numbers, or a list of either; not empty."
+        raise Problem(400, message, param=member)
     if len(texts) > MAX_INPUTS:
-        raise Problem(400, f"`{member}` may hold {MAX_INPUTS:,} items at most.")
+        raise Problem(400, f"`{member}` may hold {MAX_INPUTS:,} items at most.", param=member)
     return [text for text in texts if text is not None]
 
 

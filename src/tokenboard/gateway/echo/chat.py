@@ -1,4 +1,8 @@
-"""Chat completions (OpenAI: CreateChatCompletionResponse, CreateChatCompletionStreamResponse)."""
+"""Chat completions (OpenAI: CreateChatCompletionResponse, CreateChatCompletionStreamResponse; OpenRouter: `provider`).
+
+Clients with strict models refuse null where a member may be absent, and absence where it may be null: a member that is
+null here is required, and nullable, in those schemas.
+"""
 
 import secrets
 import time
@@ -7,6 +11,12 @@ from typing import Any
 from tokenboard.gateway.echo.body import Body, Said, read_conversation
 from tokenboard.gateway.echo.events import DONE, plain_events
 from tokenboard.gateway.echo.words import count_words, cut
+
+PROVIDER = "tokenboard"
+"""Who answers: OpenRouter tells it in every chat document, and its strict clients ask for it."""
+
+FINGERPRINT = "fp_tokenboard_echo"
+"""A string, as it is nullable in documents but not in events, and required in documents but not in events."""
 
 
 def read(body: Body) -> Said:
@@ -31,10 +41,7 @@ def stream(said: Said, model: str) -> list[bytes]:
     deltas: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": ""}, None)]
     deltas += [({"content": piece}, None) for piece in cut(said.text)]
     deltas.append(({}, "stop"))
-    events = [
-        head | {"choices": [{"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}]}
-        for delta, reason in deltas
-    ]
+    events = [head | {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]} for delta, reason in deltas]
     return [*plain_events([*events, head | {"choices": [], "usage": _usage(said)}]), DONE]
 
 
@@ -44,7 +51,8 @@ def _head(kind: str, model: str) -> dict[str, Any]:
         "object": kind,
         "created": int(time.time()),
         "model": model,
-        "system_fingerprint": None,
+        "system_fingerprint": FINGERPRINT,
+        "provider": PROVIDER,
     }
 
 

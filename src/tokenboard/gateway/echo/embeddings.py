@@ -33,10 +33,11 @@ def read(body: Body) -> Inputs:
     if dimensions is None:
         dimensions = DIMENSIONS
     elif type(dimensions) is not int or not 1 <= dimensions <= MAX_DIMENSIONS:
-        raise Problem(400, f"`dimensions` must be a whole number from 1 to {MAX_DIMENSIONS}.")
+        message = f"`dimensions` must be a whole number from 1 to {MAX_DIMENSIONS}."
+        raise Problem(400, message, param="dimensions")
     encoding = body.get("encoding_format")
     if encoding not in {None, "float", "base64"}:
-        raise Problem(400, "`encoding_format` must be float or base64.")
+        raise Problem(400, "`encoding_format` must be float or base64.", param="encoding_format")
     return Inputs(texts, dimensions, encoding == "base64")
 
 

@@ -16,9 +16,14 @@ def read(body: Body) -> Said:
 
 def answer(said: Said, model: str) -> dict[str, Any]:
     """Return the whole answer."""
-    block = {"type": "text", "text": said.text, "citations": None}
+    block = {"type": "text", "text": said.text}
     usage = _usage(said, count_words(said.text))
     return _message(model) | {"content": [block], "stop_reason": "end_turn", "usage": usage}
+
+
+def count(said: Said, model: str) -> dict[str, Any]:  # noqa: ARG001 - as the answers are made
+    """Return the tokens of what was sent."""
+    return {"input_tokens": said.prompt}
 
 
 def stream(said: Said, model: str) -> list[bytes]:
@@ -28,7 +33,7 @@ def stream(said: Said, model: str) -> list[bytes]:
 
 def _events(said: Said, model: str) -> Iterator[dict[str, Any]]:
     yield {"type": "message_start", "message": _message(model) | {"usage": _usage(said, 0)}}
-    block = {"type": "text", "text": "", "citations": None}
+    block = {"type": "text", "text": ""}
     yield {"type": "content_block_start", "index": 0, "content_block": block}
     for piece in cut(said.text):
         yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}

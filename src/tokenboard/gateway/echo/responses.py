@@ -87,7 +87,7 @@ def _completed(begun: dict[str, Any], said: Said, item_id: str) -> dict[str, Any
         "output": [_item(said.text, item_id)],
         "usage": {
             "input_tokens": said.prompt,
-            "input_tokens_details": {"cached_tokens": 0},
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": completion,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": said.prompt + completion,

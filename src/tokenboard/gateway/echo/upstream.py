@@ -7,10 +7,11 @@ import msgspec
 
 from tokenboard.gateway.echo import chat, completions, embeddings, messages, responses
 from tokenboard.gateway.echo.body import decode
-from tokenboard.gateway.endpoints import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES
+from tokenboard.gateway.endpoints import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
 from tokenboard.gateway.headers import Headers
 from tokenboard.gateway.request import InferenceRequest
 from tokenboard.gateway.upstream import Standing
+from tokenboard.gateway.upstreams import UpstreamDialect
 from tokenboard.problem import Problem
 
 ECHO_MODEL = "tokenboard/echo"
@@ -30,13 +31,15 @@ _FORMS: dict[str, tuple[_Reader, _Answerer, _Streamer | None]] = {
     EMBEDDINGS.path: (embeddings.read, embeddings.answer, None),
     RESPONSES.path: (responses.read, responses.answer, responses.stream),
     MESSAGES.path: (messages.read, messages.answer, messages.stream),
+    COUNT_TOKENS.path: (messages.read, messages.count, None),
 }
 
 
 class EchoUpstream:
     """Answers from the request itself."""
 
-    name = "tokenboard"
+    name = chat.PROVIDER
+    dialect = UpstreamDialect.ANTHROPIC
 
     def serves(self, model: str) -> bool:
         """Whether it is the echo that is asked."""
@@ -67,7 +70,14 @@ class EchoUpstream:
 
     async def list_models(self) -> tuple[list[dict[str, Any]], bool]:
         """Return the one model."""
-        return [{"id": ECHO_MODEL, "name": "tokenboard: Echo", "description": "Repeats the last user message."}], True
+        return [
+            {
+                "id": ECHO_MODEL,
+                "name": "tokenboard: Echo",
+                "description": "Repeats the last user message.",
+                "architecture": {"modality": "text->text+embeddings", "output_modalities": ["text", "embeddings"]},
+            }
+        ], True
 
     async def aclose(self) -> None:
         """Nothing to close."""

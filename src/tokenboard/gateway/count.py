@@ -1,0 +1,115 @@
+"""Counting the tokens of a message before it is sent: put to the model's upstream, and never metered.
+
+No model is used, so nothing is recorded and no ranking moves. https://docs.anthropic.com/en/api/messages-count-tokens
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import msgspec
+
+from tokenboard.errand import Errand
+from tokenboard.gateway.attempts import Attempts
+from tokenboard.gateway.client import Client
+from tokenboard.gateway.headers import Headers, response_headers
+from tokenboard.gateway.relay import upstream_problem
+from tokenboard.gateway.request import InferenceRequest
+from tokenboard.gateway.upstream import UpstreamError
+from tokenboard.gateway.upstreams import Answer, UpstreamDialect
+from tokenboard.observability import logger
+from tokenboard.problem import Problem
+from tokenboard.usage import CHARACTERS_PER_TOKEN
+
+MAX_ANSWER = 1024 * 1024
+"""Largest answer taken from an upstream, in bytes: a count is a number, an error a few lines."""
+
+TOKENS_PER_MEDIUM = 1_600
+"""What an image, or any other part that is no text, is estimated at: the most that Anthropic counts for an image."""
+
+_UNKNOWN_THERE = frozenset({404, 405, 501})
+_COUNTED = ("system", "messages", "tools")
+_NO_TEXT = frozenset({"base64", "file", "url"})
+_log = logger("gateway")
+
+
+async def count_tokens(
+    client: Client,
+    attempts: Attempts,
+    asked: Awaitable[Answer],
+    request: InferenceRequest,
+    own: Headers,
+    request_id: str,
+) -> None:
+    """Answer with the upstream's count, or its refusal; run as an errand.
+
+    An upstream of OpenAI's dialect need not know the address: then the answer is an estimate, and says so.
+
+    Raises:
+        Problem: no upstream gave an answer.
+
+    """
+    errand = Errand.current
+    client.watch(errand.cancel if errand is not None else lambda: None)
+    try:
+        answer = await asked
+        headers, body = await _read(answer)
+        status = answer.status
+        if status in _UNKNOWN_THERE and attempts.dialect is UpstreamDialect.OPENAI:
+            # In a thread: a body may hold megabytes, and every other request waits for this loop.
+            count = await asyncio.get_running_loop().run_in_executor(None, estimate, request.body)
+            status, headers = 200, [(b"content-type", b"application/json")]
+            body = msgspec.json.encode({"input_tokens": count, "estimated": True})
+    except UpstreamError as error:
+        facts = {"request_id": request_id, "upstream": attempts.provider, "reason": str(error), "hint": error.hint}
+        _log.warning("an upstream counted no tokens", extra=facts)
+        raise upstream_problem(error, attempts.provider) from error
+    except asyncio.CancelledError:
+        if not client.left:
+            raise
+        return
+    finally:
+        client.unwatch()
+    framed = [(name, value) for name, value in headers if name != b"content-length"]
+    client.send_head(status, [*framed, (b"content-length", str(len(body)).encode()), *own])
+    await client.send_body(body, last=True)
+
+
+async def _read(answer: Answer) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    body = bytearray()
+    try:
+        while chunk := await answer.read_chunk():
+            body += chunk
+            if len(body) > MAX_ANSWER:
+                raise Problem(502, f"The upstream answered with more than {MAX_ANSWER:,} bytes instead of a count.")
+    finally:
+        answer.cancel()
+    return response_headers(answer.headers, answer.status), bytes(body)
+
+
+def estimate(body: bytes) -> int:
+    """Return about how many tokens a message has: of text, four characters each, as the meter estimates.
+
+    Raises:
+        Problem: 400, it is nested too deeply.
+
+    """
+    try:
+        members = msgspec.json.decode(body)
+    except RecursionError as error:
+        raise Problem(400, "The body is nested too deeply to be counted.") from error
+    characters = media = 0
+    left: list[Any] = [members.get(name) for name in _COUNTED]
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            characters += len(value)
+        elif isinstance(value, list):
+            left += value
+        elif isinstance(value, dict):
+            if isinstance(value.get("source"), dict) and value["source"].get("type") in _NO_TEXT:
+                media += 1
+                value = {name: part for name, part in value.items() if name != "source"}
+            left += value.values()
+            characters += sum(map(len, value))
+    return -(-characters // CHARACTERS_PER_TOKEN) + media * TOKENS_PER_MEDIUM
