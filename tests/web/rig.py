@@ -8,13 +8,13 @@ from unittest.mock import MagicMock
 from starlette.testclient import TestClient
 
 from tests.analytics.rig import FLOOR, Rig, Use, days_before
-from tokenboard.access import Access
+from tokenboard.access import Access, Sessions
 from tokenboard.api import create_api, describe
 from tokenboard.web import Site, WebServices, create_web
 from tokenboard.web.charts import Renderer
 
 BASE = "https://board.example"
-SITE = Site(title="Test board", base_url=BASE, secret="a secret of the tests")
+SITE = Site(title="Test board", base_url=BASE)
 
 CLINE, NIGHT, ALIAS, HIDDEN, PRIVATE, HOSTILE = (
     "https://cline.bot",
@@ -55,6 +55,7 @@ class SmallBoard:
         rig.followed["keys of the pages"] = access.refresh
         return WebServices(
             access=access,
+            sessions=Sessions(None, rig.clock_ms),
             analytics=rig.analytics,
             rankings=rig.rankings,
             renderer=self.renderer,

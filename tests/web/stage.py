@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from tests.analytics.rig import FLOOR, TODAY, Rig, Use
 from tests.web.rig import api_document
-from tokenboard.access import Access
+from tokenboard.access import Access, Sessions
 from tokenboard.ledger import arrange_rows
 from tokenboard.web import Site, Visibility, WebServices, create_web
 from tokenboard.web.charts import Renderer
@@ -46,14 +46,16 @@ class Stage:
     rig: Rig
     renderer: Renderer
     access: Access
+    sessions: Sessions
 
     def services(self, visibility: Visibility = Visibility.PUBLIC) -> WebServices:
         return WebServices(
             access=self.access,
+            sessions=self.sessions,
             analytics=self.rig.analytics,
             rankings=self.rig.rankings,
             renderer=self.renderer,
-            site=Site("Test board", BASE_URL, visibility, secret="not so secret"),
+            site=Site("Test board", BASE_URL, visibility),
             floor=FLOOR,
             clock_ms=lambda: int(self.rig.now.timestamp() * 1000),
             api_document=api_document,
@@ -74,7 +76,7 @@ def set_stage(rig: Rig, renderer: Renderer) -> Stage:
     rig.catalog.merge(rig.ids[ALIAS], rig.ids[CREATIVE], "test")
     access = Access(rig.catalog)
     rig.followed["keys of the pages"] = access.refresh
-    return Stage(rig, renderer, access)
+    return Stage(rig, renderer, access, Sessions(None, rig.clock_ms))
 
 
 def _store(rig: Rig, uses: list[Use]) -> None:

@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.web.stage import BASE_URL, STEADY, Stage
+from tokenboard.access import Sessions
 from tokenboard.catalog import NewKey
 from tokenboard.web import Visibility
 from tokenboard.web.gate import COOKIE
@@ -102,7 +103,7 @@ def test_a_key_in_the_headers_opens_everything(locked: TestClient, stage: Stage,
         assert "Cookie" in answer.headers["vary"]
 
 
-def test_a_pasted_key_becomes_a_signed_session_that_holds_no_key(locked: TestClient, key: NewKey) -> None:
+def test_a_pasted_key_becomes_a_session_whose_cookie_holds_no_key(locked: TestClient, key: NewKey) -> None:
     assert (303, "/models?period=month") == log_in(locked, f"  {key.secret}\n", "/models?period=month")
     cookie = locked.cookies[COOKIE]
     assert key.secret not in cookie
@@ -141,10 +142,25 @@ def test_a_forged_cookie_opens_nothing(locked: TestClient, cookie: str) -> None:
     assert 401 == answer.status_code
 
 
-def test_another_boards_signature_opens_nothing(locked: TestClient, stage: Stage, key: NewKey) -> None:
+def test_a_session_of_another_board_opens_nothing(locked: TestClient, stage: Stage, key: NewKey) -> None:
     log_in(locked, key.secret)
-    signed, _, _ = locked.cookies[COOKIE].rpartition(".")
-    assert 401 == stage.open(Visibility.KEY).get("/rankings", headers={"Cookie": f"{COOKIE}={signed}.AAAA"}).status_code
+    elsewhere = Sessions(None, stage.rig.clock_ms).begin(key.key.digest)
+    assert len(elsewhere) == len(locked.cookies[COOKIE])
+    with stage.open(Visibility.KEY) as other:
+        assert 401 == other.get("/rankings", headers={"Cookie": f"{COOKIE}={elsewhere}"}).status_code
+        assert 200 == other.get("/rankings", headers={"Cookie": f"{COOKIE}={locked.cookies[COOKIE]}"}).status_code
+
+
+def test_a_copied_cookie_opens_nothing_once_its_session_was_ended(
+    locked: TestClient, stage: Stage, key: NewKey
+) -> None:
+    log_in(locked, key.secret)
+    copied = {"Cookie": f"{COOKIE}={locked.cookies[COOKIE]}"}
+    with stage.open(Visibility.KEY) as other:
+        log_in(other, key.secret)
+        assert 303 == locked.post("/session/end").status_code
+        assert 401 == stage.open(Visibility.KEY).get("/rankings", headers=copied).status_code
+        assert 200 == other.get("/rankings").status_code, "another session of the key goes on"
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
     Authorization: Bearer tb-… ─▶ SHA-256 ─▶ key ring (memory) ─▶ scope? ─▶ Key
 
 The ring is a copy of the catalog's keys; the follower reads it anew when the catalog says that keys have changed, and a
-change made here, or by a command, is answered only once that is done. No check reads a store.
+change made here, or by a command, is answered only once that is done. No check reads a store. A browser that has shown
+a key is known again by its session.
 """
 
 from tokenboard.access.access import Access
 from tokenboard.access.refused import Peer
+from tokenboard.access.sessions import LASTS_S, Sessions
 
-__all__ = ["Access", "Peer"]
+__all__ = ["LASTS_S", "Access", "Peer", "Sessions"]

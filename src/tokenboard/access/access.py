@@ -83,9 +83,9 @@ class Access:
             headers=_CHALLENGE,
         )
 
-    def holds(self, key_id: int, scope: Scope) -> bool:
-        """Whether a key that was checked before is still in force and has the scope."""
-        key = next((key for key in self._keys.values() if key.id == key_id), None)
+    def holds(self, digest: bytes, scope: Scope) -> bool:
+        """Whether a key that was checked before, known by its digest, is still in force and has the scope."""
+        key = self._keys.get(digest)
         return key is not None and key.revoked_ms is None and scope in key.scopes
 
     def _check(self, secret: bytes, scope: Scope | None, peer: Peer) -> Key:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 
-from tokenboard.access import Access
+from tokenboard.access import Access, Sessions
 from tokenboard.allowance import Allowance, Counts
 from tokenboard.analytics import Analytics
 from tokenboard.api import DataSettings, Services, create_api, describe
@@ -164,9 +164,11 @@ class Board:
             )
         )
         self.renderer = Renderer()
+        self.sessions = Sessions(data / "sessions.sqlite", wall_clock_ms)
         web = create_web(
             WebServices(
                 access=self.access,
+                sessions=self.sessions,
                 analytics=self.analytics,
                 rankings=self.rankings,
                 renderer=self.renderer,
@@ -174,7 +176,6 @@ class Board:
                     title=settings.pages.title,
                     base_url=base_url.rstrip("/"),
                     visibility=Visibility(settings.pages.visibility),
-                    secret=_session_secret(data),
                     echo=settings.gateway.echo,
                 ),
                 floor=floor,
@@ -201,25 +202,10 @@ class Board:
         self.spool.close()
         self.ledger.close()
         self.allowance.close()
+        self.sessions.close()
         self._followed.close()
         self.catalog.close()
         return delivered
-
-
-def _session_secret(data: Path) -> str:
-    """Return what signs the pages' sessions, made once; whoever deletes the file ends every session."""
-    file = data / "session.secret"
-    fresh = secrets.token_urlsafe(48)
-    try:
-        with os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="ascii") as stream:
-            secret = stream.read()
-            if not secret:
-                stream.write(fresh)
-            return secret or fresh
-    except OSError as error:
-        facts = {"reason": str(error), "hint": "Free disk space; until then sessions end with the server."}
-        _log.error("what signs sessions cannot be kept", extra=facts)
-        return fresh
 
 
 def attribution_options(settings: Settings) -> AttributionOptions:

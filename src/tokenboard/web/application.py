@@ -48,7 +48,7 @@ class Web:
     def __init__(self, services: WebServices) -> None:
         self._services = services
         self._assets = Assets()
-        self._gate = Gate(services.site, services.access)
+        self._gate = Gate(services.site, services.access, services.sessions)
         self._press = Press(environment(services.site, self._assets))
         self._shelf = Shelf()
 
@@ -198,9 +198,13 @@ class Web:
             response.headers["Cache-Control"] = "no-store"
             return secured(response)
 
-    async def _end_session(self, request: Request) -> Response:  # noqa: ARG002 - the route's signature
+    async def _end_session(self, request: Request) -> Response:
         response = RedirectResponse("/", 303)
-        self._gate.close_session(response)
+        try:
+            await run_in_threadpool(self._gate.close_session, request, response)
+        except Problem as problem:
+            return self._explain(problem, Form.HTML)
+        response.headers["Cache-Control"] = "no-store"
         return secured(response)
 
     def _session_page(self, wanted: str, message: str, status: int) -> Response:

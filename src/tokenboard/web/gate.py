@@ -1,21 +1,17 @@
-"""Who may read the pages: everybody, or whoever has shown a key, remembered by a signed cookie."""
+"""Who may read the pages: everybody, or whoever has shown a key, remembered by a cookie."""
 
 from dataclasses import dataclass
 
-from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokenboard.access import Access, Peer
+from tokenboard.access import LASTS_S, Access, Peer, Sessions
 from tokenboard.catalog import Scope
 from tokenboard.problem import Problem
 from tokenboard.web.site import Site, Visibility
 
 COOKIE = "tokenboard_session"
-"""Name of the cookie; it holds the id of a key and a signature, never a key."""
-
-LASTS_S = 30 * 86_400
-"""Seconds that a session lasts."""
+"""Name of the cookie; it holds a random token that only this board knows, never a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +20,7 @@ class Gate:
 
     site: Site
     access: Access
-
-    def _signer(self) -> URLSafeTimedSerializer:
-        return URLSafeTimedSerializer(self.site.secret, salt="tokenboard.web.gate")
+    sessions: Sessions
 
     def admits(self, request: Request) -> bool:
         """Whether the request may read pages: by a session, or by a key in its headers as the Data API takes it.
@@ -56,7 +50,7 @@ class Gate:
         key = self.access.check_credentials(None, given, Scope.DATA, peer)
         response.set_cookie(
             COOKIE,
-            self._signer().dumps(key.id),
+            self.sessions.begin(key.digest),
             max_age=LASTS_S,
             httponly=True,
             samesite="lax",
@@ -64,19 +58,19 @@ class Gate:
             path="/",
         )
 
-    def close_session(self, response: Response) -> None:
-        """Take the session out of the browser."""
+    def close_session(self, request: Request, response: Response) -> None:
+        """End the session of a request for good, and take its cookie out of the browser.
+
+        Raises:
+            Problem: 503, the end could not be stored.
+
+        """
         response.delete_cookie(COOKIE, path="/")
+        self.sessions.end(request.cookies.get(COOKIE, ""))
 
     def _has_session(self, request: Request) -> bool:
-        given = request.cookies.get(COOKIE, "")
-        if not given or len(given) > 512:
-            return False
-        try:
-            key_id = self._signer().loads(given, max_age=LASTS_S)
-        except BadData:
-            return False
-        return isinstance(key_id, int) and self.access.holds(key_id, Scope.DATA)
+        key = self.sessions.key_of(request.cookies.get(COOKIE, ""))
+        return key is not None and self.access.holds(key, Scope.DATA)
 
     def _has_key(self, request: Request) -> bool:
         if "authorization" not in request.headers and "x-api-key" not in request.headers:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from tokenboard.access import Access
+from tokenboard.access import Access, Sessions
 from tokenboard.analytics import Analytics
 from tokenboard.rankings import Rankings
 from tokenboard.web.charts import Renderer
@@ -21,6 +21,7 @@ class WebServices:
     """
 
     access: Access
+    sessions: Sessions
     analytics: Analytics
     rankings: Rankings
     renderer: Renderer

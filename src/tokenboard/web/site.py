@@ -1,6 +1,6 @@
 """What the operator has decided about the pages as a whole."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -31,7 +31,7 @@ SECTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """``base_url`` is the board's public URL, without a slash at its end. ``secret`` signs sessions.
+    """``base_url`` is the board's public URL, without a slash at its end.
 
     ``echo`` says whether the board offers its built-in model, `tokenboard/echo`.
     """
@@ -39,6 +39,5 @@ class Site:
     title: str
     base_url: str
     visibility: Visibility = Visibility.PUBLIC
-    secret: str = field(default="", repr=False)
     echo: bool = True
     sections: tuple[Section, ...] = SECTIONS
