@@ -18,7 +18,7 @@ _REQUESTS = 50_000
 _ENEMIES = 8
 _AT_ONCE = 250
 """Requests of each between two looks at the memory."""
-_WARM_UP = 10_000
+_WARM_UP = 20_000
 """Requests before those that count: afterwards what is kept has filled its room."""
 _FLAT = 0.05
 _SEED_WITHIN_S = 300

@@ -74,7 +74,7 @@ def test_what_there_is_can_be_read_when_no_file_may_grow(stopped: tuple[Path, st
     # Room for the index that SQLite makes beside a database, and for nothing more.
     limit = {"SMALL_FILES": str(32 * 1024)}
     (data / "server.log").unlink()
-    (data / "session.secret").unlink()
+    (data / "sessions.sqlite").unlink()
     (data / "limits.sqlite").unlink()
     (data / "reserve").unlink()
     with running_board(data, module="tests.app.small_files", environment=limit) as board:

@@ -52,7 +52,7 @@ MAX_MODELS = 50
 MAX_SEARCH = 200
 """Longest text to search for, in characters."""
 
-_ROOM = 64 * 2**20  # bytes of answers and their questions
+_ROOM = 32 * 2**20  # bytes of answers and their questions
 _WINDOWS_ROOM = 12  # windows' sums; each takes 34 bytes per app
 _UNKNOWN_URL = "unknown_url"
 _AMBIGUOUS_URL = "ambiguous_url"

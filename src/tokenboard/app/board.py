@@ -31,14 +31,13 @@ from tokenboard.gateway import (
 )
 from tokenboard.intake import Intake
 from tokenboard.ledger import Ledger
-from tokenboard.observability import Counters, logger
+from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
 from tokenboard.spool import Spool
 from tokenboard.upkeep import Upkeep
 from tokenboard.web import Site, Visibility, WebServices, create_web
 from tokenboard.web.charts import Renderer
 
-_log = logger("board")
 PROBE_WITHIN_S = 10.0
 """How long an upstream may take to list its models when it is checked, in seconds."""
 

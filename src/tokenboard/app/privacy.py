@@ -12,7 +12,7 @@ UMASK = 0o077
 """What every command makes, its owner alone may read."""
 
 _OTHERS = 0o077
-_OURS = ("catalog.sqlite", "limits.sqlite", "session.secret", "server.lock", "server.json", "demo.json", "ids.json")
+_OURS = ("catalog.sqlite", "limits.sqlite", "sessions.sqlite", "server.lock", "server.json", "demo.json", "ids.json")
 _OURS_TOO = ("board.json", "ledger", "spool", "tmp")
 _SIDE_FILES = ("", "-wal", "-shm", "-witness", "-journal")
 _log = logger("folder")
