@@ -69,7 +69,7 @@ def test_a_file_that_is_no_database_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_sqlite_is_durable_and_keeps_its_references(tmp_path: Path) -> None:
-    catalog = Catalog.open(f"sqlite:///{tmp_path}/catalog.db", busy_timeout_ms=1234)
+    catalog = Catalog.open(f"sqlite:///{tmp_path}/catalog.db", timeout_s=1.234)
     catalog.migrate()
     pragmas = ("journal_mode", "foreign_keys", "synchronous", "busy_timeout")
     with catalog._database.reading() as connection:
@@ -80,7 +80,7 @@ def test_sqlite_is_durable_and_keeps_its_references(tmp_path: Path) -> None:
 
 def test_a_lock_held_too_long_is_unavailable_and_passes(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/catalog.db"
-    holder, catalog = Catalog.open(url), Catalog.open(url, busy_timeout_ms=20)
+    holder, catalog = Catalog.open(url), Catalog.open(url, timeout_s=0.02)
     holder.migrate()
     make(catalog, "https://a.dev")
     with holder._database.writing():

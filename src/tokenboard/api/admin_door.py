@@ -1,14 +1,15 @@
 """What stands before every route of the Admin API: the key, the body's limit, how the catalog's refusals are told."""
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
 from starlette.types import Message
 
 from tokenboard.api.services import Services
+from tokenboard.api.threads import route_in
 from tokenboard.catalog import (
     AmbiguousApp,
     CatalogError,
@@ -26,6 +27,10 @@ from tokenboard.catalog import (
     UnknownKey,
 )
 from tokenboard.problem import Problem
+from tokenboard.workers import Workers
+
+THREADS = 8
+"""Operators' changes at one time; each writes alone, the others wait."""
 
 MAX_BYTES = 64 * 1024
 """Bytes of a body at most."""
@@ -52,6 +57,7 @@ def admin_route(services: Services) -> type[APIRoute]:
 
     The key is checked before the body is read or any parameter looked at. Answers are not to be stored by anybody.
     """
+    workers = Workers("changes and questions by operators", THREADS)
 
     class AdminRoute(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -65,13 +71,13 @@ def admin_route(services: Services) -> type[APIRoute]:
                 except tuple(_STATUS) as error:
                     raise _told(error) from error
                 if request.method not in _READING:
-                    await run_in_threadpool(_put_in_force, services)
+                    await workers.run(partial(_put_in_force, services))
                 response.headers["Cache-Control"] = "no-store"
                 return response
 
             return handle
 
-    return AdminRoute
+    return route_in(workers, AdminRoute)
 
 
 def _put_in_force(services: Services) -> None:

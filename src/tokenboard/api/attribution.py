@@ -7,15 +7,17 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from tokenboard.api.services import Services
+from tokenboard.api.threads import THREADS, route_in
 from tokenboard.attribution import Attribution, attribute
 from tokenboard.catalog import Catalog, Scope
+from tokenboard.workers import Workers
 
 _encoder = msgspec.json.Encoder()
 
 
 def router(services: Services) -> APIRouter:
     """Return the one route."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=route_in(Workers("requests for an attribution", THREADS)))
 
     @routes.get("/attribution")
     def check_attribution(request: Request) -> Response:

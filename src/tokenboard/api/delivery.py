@@ -1,9 +1,9 @@
 """How the routes of data answer: who may ask, how often, in which format, and with bytes that are made once."""
 
 from collections.abc import Callable, Hashable
+from functools import partial
 
 from fastapi import Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from tokenboard.allowance import Verdict
 from tokenboard.analytics import AnswerCache
@@ -12,6 +12,10 @@ from tokenboard.api.services import Services
 from tokenboard.catalog import Scope
 from tokenboard.http_fields import none_match
 from tokenboard.problem import Problem
+from tokenboard.workers import Workers
+
+THREADS = 16
+"""Answers made at one time; kept ones need no thread."""
 
 ROOM = 32 * 1024**2
 """Bytes of answers and their questions kept."""
@@ -26,6 +30,7 @@ class Delivery:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._workers = Workers("figures", THREADS)
         self._kept: AnswerCache[Rendered] = AnswerCache(ROOM)
 
     def admit(self, request: Request) -> None:
@@ -62,7 +67,7 @@ class Delivery:
         stamp, question = self._services.analytics.stamp, (question, form)
         rendered = self._kept.peek(stamp, question)
         if rendered is None:
-            rendered = await run_in_threadpool(self._kept.get, stamp, question, lambda: render(make(), form))
+            rendered = await self._workers.run(partial(self._kept.get, stamp, question, lambda: render(make(), form)))
         headers = {"ETag": rendered.etag, **_ALWAYS, **getattr(request.state, "headers", {})}
         if none_match(request.headers.getlist("if-none-match"), rendered.etag):
             return Response(status_code=304, headers=headers)

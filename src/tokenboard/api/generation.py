@@ -14,9 +14,11 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from tokenboard.api.services import Services
+from tokenboard.api.threads import THREADS, route_in
 from tokenboard.catalog import Catalog, Scope, UnknownApp
 from tokenboard.ledger import Generation
 from tokenboard.problem import Problem
+from tokenboard.workers import Workers
 
 MAX_ID = 128
 """Longest id, in characters (data-api: POST /usage)."""
@@ -60,7 +62,7 @@ _CLIENT_GONE = 499
 
 def router(services: Services) -> APIRouter:
     """Return the one route."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=route_in(Workers("requests for a generation", THREADS)))
 
     @routes.get("/generation")
     def generation(request: Request) -> Response:

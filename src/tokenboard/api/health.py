@@ -7,14 +7,16 @@ from fastapi import APIRouter, Request, Response
 
 from tokenboard import __version__
 from tokenboard.api.services import Services
+from tokenboard.api.threads import THREADS, route_in
 from tokenboard.api.upkeep import require_proof
+from tokenboard.workers import Workers
 
 _encoder = msgspec.json.Encoder()
 
 
 def router(services: Services) -> APIRouter:
     """Return the routes outside the API's base."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=route_in(Workers("changes by commands", THREADS)))
 
     @routes.get("/healthz")
     async def healthz() -> Response:

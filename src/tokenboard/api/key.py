@@ -13,9 +13,11 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from tokenboard.api.services import Services
+from tokenboard.api.threads import THREADS, route_in
 from tokenboard.catalog import Key, Scope
 from tokenboard.ledger import Spending
 from tokenboard.problem import Problem
+from tokenboard.workers import Workers
 
 FRESH_MS = 5_000
 """How long a key's spending is told again before the ledger is asked anew."""
@@ -27,7 +29,7 @@ _encoder = msgspec.json.Encoder()
 
 def router(services: Services) -> APIRouter:
     """Return the two routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=route_in(Workers("requests for a key", THREADS)))
     ask = _Spendings(services)
 
     @routes.get("/key")

@@ -2,13 +2,12 @@
 
 import gzip
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import distribution
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
-from starlette.concurrency import run_in_threadpool
 
 from tokenboard import __version__
 from tokenboard.api.openapi_operations import needs, operations, refusals
@@ -16,7 +15,9 @@ from tokenboard.api.openapi_schemas import SCHEMAS
 from tokenboard.catalog import Scope
 from tokenboard.http_fields import accepts_gzip
 from tokenboard.problem import Problem
+from tokenboard.workers import Workers
 
+THREADS = 2
 _BASE = "/api/v1"
 _ADMIN = f"{_BASE}/admin"
 _TRY = "/docs/api/try"
@@ -68,10 +69,12 @@ _POLICY = {
 def router(document: Callable[[], bytes]) -> APIRouter:
     """Return the routes of the document, JSON, under its base, and of the page. Both are public."""
     routes = APIRouter(include_in_schema=False)
+    workers = Workers("documents", THREADS)
 
     @routes.get(f"{_BASE}/openapi.json")
     async def openapi() -> Response:
-        return Response(document(), headers={"Cache-Control": "public, max-age=300"}, media_type="application/json")
+        body = await workers.run(document)
+        return Response(body, headers={"Cache-Control": "public, max-age=300"}, media_type="application/json")
 
     @routes.get(_TRY)
     async def page() -> Response:
@@ -84,11 +87,11 @@ def router(document: Callable[[], bytes]) -> APIRouter:
             return Response(_START, headers=headers, media_type="text/javascript")
         if name not in _FILES:
             raise Problem(404, "There is no such file of the API's page.")
-        body = await run_in_threadpool(_packed, name)
+        body = await workers.run(partial(_packed, name))
         headers |= {"Content-Type": _FILES[name], "Vary": "Accept-Encoding"}
         if accepts_gzip(request.headers.getlist("accept-encoding")):
             return Response(body, headers=headers | {"Content-Encoding": "gzip"})
-        return Response(await run_in_threadpool(gzip.decompress, body), headers=headers)
+        return Response(await workers.run(partial(gzip.decompress, body)), headers=headers)
 
     return routes
 

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
 from tokenboard.api.services import Services
+from tokenboard.api.threads import THREADS, route_in
 from tokenboard.catalog import CatalogError
 from tokenboard.drain import PlanError
 from tokenboard.ledger import LedgerError
@@ -21,6 +22,7 @@ from tokenboard.observability import logger
 from tokenboard.problem import Problem
 from tokenboard.rankings import NotFilledError
 from tokenboard.spool import SpoolError
+from tokenboard.workers import Workers
 
 _log = logger("api")
 _encoder = msgspec.json.Encoder()
@@ -42,7 +44,8 @@ def require_proof(services: Services, request: Request) -> None:
 
 def router(services: Services) -> APIRouter:
     """Return the routes, none of them part of the API."""
-    routes = APIRouter(include_in_schema=False)
+    # What is told is read, piece by piece, in the framework's own threads, which nothing else uses.
+    routes = APIRouter(include_in_schema=False, route_class=route_in(Workers("tasks", THREADS)))
     turn = Lock()
 
     @routes.post("/internal/audit")

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 from threading import Lock
 
 import msgspec
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from tokenboard.api.packed import MAX_BYTES, unpack
 from tokenboard.api.reports import parse_reports
@@ -17,6 +17,10 @@ from tokenboard.catalog import Scope
 from tokenboard.http_fields import content_codings
 from tokenboard.intake import OPERATOR, Caller, Dropped, Refused
 from tokenboard.problem import Problem
+from tokenboard.workers import Workers
+
+THREADS = 4
+"""Bodies taken at one time; reading them is done one after the other, writing them together."""
 
 MAX_NAMED = 20
 """Bad events named in one answer at most."""
@@ -28,11 +32,12 @@ _reading = Lock()
 def router(services: Services) -> APIRouter:
     """Return the one route."""
     routes = APIRouter()
+    workers = Workers("reports of usage", THREADS)
 
     @routes.post("/usage")
     async def report_usage(request: Request) -> Response:
         key = services.access.check(request.headers.raw, Scope.INGEST, request.client)
-        return await _report(services, request, Caller(key.account_id, key.id, key.label))
+        return await _report(services, workers, request, Caller(key.account_id, key.id, key.label))
 
     return routes
 
@@ -40,19 +45,20 @@ def router(services: Services) -> APIRouter:
 def internal_router(services: Services) -> APIRouter:
     """Return the same way in for commands on this machine: it needs no key, and the usage belongs to none."""
     routes = APIRouter(include_in_schema=False)
+    workers = Workers("imports", THREADS)
 
     @routes.post("/internal/usage")
     async def import_usage(request: Request) -> Response:
         require_proof(services, request)
-        return await _report(services, request, OPERATOR)
+        return await _report(services, workers, request, OPERATOR)
 
     return routes
 
 
-async def _report(services: Services, request: Request, caller: Caller) -> Response:
+async def _report(services: Services, workers: Workers, request: Request, caller: Caller) -> Response:
     body = await _read(request)
     codings = content_codings(request.headers.getlist("content-encoding"))
-    return await run_in_threadpool(_take, services, caller, body, codings)
+    return await workers.run(partial(_take, services, caller, body, codings))
 
 
 async def _read(request: Request) -> bytes:

@@ -12,7 +12,7 @@ from tokenboard.allowance import Allowance, Counts
 from tokenboard.analytics import Analytics
 from tokenboard.api import DataSettings, Services, create_api, describe
 from tokenboard.app.asgi import Application
-from tokenboard.app.catalog import open_catalog, wall_clock_ms
+from tokenboard.app.catalog import open_catalog, open_followed, wall_clock_ms
 from tokenboard.attribution import AttributionOptions, AttributionRule
 from tokenboard.config import ConfigError, Settings
 from tokenboard.config.settings import Upstream as UpstreamSettings
@@ -100,7 +100,7 @@ class Board:
         self.counters = Counters()
         self.catalog = open_catalog(settings, data)
         # What follows has connections of its own: however many routes wait for the others, changes are seen in time.
-        self._followed = open_catalog(settings, data)
+        self._followed = open_followed(settings, data)
         self.ledger = ledger or open_ledger(settings, data)
         self.spool = open_spool(settings, data)
         self.rankings = Rankings(

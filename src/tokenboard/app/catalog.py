@@ -12,6 +12,10 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+FOLLOWED_WITHIN_S = 2.0
+"""How long what follows the catalog waits for it, in seconds: it asks again at once."""
+
+
 def open_catalog(settings: Settings, data: Path) -> Catalog:
     """Return the catalog of a board, migrated to this program's schema."""
     catalog = Catalog.open(
@@ -19,6 +23,13 @@ def open_catalog(settings: Settings, data: Path) -> Catalog:
         new_app_limit=settings.attribution.new_app_limit,
         title_policy=settings.attribution.title_policy,
         clock=wall_clock_ms,
+        timeout_s=settings.catalog.timeout_s,
     )
     catalog.migrate()
     return catalog
+
+
+def open_followed(settings: Settings, data: Path) -> Catalog:
+    """Return the same catalog for what follows it: it writes nothing, and waits no longer than it may."""
+    within_s = min(settings.catalog.timeout_s, FOLLOWED_WITHIN_S)
+    return Catalog.open(settings.catalog_url(data), clock=wall_clock_ms, timeout_s=within_s)

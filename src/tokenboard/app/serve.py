@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
+from anyio import to_thread
 
 from tokenboard.app.board import Board
 from tokenboard.app.folder import DataFolder, RunningServer
@@ -96,14 +97,15 @@ async def _serve(board: Board, listener: socket.socket, ready: Callable[[], obje
         loop.add_signal_handler(name, stop)
     board.start()
     # Callers wait in the listener's queue until the rankings are there; a ledger that is away delays them no longer.
-    await asyncio.to_thread(board.drain.settled.wait, _SETTLE_WITHIN_S)
+    # In one of the threads that requests will use: what these need is then there, too, before the first request.
+    await to_thread.run_sync(board.drain.settled.wait, _SETTLE_WITHIN_S)
     retention = asyncio.create_task(_keep_raw_events(board))
     # What is here now stays: the collector need not look through half a million objects again and again.
     gc.collect()
     gc.freeze()
     try:
         await server.start(listener)
-        ready()
+        await to_thread.run_sync(ready)
         await stopped.wait()
         await server.stop(settings.shutdown_grace_s)
     finally:

@@ -10,7 +10,7 @@ from tokenboard.attribution import AppIdentity
 from tokenboard.catalog import actions, apps, audit, folds, keys, migrate
 from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility
 from tokenboard.catalog.audit import Act, AuditEntry, AuditPage
-from tokenboard.catalog.engine import BUSY_TIMEOUT_MS, Database
+from tokenboard.catalog.engine import TIMEOUT_S, Database
 from tokenboard.catalog.errors import UnknownApp
 from tokenboard.catalog.folds import Fold, Folded
 from tokenboard.catalog.keys import Account, Key, NewKey, Scope
@@ -48,11 +48,12 @@ class Catalog:
         new_app_limit: int = 100,
         title_policy: Literal["latest", "first"] = "latest",
         clock: Callable[[], int] = wall_clock_ms,
-        busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        timeout_s: float = TIMEOUT_S,
     ) -> Self:
         """Return the catalog at ``sqlite:///FILE`` or ``postgresql+psycopg://…``. Connects when first used.
 
         ``new_app_limit`` is how many apps a key may make in a UTC day, 0 for any number; ``clock`` gives UTC epoch ms.
+        ``timeout_s`` is how long a call waits before it raises CatalogUnavailable.
 
         Raises:
             InvalidCatalogUrl: the URL names no database this program can use.
@@ -60,7 +61,7 @@ class Catalog:
         """
         if new_app_limit < 0:
             raise ValueError("new_app_limit is negative")
-        database = Database(url, busy_timeout_ms=busy_timeout_ms)
+        database = Database(url, timeout_s=timeout_s)
         sightings = Sightings(database, new_app_limit=new_app_limit, policy=TitlePolicy(title_policy))
         return cls(database, sightings, clock)
 

@@ -52,6 +52,9 @@ class Catalog(Section):
     """Apps, keys, audit log."""
 
     url: str = Field("", description="Database URL, `sqlite:///FILE`; empty: `catalog.sqlite` in the data folder.")
+    timeout_s: float = Field(
+        10.0, gt=0, le=600, description="Seconds that its database may take to connect, to give a lock, to answer."
+    )
 
 
 class Ledger(Section):

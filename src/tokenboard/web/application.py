@@ -5,7 +5,6 @@ from functools import partial
 from urllib.parse import parse_qsl, quote
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
@@ -31,6 +30,14 @@ from tokenboard.web.shelf import Shelf
 from tokenboard.web.site import Visibility
 from tokenboard.web.templates import environment
 from tokenboard.web.view import Elsewhere, NothingThere, View
+from tokenboard.workers import Workers
+
+PAGE_THREADS = 16
+"""Pages, badges and feeds made at one time."""
+
+DRAWING_THREADS = 16
+DRAWINGS_WAITING = 64
+"""Charts and share images made at one time, and those that may wait behind them; the browser asks again for more."""
 
 MAX_QUERY = 2_000
 """Longest query string, in bytes; a longer one asks for nothing a page has."""
@@ -51,6 +58,9 @@ class Web:
         self._gate = Gate(services.site, services.access, services.sessions)
         self._press = Press(environment(services.site, self._assets))
         self._shelf = Shelf()
+        # A drawing waits for the one process that draws: pages must not wait behind it.
+        self._pages = Workers("pages", PAGE_THREADS)
+        self._drawings = Workers("drawings", DRAWING_THREADS, DRAWINGS_WAITING)
 
     def application(self) -> Starlette:
         """Return the routes."""
@@ -63,6 +73,9 @@ class Web:
         routes += [Route(drawing.path, self._drawn(drawing)) for drawing in DRAWINGS]
         routes.append(Route("/session", self._session, methods=["GET", "POST"]))
         routes.append(Route("/session/end", self._end_session, methods=["POST"]))
+        # These two are printed on the event loop: once made, their templates are read from no file there.
+        self._explain(Problem(404, "There is nothing here."), Form.HTML)
+        self._session_page("/", "", 200)
         web = Starlette(
             routes=routes,
             exception_handlers={
@@ -78,13 +91,17 @@ class Web:
 
     def _endpoint(self, page: Page, form: Form) -> Endpoint:
         async def answer(request: Request) -> Response:
-            return await self._answer(request, page.parameters, form, partial(self._print_page, page, form))
+            make = partial(self._print_page, page, form)
+            return await self._answer(request, page.parameters, form, make, self._pages)
 
         return answer
 
     def _drawn(self, drawing: Drawn) -> Endpoint:
+        workers = self._drawings if drawing.rendered else self._pages
+
         async def answer(request: Request) -> Response:
-            return await self._answer(request, drawing.parameters, None, partial(self._print_drawing, drawing))
+            make = partial(self._print_drawing, drawing)
+            return await self._answer(request, drawing.parameters, None, make, workers)
 
         return answer
 
@@ -100,6 +117,7 @@ class Web:
         parameters: Sequence[Parameter],
         form: Form | None,
         make: Callable[[Asked], Printed],
+        workers: Workers,
     ) -> Response:
         """Answer with what ``make`` prints, kept until the figures or the day change. ``form`` None is an image."""
         try:
@@ -114,7 +132,7 @@ class Web:
                 self._services.renderer.start()
             key: Hashable = (form, asked.path, asked.query)
             shown = await self._shelf.get(
-                key, self._services.analytics.stamp, lambda: run_in_threadpool(self._attempt, make, asked, form)
+                key, self._services.analytics.stamp, lambda: workers.run(partial(self._attempt, make, asked, form))
             )
             return self._respond(request, shown)
         except Elsewhere as elsewhere:
@@ -190,7 +208,7 @@ class Web:
             response = RedirectResponse(wanted, 303)
             secret = given.get("key", "")
             https = self._services.site.base_url.startswith("https:")
-            await run_in_threadpool(self._gate.open_session, secret, response, https=https, peer=request.client)
+            self._gate.open_session(secret, response, https=https, peer=request.client)
         except (Problem, CatalogUnavailable) as error:
             problem = _problem_of(error)
             return self._session_page(_own_path(given.get("next", "/")), problem.message, problem.status)

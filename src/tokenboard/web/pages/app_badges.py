@@ -64,4 +64,7 @@ def _badge(services: WebServices, asked: Asked) -> Badge:
 
 
 _PARAMETERS = (Parameter("style", Style.FLAT), METRIC, Parameter("period"), *CATEGORY)
-BADGES = (Drawn(f"{PATH}.svg", _svg, _PARAMETERS), Drawn(f"{PATH}.json", _json, _PARAMETERS))
+BADGES = (
+    Drawn(f"{PATH}.svg", _svg, _PARAMETERS, rendered=False),
+    Drawn(f"{PATH}.json", _json, _PARAMETERS, rendered=False),
+)

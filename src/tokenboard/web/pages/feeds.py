@@ -118,5 +118,5 @@ def _tag(site: Site, day: date, name: str) -> str:
     return f"tag:{urlsplit(site.base_url).hostname},{day}:{name}"
 
 
-APPS_FEED = Drawn(PATH, _all_apps, ())
-APP_FEED = Drawn(APP_PATH, _one_app, ())
+APPS_FEED = Drawn(PATH, _all_apps, (), rendered=False)
+APP_FEED = Drawn(APP_PATH, _one_app, (), rendered=False)

@@ -32,11 +32,15 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What is no page: a chart, a share image, a badge, a feed. ``draw`` blocks and raises as a page's view does."""
+    """What is no page: a chart, a share image, a badge, a feed. ``draw`` blocks and raises as a page's view does.
+
+    ``rendered`` says that it waits for the process that draws.
+    """
 
     path: str
     draw: Callable[[WebServices, Asked], Printed]
     parameters: tuple[Parameter, ...]
+    rendered: bool = True
 
 
 def drawn_chart(draw: Callable[[WebServices, Asked, Size], Drawing]) -> Callable[[WebServices, Asked], Printed]:
