@@ -219,7 +219,7 @@ class Web:
     async def _end_session(self, request: Request) -> Response:
         response = RedirectResponse("/", 303)
         try:
-            await run_in_threadpool(self._gate.close_session, request, response)
+            await self._pages.run(partial(self._gate.close_session, request, response))
         except Problem as problem:
             return self._explain(problem, Form.HTML)
         response.headers["Cache-Control"] = "no-store"
