@@ -204,6 +204,12 @@ class Rig:
         other.execute("ALTER TABLE parcels RENAME TO gone")
         other.close()
 
+    def mend_spool(self) -> None:
+        """Take back what `break_spool` did."""
+        other = sqlite3.connect(self.spool_file, isolation_level=None)
+        other.execute("ALTER TABLE gone RENAME TO parcels")
+        other.close()
+
     def settled(self) -> bool:
         """Whether no connection to an upstream is taken by a request."""
         return all(taken == idle for taken, idle in (upstream.connections for upstream in self.upstreams))

@@ -36,7 +36,7 @@ from tests.gateway.stage import (
     http,
     resetting,
 )
-from tests.gateway.upstream_server import Peer
+from tests.gateway.upstream_server import Peer, until
 from tokenboard.gateway import Timeouts, UpstreamSpec
 
 ROLE = b'data: {"id": "c1", "choices": [{"delta": {"role": "assistant", "content": ""}}]}\n\n'
@@ -270,7 +270,9 @@ def test_an_answer_that_cannot_be_recorded_is_withheld(
             assert "5" == reply.header("retry-after")
             assert reply.header("x-generation-id")
             assert "none; reason=missing_referer" == reply.header("x-tokenboard-app")
-        assert ["a store is away: an answer is withheld"] == [record.message for record in caplog.records]
+        assert ["the spool is of no use: new requests are refused", "a store is away: an answer is withheld"] == [
+            record.message for record in caplog.records
+        ]
 
     run(main)
 
@@ -285,7 +287,61 @@ def test_a_stream_that_cannot_be_recorded_is_cut_before_its_terminal_event(store
             assert FIRST + USED == await caller.chunk()
             rig.break_spool()
             stage.play(1)
-            assert b"" == await caller.reader.read()
+            said = json.loads((await caller.chunk()).strip().removeprefix(b"data: "))
+            assert (503, b"") == (said["error"]["code"], await caller.reader.read())
+            assert 1 == rig.counters.read()["unrecorded.gateway"]
+
+    run(main)
+
+
+def test_a_stream_without_a_terminal_event_that_cannot_be_recorded_does_not_end_as_if_it_were_whole(
+    stores: Stores, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        stage = Stage(STREAM_HEAD + chunk(FIRST), chunk(b""))
+        async with relaying(stores, tmp_path, stage) as rig:
+            caller = await rig.call(rig.request(STREAM))
+            stage.play(0)
+            await caller.head()
+            got = await caller.chunk()
+            rig.break_spool()
+            stage.play(1)
+            got += await caller.reader.read()
+            assert FIRST == got[: len(FIRST)]
+            assert (True, False) == (b'"code":503' in got, got.endswith(b"0\r\n\r\n"))
+
+    run(main)
+
+
+def test_after_one_commit_that_failed_no_upstream_is_asked_until_one_works_again(
+    stores: Stores, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        asked = 0
+
+        async def count(peer: Peer) -> None:
+            nonlocal asked
+            while True:
+                await peer.answer(http(ANSWER))
+                asked += 1
+
+        async with relaying(stores, tmp_path, count) as rig:
+            slow_body = json.dumps(CHAT).encode()
+            head, body = rig.request(slow_body).split(b"\r\n\r\n", 1)
+            slow = await rig.call(head + b"\r\n\r\n" + body[:9])  # let in before, and asks when its body is there
+            await asyncio.sleep(0.05)
+            rig.break_spool()
+            for _ in range(5):
+                reply = await rig.ask(CHAT)
+                assert (503, "5") == (reply.error()["code"], reply.header("retry-after"))
+            await slow.say(body[9:])
+            assert 503 == (await slow.reply()).error()["code"]
+            counts = rig.counters.read()
+            assert (1, 1, 5) == (asked, counts["unrecorded.gateway"], counts["dropped.spool_unavailable"])
+            rig.mend_spool()
+            await until(lambda: rig.spool.sound)
+            assert ANSWER == (await rig.ask(CHAT)).body
+            assert [REPORTED] == [outcome(event) for event in rig.events()]
 
     run(main)
 
@@ -335,4 +391,4 @@ def test_neither_prompt_nor_answer_nor_key_is_logged_or_stored(
     kept += "".join(path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file())
     for word in ("PRIVATE", "UPSTREAMSECRET", *stores.secrets.values()):
         assert word not in kept
-    assert 4 == len(caplog.records)
+    assert 5 == len(caplog.records)

@@ -181,7 +181,7 @@ def test_a_use_that_cannot_be_written_is_an_error_of_the_spool(door: Door, monke
     monkeypatch.setattr(door.spool, "append", lambda body: fail())
     with pytest.raises(SpoolUnavailable):
         asyncio.run(door.intake.record(use()))
-    assert {} == door.counters.read()
+    assert {"unrecorded.gateway": 1} == door.counters.read()
 
 
 def test_an_id_belongs_to_its_account(door: Door) -> None:
@@ -315,6 +315,7 @@ def test_what_is_recorded_is_counted_by_the_way_it_came(door: Door) -> None:
 def test_the_names_of_refusals_are_part_of_the_api() -> None:
     assert [
         "spool_full",
+        "spool_unavailable",
         "invalid_json",
         "not_an_object",
         "missing",

@@ -64,11 +64,14 @@ def _checks(services: Services) -> dict[str, str]:
         )
     drain = services.drain_state()
     if drain.error is not None:
-        checks["ledger"] = f"delivery fails since {drain.failing_since_ms} (epoch ms); see the server's log"
+        checks[drain.store] = f"delivery fails since {drain.failing_since_ms} (epoch ms); see the server's log"
     if not drain.ready:
         checks["rankings"] = "being read from the ledger"
-    if services.spool.state().full:
+    spool = services.spool.state()
+    if spool.full:
         checks["spool"] = "full: no new requests are taken"
+    if (fault := spool.fault) is not None:
+        checks["spool"] = f"{fault.what}, since {fault.since_ms} (epoch ms): no new requests are taken. {fault.hint}"
     return checks
 
 

@@ -15,7 +15,7 @@ from tokenboard.api.services import Services
 from tokenboard.api.upkeep import require_proof
 from tokenboard.catalog import Scope
 from tokenboard.http_fields import content_codings
-from tokenboard.intake import OPERATOR, Caller, Dropped, Refused
+from tokenboard.intake import OPERATOR, Caller, Dropped, Refusal, Refused
 from tokenboard.problem import Problem
 from tokenboard.workers import Workers
 
@@ -56,6 +56,8 @@ def internal_router(services: Services) -> APIRouter:
 
 
 async def _report(services: Services, workers: Workers, request: Request, caller: Caller) -> Response:
+    if (dropped := services.intake.admit()) is not None:
+        raise _not_now(dropped)
     body = await _read(request)
     codings = content_codings(request.headers.getlist("content-encoding"))
     return await workers.run(partial(_take, services, caller, body, codings))
@@ -87,11 +89,7 @@ def _take(services: Services, caller: Caller, body: bytes, codings: Sequence[str
         raise _bad_events(sorted(refused, key=attrgetter("index")))
     outcome = services.intake.record_new(parsed.facts)
     if isinstance(outcome, Dropped):
-        raise Problem(
-            503,
-            "The board's spool is full and takes no more usage; send the same body again later.",
-            headers={"Retry-After": "5"},
-        )
+        raise _not_now(outcome)
     answer = {"data": {"accepted": outcome.accepted, "duplicates": outcome.duplicates}}
     return Response(_encoder.encode(answer), status_code=202, media_type="application/json")
 
@@ -109,6 +107,16 @@ def _bad_events(refused: Sequence[Refused]) -> Problem:
         f"{count} bad and nothing was stored; the first is event {first.index}: {first.message}. "
         "Mend what is named and send the whole body again.",
         metadata={"bad_events": events, "events": named},
+    )
+
+
+def _not_now(dropped: Dropped) -> Problem:
+    why = "is full" if dropped.reason is Refusal.SPOOL_FULL else "cannot be written or read (see /readyz)"
+    return Problem(
+        503,
+        f"The board's spool {why} and takes no more usage; send the same body again later.",
+        metadata={"reason": str(dropped.reason)},
+        headers={"Retry-After": "5"},
     )
 
 

@@ -1,6 +1,7 @@
 """A board: every part, wired together once."""
 
 import asyncio
+import enum
 import os
 import secrets
 from datetime import UTC, datetime
@@ -82,6 +83,18 @@ def open_allowance(settings: Settings, data: Path) -> Allowance:
         per_minute=given.requests_per_minute,
         per_day=given.requests_per_day,
     )
+
+
+class Ending(enum.Enum):
+    """How a board ended.
+
+    DELIVERED: the ledger has everything. WAITING: events wait in a sound spool for the next start. AT_FAULT: the spool
+    could not be written or read, so that nobody knows whether the next start will find them.
+    """
+
+    DELIVERED = enum.auto()
+    WAITING = enum.auto()
+    AT_FAULT = enum.auto()
 
 
 class Board:
@@ -189,22 +202,25 @@ class Board:
         self.follower.start()
         self.drain.start()
 
-    async def stop(self) -> bool:
-        """Deliver what is left and close everything; False when events stay in the spool for the next start."""
+    async def stop(self) -> Ending:
+        """Deliver what is left and close everything."""
         await self.gateway.aclose()
         return await asyncio.to_thread(self._close)
 
-    def _close(self) -> bool:
+    def _close(self) -> Ending:
         self.renderer.close()
         self.follower.stop()
         delivered = self.drain.stop()
+        sound = self.spool.sound
         self.spool.close()
         self.ledger.close()
         self.allowance.close()
         self.sessions.close()
         self._followed.close()
         self.catalog.close()
-        return delivered
+        if not sound:
+            return Ending.AT_FAULT
+        return Ending.DELIVERED if delivered else Ending.WAITING
 
 
 def attribution_options(settings: Settings) -> AttributionOptions:

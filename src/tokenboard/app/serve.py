@@ -14,7 +14,7 @@ from pathlib import Path
 import uvloop
 from anyio import to_thread
 
-from tokenboard.app.board import Board
+from tokenboard.app.board import Board, Ending
 from tokenboard.app.folder import DataFolder, RunningServer
 from tokenboard.app.reserve import Reserve
 from tokenboard.catalog import CatalogError
@@ -46,11 +46,12 @@ class ServeError(Exception):
     hint = "Choose another address or port with --host and --port."
 
 
-def serve(settings: Settings, folder: DataFolder, *, config: Path | None, ready: Callable[[Board, str], None]) -> bool:
+def serve(
+    settings: Settings, folder: DataFolder, *, config: Path | None, ready: Callable[[Board, str], None]
+) -> Ending:
     """Serve until SIGTERM or SIGINT; then finish open answers, deliver what is spooled, and return.
 
-    ``ready`` is called once requests are taken, with the board and its URL. Returns False when events had to stay in
-    the spool (they are delivered at the next start).
+    ``ready`` is called once requests are taken, with the board and its URL.
 
     Raises:
         ServeError: the address cannot be listened on.
@@ -77,7 +78,7 @@ def serve(settings: Settings, folder: DataFolder, *, config: Path | None, ready:
         folder.release()
 
 
-async def _serve(board: Board, listener: socket.socket, ready: Callable[[], object]) -> bool:
+async def _serve(board: Board, listener: socket.socket, ready: Callable[[], object]) -> Ending:
     settings = board.settings.server
     _allow_open_files(settings.max_connections + board.settings.gateway.max_connections)
     server = HttpServer(
@@ -110,8 +111,8 @@ async def _serve(board: Board, listener: socket.socket, ready: Callable[[], obje
         await server.stop(settings.shutdown_grace_s)
     finally:
         retention.cancel()
-        delivered = await board.stop()
-    return delivered
+        ending = await board.stop()
+    return ending
 
 
 def _limits(settings: Settings) -> Limits:

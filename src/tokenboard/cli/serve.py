@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from tokenboard.app.board import Board
-from tokenboard.app.serve import serve
+from tokenboard.app.board import Board, Ending
+from tokenboard.app.serve import ServeError, serve
 from tokenboard.catalog import CatalogError, Scope
 from tokenboard.cli.session import Session
 from tokenboard.cli.snippets import Welcome
@@ -16,6 +16,12 @@ from tokenboard.observability import configure_logging, logger
 
 _log = logger("serve")
 _FIRST_KEY = (Scope.INFERENCE, Scope.DATA, Scope.INGEST)
+
+
+class SpoolLeft(ServeError):
+    """The server has ended, and its spool was of no use by then."""
+
+    hint = "See the last lines of the log for what the spool lacks, mend that and start again; keep the spool's folder."
 
 
 def serve_board(
@@ -57,5 +63,8 @@ def serve_board(
         except OutputError as error:
             _log.warning("the first words could not be printed", extra={"reason": str(error), "hint": error.hint})
 
-    if not serve(settings, session.folder, config=file, ready=ready):
-        typer.echo("some events wait in the spool; they are delivered at the next start", err=True)
+    match serve(settings, session.folder, config=file, ready=ready):
+        case Ending.WAITING:
+            typer.echo("some events wait in the spool; they are delivered at the next start", err=True)
+        case Ending.AT_FAULT:
+            raise SpoolLeft("the spool could not be written or read to the end; events may wait in it")

@@ -34,17 +34,33 @@ _log = logger("drain")
 _REASON = 500  # characters of an error's text, which drivers follow with statements and their values
 _NAMED = (SpoolError, CatalogError, LedgerError, PlanError)
 _GATHER_S = 0.05
+_LEDGER = "ledger"
+_FAILS = {
+    _LEDGER: "delivery to the ledger fails; events stay in the spool and will be delivered later",
+    "catalog": "the catalog does not name apps; events stay in the spool and will be delivered later",
+    "spool": "the spool cannot be emptied, as it cannot be read or written; what it holds will be delivered later",
+}
 _FIRST_BACKOFF_S = 0.25
 _LAST_BACKOFF_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class DrainState:
-    """Whether delivery works: None, or since when (UTC epoch ms) it fails and with what error."""
+    """Whether delivery works: None, or since when (UTC epoch ms) it fails and with what error.
+
+    ``store`` is the one at fault then: ``spool``, ``catalog`` or ``ledger``.
+    """
 
     failing_since_ms: int | None
     error: str | None
     ready: bool
+    store: str = "ledger"
+
+
+def _store_of(error: Exception) -> str:
+    if isinstance(error, SpoolError):
+        return "spool"
+    return "catalog" if isinstance(error, CatalogError) else _LEDGER
 
 
 def rest_s(took_s: float) -> float:
@@ -82,6 +98,7 @@ class Drain:
         self._lock = Lock()
         self._failing_since_ms: int | None = None
         self._error: str | None = None
+        self._store = _LEDGER
         self._ready = False
         self._turns = Condition()
         self._delivering = False
@@ -103,7 +120,7 @@ class Drain:
     def state(self) -> DrainState:
         """Return whether delivery works, and whether the start is done."""
         with self._lock:
-            return DrainState(self._failing_since_ms, self._error, self._ready)
+            return DrainState(self._failing_since_ms, self._error, self._ready, self._store)
 
     def deliver(self) -> bool:
         """Deliver one batch; False when there was none. Waits while the drain is paused.
@@ -241,14 +258,16 @@ class Drain:
 
     def _failed(self, error: Exception) -> None:
         with self._lock:
-            first = self._failing_since_ms is None
+            store = _store_of(error)
+            first = self._failing_since_ms is None or store != self._store
+            self._store = store
             self._failing_since_ms = self._failing_since_ms or self._clock_ms()
             self._error = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:_REASON]}"
         self._counters.add("delivery_failures")
         self.settled.set()
         if first:
             _log.error(
-                "delivery to the ledger fails; events stay in the spool and will be delivered later",
+                _FAILS[store],
                 extra={"reason": self._error, "hint": getattr(error, "hint", "")},
                 # What these were raised from may quote a statement with its values.
                 exc_info=None if isinstance(error, _NAMED) else error,

@@ -15,7 +15,7 @@ from tokenboard.gateway.endpoints import ENDPOINTS
 from tokenboard.gateway.introduction import Introduction, introduce
 from tokenboard.gateway.memory import Memory
 from tokenboard.gateway.models import ONE_MODEL, PATHS, ModelList
-from tokenboard.gateway.relay import RETRY_AFTER_S, Relay
+from tokenboard.gateway.relay import RETRY_AFTER_S, Relay, unrecorded_problem
 from tokenboard.gateway.request import parse_request
 from tokenboard.gateway.upstreams import Upstreams
 from tokenboard.intake import Caller, Intake
@@ -95,9 +95,9 @@ class Gateway:
             self._counters.add("clients_stalled")
             self._told.warning("stalled", "a client stopped reading, its answer is cut", {"request_id": request_id})
         except (CatalogError, SpoolError) as error:
-            facts = {"request_id": request_id, "reason": str(error), "hint": getattr(error, "hint", "")}
-            _log.error("a store is away: an answer is withheld", extra=facts)
-            _refuse(line, client, _away(), own, request_id)
+            facts = {"request_id": request_id, "reason": str(error), "hint": error.hint}
+            self._told.error(type(error).__name__, "a store is away: an answer is withheld", facts)
+            _refuse(line, client, unrecorded_problem(), own, request_id)
         except Exception as error:
             _log.error("a request failed by a fault of ours", extra={"request_id": request_id}, exc_info=error)
             _refuse(line, client, _fault(), own, request_id)
@@ -142,8 +142,8 @@ class Gateway:
             _refuse_web_socket(line, asked)
             _allow(line.scope["method"], "POST")
         key, who = self._check(line, asked, own, who)
-        if endpoint.metered and self._intake.admit() is not None:
-            raise _full()
+        if endpoint.metered:
+            self._admit()
         if asked.compressed:
             raise Problem(415, "Send the body uncompressed: this endpoint does not take a Content-Encoding.")
         request = parse_request(await client.read_body(self._max_body), endpoint)
@@ -151,6 +151,8 @@ class Gateway:
         if not candidates:
             message = f"{request.model} is not a model served here; GET /api/v1/models lists those that are."
             raise Problem(400, message, param="model")
+        if endpoint.metered:
+            self._admit()  # once more: the body may have taken its time
         attempts = Attempts(candidates, request_id, self._counters)
         if not endpoint.metered:
             answer = attempts.ask(endpoint.path, request, asked.fields)
@@ -173,6 +175,10 @@ class Gateway:
         answer = attempts.ask(endpoint.path, request, asked.fields)
         del request  # its body may be large, and the answer may take minutes
         await relay.run(answer)
+
+    def _admit(self) -> None:
+        if self._intake.admit() is not None:
+            raise _full()
 
     def _check(self, line: Line, asked: Introduction, own: OwnHeaders, who: Attribution) -> tuple[Key, Attribution]:
         """Return the request's key, and its attribution once more, now that the key may give an app by a rule."""
@@ -202,14 +208,6 @@ def _full() -> Problem:
     return Problem(
         503,
         "The board cannot record more usage at the moment and takes no new requests; try again later.",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
-    )
-
-
-def _away() -> Problem:
-    return Problem(
-        503,
-        "A store behind the board does not answer at the moment, so no answer can be given; try again later.",
         headers={"Retry-After": str(RETRY_AFTER_S)},
     )
 

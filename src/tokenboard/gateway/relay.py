@@ -31,6 +31,7 @@ from tokenboard.gateway.upstreams import Answer
 from tokenboard.intake import Caller, Facts, Intake
 from tokenboard.observability import logger
 from tokenboard.problem import Problem
+from tokenboard.spool import SpoolError
 from tokenboard.usage import Meter, Usage, UsageSource
 
 CLIENT_GONE = 499
@@ -174,15 +175,26 @@ class Relay:
                 return
             if meter.ended:  # all that matters was sent
                 await self._client.send_body(b"", last=True)
-            elif kind.startswith(b"text/event-stream") and not coding and self._ends_line:
+            elif self._takes_event(kind, coding):
                 ending = last_event(self._endpoint, problem, self._id, self._model)
                 await self._client.send_body(b"\n" + ending, last=True)
+        except SpoolError:
+            answer.cancel()
+            if self._client.started and not self._client.left and not sized and self._takes_event(kind, coding):
+                # Said in words, and cut all the same: nobody shall take it for whole.
+                ending = last_event(self._endpoint, unrecorded_problem(), self._id, self._model)
+                await self._client.send_body(b"\n" + ending, last=False)
+            raise
         except BaseException:
             answer.cancel()
             await self._record_rest(answer.status, meter, broken=False)
             raise
         finally:
             answer.cancel()
+
+    def _takes_event(self, kind: bytes, coding: bytes) -> bool:
+        """Whether what was sent so far is a stream of events between two lines, which a further event can end."""
+        return kind.startswith(b"text/event-stream") and not coding and self._ends_line
 
     async def _pass_on(self, answer: Answer, headers: Headers, meter: Meter, *, holds: bool) -> None:
         """Pass the answer on as it arrives; with ``holds`` one piece late, for then any piece may be the last."""
@@ -270,6 +282,15 @@ class Relay:
             what, extra={"request_id": self._id, "upstream": provider, "reason": str(error), "hint": error.hint}
         )
         return upstream_problem(error, provider)
+
+
+def unrecorded_problem() -> Problem:
+    """Return what a client is told of an answer that is withheld, or not completed, as no store takes note of it."""
+    return Problem(
+        503,
+        "A store behind the board does not answer at the moment, so no answer can be given; try again later.",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
 
 
 def upstream_problem(error: UpstreamError, provider: str) -> Problem:

@@ -9,7 +9,7 @@ from tokenboard.intake.columns import report_table
 from tokenboard.intake.facts import Facts
 from tokenboard.intake.refusal import Refusal
 from tokenboard.observability import Counters
-from tokenboard.spool import Receipt, Spool, SpoolFull
+from tokenboard.spool import Receipt, Spool, SpoolError, SpoolFull
 from tokenboard.usage import Usage
 
 MAX_AHEAD_MS = 10 * 60_000
@@ -62,6 +62,8 @@ class Intake:
 
     def admit(self) -> Dropped | None:
         """Say whether a new request may be started; its usage must have room in the spool later."""
+        if not self._spool.sound:
+            return self._drop(Refusal.SPOOL_UNAVAILABLE)
         if self._spool.has_room():
             return None
         return self._drop(Refusal.SPOOL_FULL)
@@ -74,7 +76,11 @@ class Intake:
 
         """
         event = _event(facts, self._clock_ms())
-        await self._spool.append(encode_parcel((event,)))
+        try:
+            await self._spool.append(encode_parcel((event,)))
+        except SpoolError:
+            self._counters.add("unrecorded.gateway")
+            raise
         self._counters.add("recorded.gateway")
         return _ONE
 
@@ -90,12 +96,15 @@ class Intake:
     def record_new(self, facts: Sequence[Facts]) -> Recorded | Dropped:
         """Commit those uses whose ids are new, in one transaction; blocks until they are on disk.
 
-        An id belongs to its account: another account's equal id is another use.
+        An id belongs to its account: another account's equal id is another use. Nothing is tried with a spool that is
+        known to be of no use.
 
         Raises:
             SpoolUnavailable: nothing was written.
 
         """
+        if not self._spool.sound:
+            return self._drop(Refusal.SPOOL_UNAVAILABLE)
         now = self._clock_ms()
         table = report_table(facts, now, max_model=MAX_MODEL, max_provider=MAX_PROVIDER)
         names = [f"{use.caller.account_id}\n{use.id}".encode() for use in facts]

@@ -7,6 +7,7 @@ class Refusal(StrEnum):
     """A reason for which intake, or the parser in front of it, refuses a use. The values are part of the API."""
 
     SPOOL_FULL = "spool_full"
+    SPOOL_UNAVAILABLE = "spool_unavailable"
     INVALID_JSON = "invalid_json"
     NOT_AN_OBJECT = "not_an_object"
     MISSING = "missing"

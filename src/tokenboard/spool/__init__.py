@@ -6,10 +6,12 @@
 One SQLite file in WAL mode, written by one committer thread that puts everything waiting into one transaction. What
 `append` has acknowledged survives kill -9; with ``fsync`` also a power cut. A batch's id and content are fixed on disk
 before anything is sent on, so that a retry after a crash sends exactly the same. The spool owns the file; it knows
-nothing of what a parcel holds beyond its bytes and its number of events.
+nothing of what a parcel holds beyond its bytes and its number of events. From the first commit or read that fails on it
+tells that it is of no use, until one works again: the committer writes a probe until then.
 """
 
 from tokenboard.spool.errors import SpoolDamaged, SpoolError, SpoolFull, SpoolUnavailable
+from tokenboard.spool.health import SpoolFault
 from tokenboard.spool.spool import Aside, Batch, Parcel, Receipt, Spool, SpoolState
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "Spool",
     "SpoolDamaged",
     "SpoolError",
+    "SpoolFault",
     "SpoolFull",
     "SpoolState",
     "SpoolUnavailable",

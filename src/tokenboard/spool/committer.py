@@ -7,14 +7,16 @@ the next one gathers, so the group grows with the load and a lone caller waits f
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tokenboard.errand import Pause
 from tokenboard.spool.errors import SpoolError, SpoolUnavailable
+from tokenboard.spool.health import Health, hint_for, is_of_the_file
 
 
 class Write(NamedTuple):
@@ -70,14 +72,41 @@ MAX_GROUP = 2_000
 """Writes at which a group gathers no more: bounds how long the first of it waits for the last."""
 
 
+FIRST_PROBE_S = 0.25
+LAST_PROBE_S = 5.0
+"""Seconds from a commit that failed to the first probe, and between two probes at most."""
+
+_STEADY_S: Final = 30.0
+"""How long writing must have worked before a new fault is probed as soon as the first, in seconds."""
+
+_WRITING: Final = "writing"
+
+
 class Committer:
     """Runs writes on ``connection`` in groups; owns the connection from the first call of `start` on.
 
-    ``fsync`` makes every transaction durable, not only those that ask for it.
+    ``fsync`` makes every transaction durable, not only those that ask for it. ``health`` is told of each transaction.
+    Once one failed by a fault of the file, the writes of ``probe``, a transaction each, are tried now and then until
+    they, or anything else, can be committed.
     """
 
-    def __init__(self, connection: sqlite3.Connection, name: str, *, fsync: bool, appends: Appends) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        name: str,
+        *,
+        fsync: bool,
+        appends: Appends,
+        health: Health | None = None,
+        probe: Sequence[Callable[[sqlite3.Connection], Any]] = (),
+    ) -> None:
         self._connection = connection
+        self._health = health or Health(lambda: time.time_ns() // 1_000_000)
+        self._probe_writes = probe
+        self._failing = False
+        self._probe_at = 0.0
+        self._probe_wait_s = FIRST_PROBE_S
+        self._worked_since = 0.0
         self._appends = appends
         self._fsync = fsync
         self._turns: dict[asyncio.AbstractEventLoop, list[Entry]] = {}
@@ -147,11 +176,19 @@ class Committer:
             group, more = self._gather()
             if group:
                 self._commit(group)
+            elif more:
+                self._probe()
 
     def _gather(self) -> tuple[list[Entry], bool]:
-        """Wait for writes and return those that wait by then, and whether more may come."""
+        """Wait for writes and return those that wait by then, and whether more may come.
+
+        None when it is time for a probe.
+        """
         group: list[Entry] = []
-        handed = self._handed.get()
+        try:
+            handed = self._handed.get(timeout=self._until_probe())
+        except Empty:
+            return group, True
         while handed is not None:
             group += handed
             # Nobody else takes: what is not empty now is not empty in the next line.
@@ -165,13 +202,12 @@ class Committer:
         writes = [entry for entry in group if not isinstance(entry, Append)] if len(parcels) < len(group) else []
         try:
             last, results = self._transact(parcels, [write for write, _ in writes])
-        except sqlite3.OperationalError as error:
-            # The file cannot be written now: the disk is full, gone, or somebody holds the lock.
-            _tell(parcels, error)
-            for _, future in writes:
-                future.set_exception(_failure(error))
         except Exception as error:
-            if len(group) > 1:
+            if is_of_the_file(error):
+                # It cannot be written now: the disk is full, gone, or somebody holds the lock. Said before anybody is
+                # told, so that nobody who hears of it begins anew.
+                self._failed(error)
+            elif len(group) > 1:
                 # One write of several was at fault: give each a transaction of its own, so that it harms nobody else.
                 for entry in group:
                     self._commit([entry])
@@ -180,6 +216,8 @@ class Committer:
             for _, future in writes:
                 future.set_exception(_failure(error))
         else:
+            if self._failing and parcels:  # other writes are smaller than what has to be written
+                self._recovered()
             events, size = 0, 0
             for parcel in parcels:
                 events, size = events + parcel.events, size + len(parcel.body)
@@ -189,6 +227,37 @@ class Committer:
             for (write, future), result in zip(writes, results, strict=True):
                 write.after(result)
                 future.set_result(result)
+
+    def _until_probe(self) -> float | None:
+        return max(self._probe_at - time.monotonic(), 0.0) if self._failing and self._probe_writes else None
+
+    def _probe(self) -> None:
+        """See whether a commit gets to the file again, durably."""
+        try:
+            for write in self._probe_writes:
+                self._transact((), [Write(write, lambda _: None, durable=True)])
+        except sqlite3.Error as error:
+            self._put_probe_off()
+            self._failed(error)
+        else:
+            self._recovered()
+
+    def _failed(self, error: Exception) -> None:
+        if not self._failing:
+            self._failing = True
+            if time.monotonic() - self._worked_since > _STEADY_S:
+                self._probe_wait_s = FIRST_PROBE_S
+            self._put_probe_off()
+        self._health.fails(_WRITING, "written", error)
+
+    def _put_probe_off(self) -> None:
+        self._probe_at = time.monotonic() + self._probe_wait_s
+        self._probe_wait_s = min(self._probe_wait_s * 2, LAST_PROBE_S)
+
+    def _recovered(self) -> None:
+        self._failing = False
+        self._worked_since = time.monotonic()
+        self._health.works(_WRITING)
 
     def _transact(self, parcels: Sequence[Append], writes: Sequence[Write]) -> tuple[int, list[Any]]:
         """Return the number of the last parcel, 0 without any, and the writes' results."""
@@ -226,7 +295,7 @@ def _failure(error: Exception) -> Exception:
     """Return what one caller is told: an error of its own, as raising it adds to it."""
     if not isinstance(error, sqlite3.Error):
         return error
-    unavailable = SpoolUnavailable(f"cannot write the spool: {error}")
+    unavailable = SpoolUnavailable(f"cannot write the spool: {error}", hint_for(error))
     unavailable.__cause__ = error
     return unavailable
 

@@ -18,6 +18,11 @@ class SpoolUnavailable(SpoolError):
 
     hint = "Check free disk space and the permissions of the spool folder."
 
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+
 
 class SpoolDamaged(SpoolError):
     """The spool's file is not what was last acknowledged: events would be lost, or counted twice, without a word."""

@@ -14,12 +14,14 @@ from tokenboard.observability import logger
 from tokenboard.spool.committer import Append, Appends, Committer, Write
 from tokenboard.spool.errors import SpoolDamaged, SpoolError, SpoolFull, SpoolUnavailable
 from tokenboard.spool.file import accept_file, checksum, end_cleanly, open_file
+from tokenboard.spool.health import Health, SpoolFault, hint_for, is_of_the_file
 from tokenboard.spool.seen import Seen
 from tokenboard.spool.witness import Extent
 
 SEEN_DAYS = 7
 """How long an id from outside is remembered (data-api: POST /usage), unless set otherwise."""
 
+_PROBE_BYTES = 65_536  # more than a few pages: what a commit of ordinary size needs
 _log = logger("spool")
 
 
@@ -65,12 +67,16 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class SpoolState:
-    """How full the spool is: events and bytes not yet acknowledged by the ledger, its limit, and records set aside."""
+    """How full the spool is: events and bytes not yet acknowledged by the ledger, its limit, and records set aside.
+
+    ``fault`` tells why it cannot be used, None as long as it can.
+    """
 
     pending: int
     bytes: int
     max_bytes: int
     aside: int
+    fault: SpoolFault | None = None
 
     @property
     def full(self) -> bool:
@@ -113,8 +119,14 @@ class Spool:
         self._extent = opened.extent
         self._pending, self._bytes, self._aside = opened.pending, opened.bytes, opened.aside
         self._seen = Seen(opened.reader, seen_days=seen_days, clock_ms=clock_ms, elapsed_s=elapsed_s)
+        self._health = Health(clock_ms)
         self._committer = Committer(
-            opened.writer, f"spool-{name}", fsync=fsync, appends=Appends(_insert_all, self._arrived)
+            opened.writer,
+            f"spool-{name}",
+            fsync=fsync,
+            appends=Appends(_insert_all, self._arrived),
+            health=self._health,
+            probe=(_write_probe, _take_back_probe),
         )
         self._committer.start()
 
@@ -131,6 +143,11 @@ class Spool:
     def has_room(self) -> bool:
         """Whether new work may be taken; ask before starting anything whose usage must be recorded."""
         return self._bytes < self._max_bytes
+
+    @property
+    def sound(self) -> bool:
+        """Whether the file can be written and read, as far as the last attempts tell; ask as `has_room` is asked."""
+        return self._health.sound
 
     def append(self, body: bytes, events: int = 1) -> Awaitable[None]:
         """Queue one parcel from a running event loop; awaiting it there waits until the parcel is committed.
@@ -260,11 +277,11 @@ class Spool:
     def state(self) -> SpoolState:
         """Return how full the spool is; cheap, from memory."""
         with self._lock:
-            return SpoolState(self._pending, self._bytes, self._max_bytes, self._aside)
+            return SpoolState(self._pending, self._bytes, self._max_bytes, self._aside, self._health.fault())
 
     def asides(self, limit: int = 100) -> tuple[Aside, ...]:
         """Return the records set aside, oldest first."""
-        rows = self._read("SELECT number, at_ms, reason, body FROM aside ORDER BY number LIMIT ?", (limit,))
+        rows = self._look_up("SELECT number, at_ms, reason, body FROM aside ORDER BY number LIMIT ?", (limit,))
         return tuple(Aside(*row) for row in rows)
 
     def replay(self, number: int, count: Callable[[bytes], int]) -> None:
@@ -331,10 +348,32 @@ class Spool:
         )
 
     def _read(self, sql: str, parameters: tuple[int, ...] = ()) -> list[Any]:
+        """Ask what the drain needs to know: while that cannot be answered, nothing more is to be taken in."""
+        try:
+            rows = self._look_up(sql, parameters)
+        except SpoolUnavailable as error:
+            cause = error.__cause__
+            if isinstance(cause, sqlite3.Error) and is_of_the_file(cause):
+                self._health.fails(sql, "read", cause)
+            raise
+        self._health.works(sql)
+        return rows
+
+    def _look_up(self, sql: str, parameters: tuple[int, ...] = ()) -> list[Any]:
         try:
             return self._reader.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
-            raise SpoolUnavailable(f"cannot read the spool: {error}") from error
+            raise SpoolUnavailable(f"cannot read the spool: {error}", hint_for(error)) from error
+
+
+def _write_probe(connection: sqlite3.Connection) -> None:
+    # Puts in none, as a parcel would be delivered and its number missed, but needs all that putting one in does.
+    connection.execute("INSERT INTO parcels (events, body, sum) SELECT 0, '', 0 WHERE 0")
+    connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', ?)", ("." * _PROBE_BYTES,))
+
+
+def _take_back_probe(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM meta WHERE name = 'probe'")
 
 
 def _insert_all(connection: sqlite3.Connection, parcels: Sequence[Append]) -> int:
