@@ -43,8 +43,9 @@ demo: install ## Serve a year of invented apps and models from ./demo-data (PORT
 demo-clean: ## Remove ./demo-data
 	rm -rf ./$(DEMO)
 
-test: install-dev ## Run all tests; those in a browser need Chromium, installed by apt where that may be
+test: install-dev ## Run all tests; those in a browser need Chromium, those of other clients npm: installed where that may be
 	@sh tests/browser/install.sh
+	@sh tests/clients/install.sh $(BIN)/python
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 fuzz: install-dev ## Thousands of requests made of the OpenAPI document, and long lives of a board beside the reference
@@ -68,4 +69,4 @@ screenshots: install-dev ## Take docs/screenshots of the demo in a headless Chro
 	$(BIN)/python -m tests.screens
 
 clean: ## Remove .venv and caches, never data
-	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
