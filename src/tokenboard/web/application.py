@@ -208,7 +208,8 @@ class Web:
             response = RedirectResponse(wanted, 303)
             secret = given.get("key", "")
             https = self._services.site.base_url.startswith("https:")
-            self._gate.open_session(secret, response, https=https, peer=request.client)
+            begin = partial(self._gate.open_session, secret, response, https=https, peer=request.client)
+            await self._pages.run(begin)
         except (Problem, CatalogUnavailable) as error:
             problem = _problem_of(error)
             return self._session_page(_own_path(given.get("next", "/")), problem.message, problem.status)
