@@ -1,3 +1,4 @@
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -81,9 +82,11 @@ def test_the_limit_with_the_least_left_is_told() -> None:
 
 def test_counts_outlive_the_process_within_their_window(tmp_path: Path) -> None:
     clock, file = Clock(), tmp_path / "limits.sqlite"
-    first = allowance(file, clock, per_day=2)
+    counts = Counts(file, clock)
+    first = Allowance(counts, per_minute=0, per_day=2)
     take(first)
     take(first)
+    assert counts.flush()
     again = allowance(file, clock, per_day=2)  # the first was not closed: it was killed
     assert take(again).wait_s is not None
     clock.now_s += 86_400
@@ -120,7 +123,23 @@ def test_counting_goes_on_when_the_file_cannot_be_written(tmp_path: Path) -> Non
     other.close()
     assert [None, None] == [take(allowed).wait_s for _ in range(2)]
     assert take(allowed).wait_s is not None
+    assert counts.flush()
     assert not counts.check()
+
+
+def test_counting_waits_for_nobody_who_holds_the_file_and_is_written_afterwards(tmp_path: Path) -> None:
+    file = tmp_path / "limits.sqlite"
+    allowed = allowance(file, Clock(), per_day=500)
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(100):
+            take(allowed)
+        # Nothing of it is on disk, and nobody waited for that.
+        assert [(0,)] == other.execute("SELECT count(*) FROM counts").fetchall()
+        other.execute("ROLLBACK")
+    take(allowed)
+    allowed.close()
+    assert 500 - 102 == take(allowance(file, Clock(), per_day=500)).remaining
 
 
 @given(

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.board import BoardProcess, running_board, today, wait_for
+from tests.board import UNLIMITED, BoardProcess, running_board, today, wait_for
 from tests.watched import TOLD
 from tokenboard.web.pages import DRAWINGS, PAGES
 
@@ -41,7 +41,9 @@ def board_with_usage(
     """Run a board that has one app; yield it and a client whose key may do everything."""
     config = folder / "settings.toml"
     config.write_text(CONFIG.format(visibility=visibility))
-    with running_board(folder / "data", config=config, module=module) as board:
+    # Limits that nobody reaches, so that questions are counted.
+    environment = dict.fromkeys(UNLIMITED, "1000000")
+    with running_board(folder / "data", config=config, environment=environment, module=module) as board:
         headers = {"Authorization": f"Bearer {board.make_key()}", "HTTP-Referer": ORIGIN}
         with httpx.Client(base_url=board.url, headers=headers, timeout=60) as client:
             assert 200 == chat(client)

@@ -28,7 +28,7 @@ class Verdict:
 
 
 class Allowance:
-    """Counts questions; a refused one counts nowhere. 0 switches a limit off. Safe from any thread; about 50 µs.
+    """Counts questions; a refused one counts nowhere. 0 switches a limit off. Safe from any thread; waits for no disk.
 
     Windows are the minute of the clock and the UTC day. All keys of an account share its day, so a new key gives no
     new day.

@@ -1,10 +1,10 @@
-"""The counts of the windows under way: in memory, and on disk before anybody is told of them."""
+"""The counts of the windows under way: in memory, and on disk a moment later."""
 
 import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
+from threading import Condition, Event, Lock, Thread
 
 from limits.storage import Storage
 
@@ -14,6 +14,11 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS counts (key TEXT PRIMARY KEY, count INTEGE
 LONG_S = 3_600
 """Windows shorter than this, in seconds, are not kept on disk: a restart takes about as long."""
 
+# Instead of a key, which is never empty and never begins so.
+_ALL, _ENDED = "", " ended"
+
+_Statement = tuple[str, tuple[object, ...]]
+
 _SIDE_FILES = ("", "-wal", "-shm")
 _SWEEP_S = 60
 _log = logger("allowance")
@@ -22,10 +27,11 @@ _log = logger("allowance")
 class Counts(Storage):
     """A storage for ``limits`` in one SQLite file; windows are aligned to the epoch, so that days are UTC days.
 
-    ``file`` None keeps the counts in memory only, as are those of windows shorter than `LONG_S`. A write costs some
-    20 µs and waits for no disk: counts outlive the process, whatever ends it, and a power cut may cost the last of
-    them. A file that is damaged is begun anew, and one that cannot be written is logged: counting goes on in memory,
-    as refusing every caller would be worse. Safe from any thread. ``clock_ms`` gives UTC epoch ms.
+    ``file`` None keeps the counts in memory only, as are those of windows shorter than `LONG_S`. Counting waits for no
+    disk, so an event loop may count: a thread of its own writes what has changed, at once. Counts outlive the process;
+    what ends it without warning, or a power cut, may cost the last of them. A file that is damaged is begun anew, and
+    one that cannot be written is logged and tried again with the next count: counting goes on in memory, as refusing
+    every caller would be worse. Safe from any thread. ``clock_ms`` gives UTC epoch ms.
     """
 
     STORAGE_SCHEME = None
@@ -37,6 +43,13 @@ class Counts(Storage):
         self._counts: dict[str, tuple[int, int]] = {}
         self._swept_s = 0
         self._failing = False
+        # What is to be written, by key, the later in place of the earlier; the writer takes it away as a whole.
+        self._due: dict[str, _Statement] = {}
+        self._written = Condition(self._lock)
+        self._writing = False
+        self._closed = False
+        self._work = Event()
+        self._writer = Thread(target=self._run, name="limits", daemon=True)
         self._database: sqlite3.Connection | None = None
         if file is not None:
             try:
@@ -69,7 +82,7 @@ class Counts(Storage):
             count = (have if have_until == ends_s else 0) + amount
             self._counts[key] = (count, ends_s)
             if expiry >= LONG_S:
-                self._write("INSERT OR REPLACE INTO counts VALUES (?, ?, ?)", (key, count, ends_s))
+                self._write_soon(key, "INSERT OR REPLACE INTO counts VALUES (?, ?, ?)", (key, count, ends_s))
             if now - self._swept_s >= _SWEEP_S:
                 self._sweep(now)
             return count
@@ -96,38 +109,85 @@ class Counts(Storage):
         with self._lock:
             forgotten = len(self._counts)
             self._counts.clear()
-            self._write("DELETE FROM counts", ())
+            self._due.clear()
+            self._write_soon(_ALL, "DELETE FROM counts", ())
             return forgotten
 
     def clear(self, key: str) -> None:
         """Forget one count."""
         with self._lock:
             self._counts.pop(key, None)
-            self._write("DELETE FROM counts WHERE key = ?", (key,))
+            self._write_soon(key, "DELETE FROM counts WHERE key = ?", (key,))
+
+    def flush(self, within_s: float = 10.0) -> bool:
+        """Wait until what was counted has been written, or tried; False when that takes longer. Blocks."""
+        with self._lock:
+            begun = self._writer.ident is not None
+            return self._written.wait_for(lambda: not begun or not (self._writing or self._work.is_set()), within_s)
 
     def close(self) -> None:
-        """Close the file; counting goes on in memory."""
+        """Write what is left and close the file; counting goes on in memory. Blocks."""
         with self._lock:
-            if self._database is not None:
-                self._database.close()
-                self._database = None
+            self._closed = True
+            self._work.set()
+        if self._writer.ident is not None:
+            self._writer.join()
+        if self._database is not None:
+            self._database.close()
+            self._database = None
 
     def _sweep(self, now: int) -> None:
         self._swept_s = now
         self._counts = {key: kept for key, kept in self._counts.items() if kept[1] > now}
-        self._write("DELETE FROM counts WHERE ends_s <= ?", (now,))
+        self._write_soon(_ENDED, "DELETE FROM counts WHERE ends_s <= ?", (now,))
 
-    def _write(self, statement: str, values: tuple[object, ...]) -> None:
-        if self._database is None:
+    def _write_soon(self, key: str, statement: str, values: tuple[object, ...]) -> None:
+        if self._database is None or self._closed:
             return
-        try:
-            self._database.execute(statement, values)
-            self._failing = False
-        except sqlite3.Error as error:
-            if not self._failing:
+        self._due.pop(key, None)  # in the order of the last words: what has ended is swept after it was counted
+        self._due[key] = statement, values
+        self._work.set()
+        if self._writer.ident is None:
+            self._writer.start()
+
+    def _run(self) -> None:
+        while True:
+            self._work.wait()
+            with self._lock:
+                self._work.clear()
+                self._writing = True
+                due, self._due = self._due, {}
+                closed = self._closed
+            error = self._write(due)
+            with self._lock:
+                if error is not None:
+                    # Tried again with the next count; what was counted meanwhile is the later.
+                    self._due = due | self._due
+                first = error is not None and not self._failing
+                self._failing = error is not None
+                self._writing = False
+                self._written.notify_all()
+            if first:
                 facts = {"reason": str(error), "hint": "Free disk space; until then a restart forgets the counts."}
                 _log.warning("the counts of the rate limits cannot be written", extra=facts)
-            self._failing = True
+            if closed:
+                return
+
+    def _write(self, due: dict[str, _Statement]) -> sqlite3.Error | None:
+        """Write in one transaction; return what prevented it."""
+        database = self._database
+        if database is None or not due:
+            return None
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            for statement, values in due.values():
+                database.execute(statement, values)
+            database.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                database.execute("ROLLBACK")
+            return error
+        return None
 
 
 def _open(file: Path) -> sqlite3.Connection:
