@@ -19,6 +19,7 @@ import zstandard
 from tests.board import BoardProcess
 from tests.cli.conftest import Run
 from tokenboard.cli.events_file import FileFault, pieces
+from tokenboard.tables import Column, Kind, Table, write_csv
 
 
 def reports(count: int, host: str = "a.example", day: str = "2026-01-01") -> list[dict[str, Any]]:
@@ -76,6 +77,16 @@ def test_every_kind_of_file_gives_the_same_events(kind: str, tmp_path: Path) -> 
         assert datetime.fromisoformat(event.pop("ts")) == datetime.fromisoformat(line.pop("ts"))
         assert Decimal(event.pop("cost")) == Decimal(line.pop("cost"))
         assert event == line
+
+
+@pytest.mark.parametrize("title", ["=SUM(1)", "\u00a0=1", "\ufeff+1", "'=1", "''@x", "'tis plain", "-5"])
+def test_a_title_that_our_csv_has_guarded_is_read_as_it_was(title: str, tmp_path: Path) -> None:
+    (event,) = reports(1)
+    table = Table(tuple(Column(name, Kind.TEXT) for name in event), [[*(event | {"title": title}).values()]])
+    file = tmp_path / "events.csv"
+    file.write_bytes(write_csv(table))
+    ((piece,),) = [list(pieces(file))]
+    assert title == json.loads(piece.body)["title"]
 
 
 def test_a_large_file_comes_in_pieces_that_say_where_they_begin(tmp_path: Path) -> None:

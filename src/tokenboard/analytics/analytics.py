@@ -38,7 +38,7 @@ from tokenboard.analytics.cache import AnswerCache
 from tokenboard.analytics.gate import Gate, Shown
 from tokenboard.analytics.register import Registrar
 from tokenboard.analytics.sums import WindowSums, day_sums, descending, window_sums
-from tokenboard.attribution import RefererError, canonical_url
+from tokenboard.attribution import RefererError, canonical_url, searchable
 from tokenboard.catalog import AmbiguousApp, Catalog, UnknownApp
 from tokenboard.ledger import ANY_KIND, Analyst, RequestKind
 from tokenboard.rankings import NotFilledError, Rankings, Window
@@ -258,8 +258,8 @@ class Analytics:
         """Return a page of the models with tokens in the window; a search leaves their ranks as they are."""
         _check_page(limit, offset)
         board = self._board(window)
-        wanted = search.casefold()
-        rows = [row for row in board.rows if wanted in row.model.casefold()] if wanted else board.rows
+        wanted = searchable(search)
+        rows = [row for row in board.rows if wanted in searchable(row.model)] if wanted else board.rows
         return ModelPage(tuple(rows[offset : offset + limit]), len(rows), board.all_traffic, window, board.as_of)
 
     def model(self, model: str, window: Window) -> ModelDetail | None:

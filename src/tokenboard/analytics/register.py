@@ -6,6 +6,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenboard.attribution import searchable
 from tokenboard.rankings import AppRow, Rankings
 
 
@@ -13,7 +14,8 @@ from tokenboard.rankings import AppRow, Rankings
 class Register:
     """All apps, aliases and hidden ones included: whoever shows some asks the gate.
 
-    ``by_name`` and ``by_newest`` are ids, ties by ascending id; ``texts`` holds name and URL, case folded, by id.
+    ``by_name`` and ``by_newest`` are ids, ties by ascending id; ``texts`` holds name and URL by id, as searches compare
+    them.
     """
 
     by_name: NDArray[np.int64]
@@ -22,7 +24,7 @@ class Register:
 
     def matching(self, search: str, width: int) -> NDArray[np.bool_]:
         """Return for each id below ``width`` whether the app's name or URL holds ``search``, whatever the case."""
-        wanted = search.casefold()
+        wanted = searchable(search)
         found = np.zeros(width, np.bool_)
         found[[app_id for app_id, text in self.texts.items() if app_id < width and wanted in text]] = True
         return found
@@ -54,5 +56,5 @@ def _arranged(apps: dict[int, AppRow]) -> Register:
     return Register(
         by_name=np.array([app.id for app in by_name], np.int64),
         by_newest=np.array([app.id for app in by_newest], np.int64),
-        texts={app.id: f"{app.name}\n{app.url}".casefold() for app in apps.values()},
+        texts={app.id: searchable(f"{app.name}\n{app.url}") for app in apps.values()},
     )

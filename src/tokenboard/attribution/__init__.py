@@ -22,7 +22,7 @@ from tokenboard.attribution.identity import AppIdentity
 from tokenboard.attribution.notices import AttributionWarning, WarningCode
 from tokenboard.attribution.reason import Reason, RefererError
 from tokenboard.attribution.rules import AttributionOptions, AttributionRule
-from tokenboard.attribution.title import can_be_seen
+from tokenboard.attribution.title import can_be_seen, searchable
 from tokenboard.attribution.url import canonical_url
 
 __all__ = [
@@ -43,4 +43,5 @@ __all__ = [
     "can_be_seen",
     "canonical_url",
     "merge_categories",
+    "searchable",
 ]

@@ -49,6 +49,15 @@ def clean_title(value: bytes | str) -> str | None:
     return text if can_be_seen(text) and not is_placeholder(text) else None
 
 
+def searchable(text: str) -> str:
+    """Return a text as searches compare it: composed (NFC), whatever the case.
+
+    One writes ``é`` as one character, a Mac's file names and some keyboards as two: names are kept composed, and what
+    is looked for in them is composed first.
+    """
+    return unicodedata.normalize("NFC", text).casefold()
+
+
 def can_be_seen(text: str) -> bool:
     """Whether anything of the text is drawn: a name of fillers and joiners alone is as good as none."""
     return bool(text) and _UNSEEN.fullmatch(text) is None

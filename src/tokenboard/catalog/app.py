@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tokenboard.attribution import AppIdentity
+from tokenboard.attribution import AppIdentity, searchable
 
 
 class Visibility(StrEnum):
@@ -71,7 +71,7 @@ def shown_name(identity: AppIdentity, header_title: str | None, pinned_name: str
 
 def search_text(identity_key: str, name: str) -> str:
     """Return the text in which a listing's search looks."""
-    return f"{name}\n{identity_key}".casefold()
+    return searchable(f"{name}\n{identity_key}")
 
 
 def split_list(text: str) -> tuple[str, ...]:

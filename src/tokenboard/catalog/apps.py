@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tokenboard.attribution import AppIdentity, RefererError, canonical_url
+from tokenboard.attribution import AppIdentity, RefererError, canonical_url, searchable
 from tokenboard.catalog import revisions
 from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility, split_list
 from tokenboard.catalog.errors import AmbiguousApp, InvalidValue, UnknownApp
@@ -90,7 +90,7 @@ def listing(
         raise InvalidValue("the search text holds a character that no store can keep: NUL, or half of a surrogate pair")
     wanted: list[sa.ColumnElement[bool]] = []
     if search:
-        wanted.append(APPS.c.search.contains(search.casefold(), autoescape=True))
+        wanted.append(APPS.c.search.contains(searchable(search), autoescape=True))
     if visibilities is not None:
         wanted.append(APPS.c.visibility.in_([str(visibility) for visibility in visibilities]))
     total = connection.execute(sa.select(sa.func.count()).select_from(APPS).where(*wanted)).scalar_one()

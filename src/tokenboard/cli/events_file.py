@@ -27,6 +27,7 @@ from tokenboard.api.packed import MAX_BYTES
 from tokenboard.api.reports import MAX_EVENTS, Report
 from tokenboard.cli.event_rows import MEMBERS, RowFault, event_of, missing_columns
 from tokenboard.cli.known_exports import KnownExport, find_export
+from tokenboard.tables import unguarded
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -251,8 +252,8 @@ def _csv(file: io.BufferedReader, delimiter: str) -> Iterator[_Event]:
                 continue
             if len(row) != len(names):
                 raise ValueError(f"line {rows.line_num:,} has {len(row)} cells, the head has {len(names)}")
-            line = rows.line_num
-            yield _Event(_encode(dict(zip(names, row, strict=True)), export, "line", line), line)
+            line, texts = rows.line_num, map(unguarded, row)
+            yield _Event(_encode(dict(zip(names, texts, strict=True)), export, "line", line), line)
     finally:
         # The file is its opener's, who wants to know how far it is read.
         text.detach()

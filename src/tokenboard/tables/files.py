@@ -1,7 +1,7 @@
 """Writing a table as CSV (RFC 4180), NDJSON and Parquet.
 
 Files of one table hold the same figures: integers are exact in each. In CSV a list is its items with commas between; a
-text that a spreadsheet would take for a formula has an apostrophe put before it (OWASP, CSV Injection). What the
+text that a spreadsheet would take for a formula is guarded. What the
 figures are of is in Parquet's key-value metadata; a CSV's head stays free of it, so that every reader takes it.
 """
 
@@ -16,9 +16,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tokenboard.tables.formulas import guarded
 from tokenboard.tables.table import Column, Kind, Table
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 _TYPES = {
     Kind.TEXT: pa.string(),
@@ -72,7 +71,7 @@ def _as_cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return harmless(value)
+        return guarded(value)
     if isinstance(value, datetime):
         return instant(value)
     if isinstance(value, date):
@@ -80,13 +79,8 @@ def _as_cell(value: Any) -> str:
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
     if isinstance(value, (list, tuple)):
-        return harmless(",".join(value))
+        return guarded(",".join(value))
     return str(value)
-
-
-def harmless(text: str) -> str:
-    """Return the text so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) or text.startswith(_FORMULA) else text
 
 
 def _as_json(value: Any, kind: Kind) -> Any:
