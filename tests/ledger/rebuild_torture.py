@@ -20,7 +20,7 @@ from tests.ledger.torture import BATCH, TODAY_MS, batch, heard, in_child
 from tokenboard.ledger import ROLLUPS, Ledger, arrange_rows
 
 BATCHES = 3
-HARMED = ("app_daily", "key_daily")
+HARMED = ("app_daily", "key_daily", "model_daily")
 
 
 def opened(folder: str) -> Ledger:
@@ -31,7 +31,7 @@ def opened(folder: str) -> Ledger:
 
 
 def fill(folder: str, told: int) -> None:
-    """Fill a ledger over four months, and harm two rollups."""
+    """Fill a ledger over four months, and harm three rollups."""
     ledger = opened(folder)
     ledger.fill_new_rollups(datetime.now(UTC).date())
     for number in range(BATCHES):
@@ -40,6 +40,7 @@ def fill(folder: str, told: int) -> None:
         ledger.insert(number + 1, arranged)
     ask(ledger, "ALTER TABLE app_daily DELETE WHERE app_id % 3 = 0 SETTINGS mutations_sync = 1")
     ask(ledger, "INSERT INTO key_daily SELECT * FROM key_daily")
+    ask(ledger, "ALTER TABLE model_daily DELETE WHERE tool_use = 'called' SETTINGS mutations_sync = 1")
     ledger.close()
     os.write(told, b"done\n")
 

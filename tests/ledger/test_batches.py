@@ -32,7 +32,8 @@ def rows_of(batch: int) -> list[Row]:
                 ts_ms=(days[place % 4] * DAY_MS) + choose.randrange(DAY_MS),
                 model=f"of-{of}/{choose.choice('ab')}",
                 key_id=of,
-                prompt_tokens=choose.randrange(1000),
+                prompt_tokens=choose.choice([0, 1_001, 10**5, 10**6 + 1]),
+                tool_calls=choose.choice([None, False, True]),
             ),
             # Apps, models and keys of its own: no row is merged with another batch's, so each piece can be removed.
             10 * of + choose.randrange(3),

@@ -37,6 +37,8 @@ def batch(number: int) -> list[tuple[UsageEvent, int]]:
         fields["ts_ms"] = TODAY_MS - _MONTHS[place % 4] - choose.randrange(DAY_MS)
         fields["model"] = choose.choice("abc")
         fields["prompt_tokens"] = choose.randrange(10**6)
+        fields["endpoint"] = choose.choice(("chat", "embeddings", ""))
+        fields["tool_calls"] = choose.choice((None, False, True))
         fields["failed"] = place % 50 == 0
         rows.append((UsageEvent(**fields), choose.randrange(40)))
     return rows

@@ -41,6 +41,17 @@ def test_a_rollup_that_is_wrong_is_told_by_day_app_and_in_total(kept: Kept) -> N
     assert {"app_model_daily"} == {one.table for one in found}
 
 
+def test_a_kind_of_requests_that_is_wrong_is_told_and_a_rebuild_mends_it(kept: Kept) -> None:
+    kept.put(*SEEN, event(id="tools", prompt_tokens=2_000, completion_tokens=1, tool_calls=True))
+    ask(kept.ledger, "ALTER TABLE model_daily DELETE WHERE tool_use = 'called' SETTINGS mutations_sync = 1")
+    found = differences(kept)
+    of = "openai/gpt-4o, 10K/text/called"
+    assert Difference("model_daily", "2026-01-01", of, "prompt_tokens", "2000", "0") in found
+    assert {"model_daily"} == {one.table for one in found}
+    list(kept.upkeep.rebuild())
+    assert [] == differences(kept)
+
+
 def test_rankings_that_are_not_what_the_ledger_says_are_told_by_day_app_and_in_total(kept: Kept) -> None:
     kept.put(*SEEN)
     # Behind the back of everybody: no counter says that this day has changed.
