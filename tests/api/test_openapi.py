@@ -13,6 +13,7 @@ from openrouter.components import AppRankingsResponse, RankingsDailyResponse
 
 from tests.board import BoardProcess
 from tokenboard.gateway.endpoints import ENDPOINTS
+from tokenboard.gateway.model_filters import HONOURED
 from tokenboard.gateway.models import PATHS
 
 PUBLISHED = {
@@ -107,6 +108,14 @@ def test_every_route_of_the_docs_is_in_the_document_and_no_other(document: dict[
         ("get", "/docs/api/try"),
     }
     assert named - beside == described - beside
+
+
+def test_the_filters_of_models_are_those_that_the_gateway_honours(document: dict[str, Any]) -> None:
+    of_list, of_count = (
+        {each["name"] for each in document["paths"][path]["get"]["parameters"]} for path in ("/models", "/models/count")
+    )
+    assert {*HONOURED, "offset", "limit"} == of_list
+    assert set(HONOURED) - {"sort"} == of_count
 
 
 def test_every_operation_tells_its_errors_in_the_one_shape(document: dict[str, Any]) -> None:

@@ -212,6 +212,56 @@ def test_a_part_of_the_list_is_told_by_offset_and_limit(stores: Stores, tmp_path
     listed(stores, tmp_path, [PLAIN, RICH], check)
 
 
+def test_models_are_chosen_by_what_is_known_of_them(stores: Stores, tmp_path: Path) -> None:
+    own = {"id": "acme/Tiny", "created": 1_800_000_000, "context_length": 100}
+
+    async def check(get: Asked) -> None:
+        for query, expected in (
+            ("q=TINY", ["acme/Tiny"]),
+            ("q=nobody", []),
+            ("output_modalities=embeddings", ["tokenboard/echo", "text-embedding-3-small"]),
+            ("output_modalities=image,text", ["tokenboard/echo", "small", "large", "acme/Tiny"]),
+            ("output_modalities=all&limit=1&offset=1", ["small"]),
+            ("input_modalities=image", ["large"]),
+            ("supported_parameters=tools", ["large"]),
+            ("supported_parameters=tools,seed", []),
+            ("context=101", ["large"]),
+            ("context=100&model_authors=ACME", ["acme/Tiny"]),
+            ("model_authors=small", []),
+            ("sort=newest&limit=3", ["acme/Tiny", "large", "small"]),
+            ("sort=context-high-to-low&input_modalities=text&limit=2", ["large", "acme/Tiny"]),
+        ):
+            told = await get(f"/v1/models?{query}")
+            assert expected == [entry["id"] for entry in told["data"]], query
+            assert "limit" in query or len(expected) == told["total_count"]
+        assert {"data": {"count": 2}} == await get("/v1/models/count?output_modalities=embeddings")
+
+    listed(stores, tmp_path, [PLAIN, RICH, own, EMBEDDERS[0]], check)
+
+
+def test_what_is_not_known_of_models_is_refused_with_why_and_never_ignored(stores: Stores, tmp_path: Path) -> None:
+    async def check(get: Asked) -> None:
+        for query, said in (
+            ("category=programming", "never looks at"),
+            ("category=", "never looks at"),
+            ("min_price=1", "does not know it"),
+            ("sort=top-weekly", "newest"),
+            ("output_modalities=smell", "embeddings"),
+            ("input_modalities=", "commas"),
+            ("context=-1", "whole number"),
+            ("q=", "characters"),
+            ("limit=", "whole number"),
+        ):
+            error = (await get(f"/v1/models?{query}", 400))["error"]
+            assert query.partition("=")[0] == error["param"]
+            assert said in error["message"], query
+        await get("/v1/models/count?output_modalities=smell", 400)
+        # What is no parameter of these APIs has no meaning here.
+        assert await get("/v1/models") == await get("/v1/models?x=1")
+
+    listed(stores, tmp_path, [PLAIN], check)
+
+
 def test_models_that_make_embeddings_are_told_apart(stores: Stores, tmp_path: Path) -> None:
     async def check(get: Asked) -> None:
         told = ModelsListResponse.model_validate(await get("/v1/embeddings/models"))

@@ -10,7 +10,7 @@ from tokenboard.analytics import COMPLETED, MAX_LIMIT, MAX_MODELS, MAX_SEARCH, G
 from tokenboard.api.apps import DEFAULT_LIMIT, DEFAULT_MODEL_APPS, DEFAULT_MODELS, MAX_OFFSET, MAX_URL
 from tokenboard.api.datasets import MODALITIES
 from tokenboard.api.formats import Format
-from tokenboard.api.openapi_schemas import ref
+from tokenboard.api.openapi_schemas import COUNT, ref
 from tokenboard.attribution import CATEGORIES, GROUPS
 from tokenboard.catalog import Scope
 from tokenboard.ledger import ContextBucket
@@ -300,8 +300,18 @@ def _models() -> dict[str, dict[str, Operation]]:
         ),
     ]
 
+    filters = [
+        query("q", "Only models whose id or name holds this, whatever the case.", _text("echo")),
+        query("output_modalities", "Only models that give one of these, with commas between; or `all`.", _text("text")),
+        query("input_modalities", "Only models that take one of these, with commas between.", _text("text,image")),
+        query("supported_parameters", "Only models that take all of these, with commas between.", _text("tools")),
+        query("context", "Only models with a context of so many tokens at least.", COUNT),
+        query("model_authors", "Only models of these authors, with commas between.", _text("tokenboard")),
+    ]
+    sort = _choice("sort", "As upstreams list them by default.", ["newest", "context-high-to-low"])
+
     def listed(operation_id: str, summary: str) -> dict[str, Operation]:
-        return {"get": _read(operation_id, summary, "Models", "ModelsListResponse", page, (400,))}
+        return {"get": _read(operation_id, summary, "Models", "ModelsListResponse", [*page, *filters, sort], (400,))}
 
     def one(operation_id: str, summary: str, schema: str) -> dict[str, Operation]:
         return {"get": _read(operation_id, summary, "Models", schema, named, (404,))}
@@ -311,7 +321,9 @@ def _models() -> dict[str, dict[str, Operation]]:
         "/models/user": listed("listModelsUser", "The models that the key may use, which are all"),
         "/embeddings/models": listed("listEmbeddingsModels", "The models that make embeddings, as far as is known"),
         "/models/count": {
-            "get": _read("listModelsCount", "How many models there are", "Models", "ModelsCountResponse")
+            "get": _read(
+                "listModelsCount", "How many models there are", "Models", "ModelsCountResponse", filters, (400,)
+            )
         },
         "/model/{author}/{slug}": one("getModel", "One model", "ModelResponse"),
         "/models/{author}/{slug}": one("retrieveModel", "One model, as OpenAI's clients ask for it", "ModelResponse"),

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from tokenboard.gateway.model import anthropic_model, endpoint_of, is_embedding_model, model_of
+from tokenboard.gateway.model_filters import choose
 from tokenboard.gateway.upstreams import Upstreams
 from tokenboard.problem import Problem
 
@@ -84,7 +85,7 @@ class ModelList:
         await self._refresh()
         models = self._merged.models
         if path == "/models/count":
-            return _encoder.encode({"data": {"count": len(models)}})
+            return _encoder.encode({"data": {"count": len(choose(list(models.values()), _parameters(query)))}})
         if path in _LISTS:
             if path == "/models" and not query and not anthropic:
                 return self._body
@@ -158,8 +159,9 @@ def _provider(name: str) -> Entry:
 
 
 def _page(listed: list[Entry], query: bytes) -> Entry:
-    """Return the models asked for by ``offset`` and ``limit``; without a limit all of them."""
+    """Return the models that the parameters ask for, of these ``limit`` behind ``offset``; without a limit all."""
     given = _parameters(query)
+    listed = choose(listed, given)
     offset = _number(given, "offset", 0, 0, None)
     limit = _number(given, "limit", len(listed), 1, MAX_LIMIT)
     page = listed[offset : offset + limit]
@@ -187,7 +189,7 @@ def _anthropic_page(listed: list[Entry], query: bytes) -> Entry:
 
 def _parameters(query: bytes) -> dict[str, str]:
     try:
-        given = parse_qs(query.decode("ascii", "replace"), max_num_fields=_MAX_PARAMETERS)
+        given = parse_qs(query.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
     except ValueError:
         raise Problem(400, f"A query may have {_MAX_PARAMETERS} parameters.") from None
     return {name: values[-1] for name, values in given.items()}
