@@ -321,3 +321,23 @@ def test_a_stream_without_a_terminal_event_is_on_disk_before_its_end_leaves(stor
             assert REPORTED == outcome(*rig.events())
 
     run(main)
+
+
+def test_half_a_character_in_a_prompt_is_relayed_as_it_came_and_echoed_as_its_replacement(
+    stores: Stores, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        heard: list[bytes] = []
+
+        async def listen(peer: Peer) -> None:
+            while True:
+                heard.append((await peer.answer(http(ANSWER))).body)
+
+        body = b'{ "messages": [{"role": "user", "content": "half \\ud83d"}], "n": 1.0 , "model" : "%b" }'
+        async with relaying(stores, tmp_path, listen) as rig:
+            assert ANSWER == (await rig.ask(body % b"up/small")).body
+            echoed = json.loads((await rig.ask(body % b"tokenboard/echo")).body)
+            assert [body % b"small"] == heard
+            assert "half \ufffd" == echoed["choices"][0]["message"]["content"]
+
+    run(main)

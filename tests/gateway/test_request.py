@@ -175,7 +175,88 @@ def test_usage_is_not_asked_of_an_upstream_that_would_not_understand_nor_without
 
 def test_only_the_model_changes_with_its_name() -> None:
     request = parse_request(b'{"x": "\xff", "n": 1.0, "model": "p/q/r" }')
-    assert b'{"x":"\xff","n":1.0,"model":"q/r"}' == body_for_upstream(request, "q/r", include_usage=True)
+    assert b'{"x": "\xff", "n": 1.0, "model": "q/r" }' == body_for_upstream(request, "q/r", include_usage=True)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        b'"messages": [{"role": "user", "content": "half: \\ud83d"}]',
+        b'"messages": [{"content": "\\udc00 \\ud83d\\ude00 \\\\ud800"}]',
+        b'"\\ud800": 1',
+        b'"n": [1e400, -0.0, 1.50, 1E+2, 12345678901234567890123456789]',
+        b'"x": 1, "x" : 2,  "x": 12',
+        b'"x": 12, "x": 1',
+        b'"x": {"model": "other", "model": 1}, "user": "\\u00e9"',
+        b'"stream": true, "stream_options": {"include_usage":  true , "y": "\\ud800", "y": 1e400}',
+    ],
+)
+@pytest.mark.parametrize(
+    "form", [b'{ %b ,\n"model" : "p/q" }\r\n', b'{"model": "p/q", %b}', b'\t{"a":0,"model": "p/q",%b , "z": []}']
+)
+def test_the_models_name_is_all_that_changes_in_the_bytes(kept: bytes, form: bytes) -> None:
+    body = form % kept
+    request = parse_request(body)
+    assert (body, "p/q") == (request.body, request.model)
+    assert body.replace(b"p/q", b"q") == body_for_upstream(request, "q", include_usage=True)
+
+
+def test_the_options_of_a_stream_keep_their_bytes_too() -> None:
+    body = b'{"model": "m", "stream": true, "stream_options": { "x": 1e400, "y": "\\ud800" } , "z": 1}'
+    sent = body_for_upstream(parse_request(body), "m", include_usage=True)
+    assert body.replace(b'" }', b'" ,"include_usage":true}') == sent
+    assert b'{"model":"m","stream":true ,"stream_options":{"include_usage":true}}' == body_for_upstream(
+        parse_request(b'{"model":"m","stream":true }'), "m", include_usage=True
+    )
+
+
+@pytest.mark.parametrize("model", [b'"\\ud800"', b'"m\\udfff"'])
+def test_a_model_of_half_a_character_is_refused(model: bytes) -> None:
+    assert "not a valid JSON object" in refusal(b'{"x": "\\ud800", "model": ' + model + b"}")
+
+
+def test_a_body_that_repeats_its_members_without_end_is_refused() -> None:
+    body = b"{" + b'"x": [1], ' * 5_000 + b'"x": 2, "model": "a", "y": {"model": 1}, "\\u0061": 1}'
+    assert "given twice" in refusal(body)
+
+
+_spellings = st.sampled_from(
+    ["1", "12", "-0.0", "1e400", '"\\ud800"', '"\\\\ud800"', '"a\\"b"', '{"model": 1}', "[{}, []]", "null", '"model"']
+)
+_blank = st.sampled_from(["", " ", "\n\t"])
+_spelled_names = st.sampled_from(
+    ['"x"', '"x"', '"y"', '"\\ud800"', '"stream"', '"\\u0073tream"', '"\\u00e9"', '"model "', '"models"']
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(_spelled_names, _blank, _spellings, _blank), max_size=6),
+    st.lists(_blank, min_size=9, max_size=9),
+    st.integers(0, 6),
+)
+def test_any_body_is_sent_as_its_pieces_say(
+    given_members: list[tuple[str, str, str, str]], blanks: list[str], at: int
+) -> None:
+    members = [(name, a, "true" if "tream" in name else value, b) for name, a, value, b in given_members]
+    members.insert(min(at, len(members)), ('"model"', "", '"p/q"', " "))
+    last_stream = max((i for i, member in enumerate(members) if "tream" in member[0]), default=None)
+
+    named = '"model"'
+
+    def written(model: str, *, once: bool) -> bytes:
+        text = "{" + blanks[0]
+        for i, (name, a, value, b) in enumerate(members):
+            end = "}" if i == len(members) - 1 else "," + blanks[i + 1]
+            if "tream" in name and once and i != last_stream:
+                continue
+            spelled = model if name == named else value
+            text += f"{name}{a}:{b}{spelled}{a}{end}"
+        return text.encode()
+
+    request = parse_request(written('"p/q"', once=False))
+    assert written('"p/q"', once=True) == request.body
+    assert written('"q"', once=True) == body_for_upstream(request, "q", include_usage=False)
 
 
 _values = st.recursive(

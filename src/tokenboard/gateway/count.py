@@ -13,6 +13,7 @@ from tokenboard.errand import Errand
 from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.client import Client
 from tokenboard.gateway.headers import Headers, response_headers
+from tokenboard.gateway.json_object import meaning
 from tokenboard.gateway.relay import upstream_problem
 from tokenboard.gateway.request import InferenceRequest
 from tokenboard.gateway.upstream import UpstreamError
@@ -91,13 +92,15 @@ def estimate(body: bytes) -> int:
     """Return about how many tokens a message has: of text, four characters each, as the meter estimates.
 
     Raises:
-        Problem: 400, it is nested too deeply.
+        Problem: 400, it is nested too deeply, or no JSON in its depths.
 
     """
     try:
-        members = msgspec.json.decode(body)
+        members = meaning(body)
     except RecursionError as error:
         raise Problem(400, "The body is nested too deeply to be counted.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, f"The body is not valid JSON: {error}.") from error
     characters = media = 0
     left: list[Any] = [members.get(name) for name in _COUNTED]
     while left:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tokenboard.gateway.echo.words import count_words
+from tokenboard.gateway.json_object import meaning
 from tokenboard.problem import Problem
 
 MAX_INPUTS = 2_048
@@ -26,7 +27,7 @@ class Said:
 def decode(body: bytes) -> Body:
     """Return the body's members; raises Problem: 400."""
     try:
-        members = msgspec.json.decode(body)
+        members = meaning(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"The body is not valid JSON: {error}.") from error
     assert isinstance(members, dict)  # noqa: S101 - the gateway has parsed it as an object
