@@ -69,6 +69,9 @@ def dialect_of(path: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> Dialec
     return Dialect.OPENAI
 
 
+RETRY_AFTER_S = 2
+
+
 class Problem(Exception):
     """Something is wrong with a request, or with us; raised anywhere below a route, shown to the caller.
 
@@ -133,3 +136,9 @@ def _openai_type(status: int) -> str:
 
 def _anthropic_type(status: int) -> str:
     return _ANTHROPIC_TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
+
+
+def store_away(store: str, within_s: float | None) -> Problem:
+    """Return what a caller is told of a store that does not answer, or did not within so many seconds; 503."""
+    what = "does not answer at the moment" if within_s is None else f"did not answer within {within_s:g} s"
+    return Problem(503, f"The {store} {what}; try again later.", headers={"Retry-After": str(RETRY_AFTER_S)})

@@ -198,3 +198,42 @@ def test_threads_share_one_catalog(catalog: Catalog) -> None:
     for thread in threads:
         thread.join(60)
     assert (catalog.apps().total, len(catalog.keys()), len(catalog.titles(1))) == (5, 40, 4)
+
+
+def test_a_lock_held_by_another_is_told_with_the_seconds_waited_on_every_engine(
+    catalog: Catalog, open_catalog: Callable[..., Catalog]
+) -> None:
+    impatient = open_catalog(timeout_s=0.2)
+    make(impatient, "https://a.dev")
+    with catalog._database.writing():
+        with pytest.raises(CatalogUnavailable, match=r"^the catalog did not answer within 0\.2 s") as raised:
+            make(impatient, "https://b.dev")
+        assert (0.2, 1) == (raised.value.within_s, impatient.apps().total)
+    assert [2] == make(impatient, "https://b.dev")
+
+
+def test_writers_that_wait_for_another_process_leave_readers_their_connections(
+    catalog: Catalog, open_catalog: Callable[..., Catalog]
+) -> None:
+    mine = open_catalog(timeout_s=60.0)
+    with catalog._database.writing():
+        writers = [threading.Thread(target=make, args=(mine, f"https://app{number}.dev")) for number in range(30)]
+        for writer in writers:
+            writer.start()
+        # Thirty wait, more than there are connections: who reads finds one.
+        assert [0] * 20 == [mine.apps().total for _ in range(20)]
+        assert all(writer.is_alive() for writer in writers)
+    for writer in writers:
+        writer.join(60)
+    assert 30 == mine.apps().total
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])
+def test_a_statement_that_postgresql_does_not_finish_in_time_is_given_up(open_catalog: Callable[..., Catalog]) -> None:
+    impatient = open_catalog(timeout_s=0.2)
+    with (
+        pytest.raises(CatalogUnavailable, match=r"did not answer within 0\.2 s"),
+        impatient._database.reading() as connection,
+    ):
+        connection.exec_driver_sql("SELECT pg_sleep(100)")
+    impatient.ping()

@@ -18,7 +18,7 @@ from tokenboard.api.services import Services
 from tokenboard.catalog import CatalogUnavailable
 from tokenboard.ledger import LedgerUnavailable
 from tokenboard.observability import logger
-from tokenboard.problem import Problem, dialect_of
+from tokenboard.problem import Problem, dialect_of, store_away
 from tokenboard.rankings import NotFilledError, QuestionError
 from tokenboard.spool import SpoolUnavailable
 
@@ -148,7 +148,7 @@ def _left(request: Request, error: Exception) -> Problem:  # noqa: ARG001
 
 def _unavailable(request: Request, error: Exception) -> Problem:  # noqa: ARG001
     _log.error("a store is away", extra={"reason": str(error), "hint": getattr(error, "hint", "")})
-    return Problem(503, "A store behind the board does not answer at the moment; try again later.", headers=_RETRY)
+    return store_away(getattr(error, "store", "store behind the board"), getattr(error, "within_s", None))
 
 
 def _fault(request: Request, error: Exception) -> Problem:

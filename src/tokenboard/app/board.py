@@ -45,7 +45,7 @@ PROBE_WITHIN_S = 10.0
 
 def open_ledger(settings: Settings, data: Path) -> Ledger:
     """Return the ledger of a board, migrated to this program's schema."""
-    ledger = Ledger(settings.ledger_dsn(data))
+    ledger = Ledger(settings.ledger_dsn(data), timeout_s=settings.ledger.timeout_s)
     ledger.migrate()
     return ledger
 

@@ -26,6 +26,7 @@ class CatalogUnavailable(CatalogError):
     ``within_s`` is how many seconds were waited in vain, None when it failed at once.
     """
 
+    store: ClassVar[str] = "catalog"
     default_hint = "Check that the database runs, is reachable and has disk space; the work is retried."
 
     def __init__(self, message: str, *, hint: str | None = None, within_s: float | None = None) -> None:

@@ -63,6 +63,9 @@ class Ledger(Section):
     dsn: EmbeddedOrServerDsn = Field(
         "", description="`chdb:///FOLDER` (embedded, absolute folder); empty: `ledger` in the data folder."
     )
+    timeout_s: float = Field(
+        30.0, gt=0, le=600, description="Seconds that whoever asks for a page or for data waits for it."
+    )
     raw_retention_days: int = Field(0, ge=0, description="Days for which single events are kept at least; 0: for ever.")
 
 

@@ -1,11 +1,14 @@
 """The ledger's client: schema, idempotent inserts, the questions asked of it."""
 
+import math
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from string import Template
 from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import clickhouse_connect
 import numpy as np
@@ -41,6 +44,14 @@ from tokenboard.ledger.sql import query_text as _query
 from tokenboard.ledger.sql import schema_files as _schema_files
 
 Answer = TypeVar("Answer")
+
+TIMEOUT_S = 30.0
+"""How long a caller waits for the answer to a question, and anybody for a connection to a server, in seconds."""
+
+SILENT_S = 300
+"""How long a server may be silent about a statement of the board's own, such as a batch, in seconds."""
+
+_TIMEOUT = "TIMEOUT_EXCEEDED"
 
 GENERATION_WITHIN_MS = 60_000
 """How far an event may be from the time that a caller knows of it, in milliseconds."""
@@ -82,20 +93,22 @@ class Ledger:
     """Usage in ClickHouse: embedded (``chdb:///folder``) or a server (``clickhouse://…``).
 
     The embedded engine allows one process per folder and one folder per process. Every call runs on one thread the
-    ledger owns (the engine releases the GIL meanwhile), so methods block and are safe from any thread.
+    ledger owns (the engine releases the GIL meanwhile), so methods block and are safe from any thread. What a caller
+    waits for, the questions of ``analyst``, `generation` and `key_usage`, is given up after ``timeout_s``.
 
     Raises:
         LedgerUnavailable: from any method, when the engine does not answer or refuses a statement.
 
     """
 
-    def __init__(self, dsn: str, engines: Engines = SINGLE_NODE) -> None:
+    def __init__(self, dsn: str, engines: Engines = SINGLE_NODE, *, timeout_s: float = TIMEOUT_S) -> None:
         self._engines = engines
+        self._timeout_s = timeout_s
         self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self.analyst = Analyst(self._ask)
         try:
-            self._client = self._run(lambda: _connect(dsn))
+            self._client = self._run(lambda: _connect(dsn, timeout_s))
         except LedgerError:
             self._thread.shutdown()
             raise
@@ -189,7 +202,7 @@ class Ledger:
             first_ms = max(first_ms, near_ms - GENERATION_WITHIN_MS)
             last_ms = min(last_ms, near_ms + GENERATION_WITHIN_MS)
         parameters = {"id": event_id, "account_id": account_id, "first_ms": first_ms, "last_ms": last_ms}
-        rows = self._run(lambda: self._client.query(_query("generation"), parameters=parameters).result_rows)
+        rows = self._ask("generation", parameters)
         return Generation(*rows[0]) if rows else None
 
     def key_usage(self, key_id: int, today: date) -> Spending:
@@ -200,7 +213,7 @@ class Ledger:
             "week": today - timedelta(days=today.weekday()),
             "month": today.replace(day=1),
         }
-        rows = self._run(lambda: self._client.query(_query("key_usage"), parameters=parameters).result_rows)
+        rows = self._ask("key_usage", parameters)
         return Spending(*rows[0])
 
     # --- upkeep ----------------------------------------------------------------------------------------------------
@@ -292,18 +305,37 @@ class Ledger:
     # --- within ----------------------------------------------------------------------------------------------------
 
     def _ask(self, question: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        text = _query(question)
-        return self._run(lambda: self._client.query(text, parameters=dict(parameters)).result_rows)
+        return self._answer(_query(question), parameters)
 
-    def _run(self, call: Callable[[], Answer]) -> Answer:
+    def _answer(self, text: str, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Return the rows that answer a caller's question, who waits ``timeout_s`` for his turn and the answer."""
+        deadline = time.monotonic() + self._timeout_s
+
+        def ask() -> Sequence[Sequence[Any]]:
+            # The engine takes whole seconds: a question that nobody waits for any more is given up soon after.
+            left_s = max(math.ceil(deadline - time.monotonic()), 1)
+            limits = {"max_execution_time": left_s, "timeout_overflow_mode": "throw"}
+            return self._client.query(text, parameters=dict(parameters), settings=limits).result_rows
+
+        return self._run(ask, self._timeout_s)
+
+    def _run(self, call: Callable[[], Answer], within_s: float | None = None) -> Answer:
         try:
             answer = self._thread.submit(call)
         except RuntimeError as error:
             raise LedgerUnavailable("the ledger is closed") from error
         try:
-            return answer.result()
+            return answer.result(within_s)
+        except TimeoutError as error:
+            answer.cancel()
+            raise self._late() from error
         except (ClickHouseError, OSError) as error:
+            if within_s is not None and _TIMEOUT in str(error):
+                raise self._late() from error
             raise LedgerUnavailable(f"the ledger did not answer: {_first_line(error)}") from error
+
+    def _late(self) -> LedgerUnavailable:
+        return LedgerUnavailable(f"the ledger did not answer within {self._timeout_s:g} s", within_s=self._timeout_s)
 
     def _migrate(self) -> list[str]:
         if self._applied() == [name for name, _ in _schema_files()]:
@@ -336,8 +368,12 @@ class Ledger:
         ]
 
 
-def _connect(dsn: str) -> Client:
-    return clickhouse_connect.get_client(dsn=dsn)
+def _connect(dsn: str, timeout_s: float) -> Client:
+    if dsn.startswith("chdb:"):
+        return clickhouse_connect.get_client(dsn=dsn)
+    limits: dict[str, Any] = {"connect_timeout": max(math.ceil(timeout_s), 1), "send_receive_timeout": SILENT_S}
+    asked = parse_qs(urlsplit(dsn).query)
+    return clickhouse_connect.get_client(dsn=dsn, **{name: s for name, s in limits.items() if name not in asked})
 
 
 def _whole(column: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:

@@ -140,8 +140,13 @@ def witness_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-witness")
 
 
+BUSY_S = 5.0
+"""How long a write waits for another process that holds the file, in seconds: answers to clients wait meanwhile, and
+nobody but a backup has any business there."""
+
+
 def _connect(path: Path, fsync: bool) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         set_durability(connection, fsync=fsync)

@@ -14,7 +14,7 @@ from tokenboard.catalog import CatalogUnavailable
 from tokenboard.http_fields import accepts_gzip, media_type, none_match, preferred
 from tokenboard.ledger import LedgerUnavailable
 from tokenboard.observability import logger
-from tokenboard.problem import Problem
+from tokenboard.problem import Problem, store_away
 from tokenboard.rankings import NotFilledError, QuestionError
 from tokenboard.web.asked import Asked
 from tokenboard.web.assets import Assets
@@ -305,7 +305,7 @@ def _problem_of(error: Exception) -> Problem:
             return Problem(503, f"{error}.", headers=retry)
         case CatalogUnavailable() | LedgerUnavailable() | TimeoutError():
             _log.error("a store is away", extra={"reason": str(error)})
-            return Problem(503, "A store behind the board does not answer; try again in a moment.", headers=retry)
+            return store_away(getattr(error, "store", "store behind the board"), getattr(error, "within_s", None))
         case _:
             return Problem(500, "Something went wrong here, not with your request; the server's log tells more.")
 
