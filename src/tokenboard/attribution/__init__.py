@@ -18,6 +18,7 @@ from tokenboard.attribution.categories import (
     IgnoredReason,
     merge_categories,
 )
+from tokenboard.attribution.clients import client_family
 from tokenboard.attribution.identity import AppIdentity
 from tokenboard.attribution.notices import AttributionWarning, WarningCode
 from tokenboard.attribution.reason import Reason, RefererError
@@ -42,6 +43,7 @@ __all__ = [
     "attribute",
     "can_be_seen",
     "canonical_url",
+    "client_family",
     "merge_categories",
     "searchable",
 ]
