@@ -237,6 +237,7 @@ async def gateway(
     max_body: int = 64 * 1024 * 1024,
     max_spool: int = 1 << 30,
     options: AttributionOptions | None = None,
+    cors_origin: str | None = None,
 ) -> AsyncIterator[Rig]:
     """Run a gateway with these upstreams behind the echo."""
     spool = Spool(folder, "rig", max_bytes=max_spool, fsync=False, clock_ms=lambda: NOW_MS)
@@ -253,6 +254,7 @@ async def gateway(
         drain_s=drain_s if drain else None,
         send_timeout_s=send_timeout_s,
         counters=counters,
+        cors_origin=cors_origin,
     )
     server = HttpServer(nobody, direct=app, render=render_problem)
     listener = socket.create_server(("127.0.0.1", 0))

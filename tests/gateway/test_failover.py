@@ -85,7 +85,8 @@ def test_a_refusal_is_asked_again_of_the_next_upstream(
             assert a.heard[0].body == b.heard[0].body
             recorded = await rig.event()
             assert (REPORTED, "b") == (outcome(recorded), recorded.provider)
-            assert {f"upstream_failed.a.{reason}": 1, "recorded.gateway": 1} == rig.counters.read()
+            failed = {name: count for name, count in rig.counters.read().items() if name.startswith("upstream_")}
+            assert {f"upstream_failed.a.{reason}": 1} == failed
         (record,) = caplog.records
         assert "an upstream failed, the next one is asked" == record.message
         assert ("a", "b", recorded.id) == tuple(vars(record)[name] for name in ("upstream", "next", "request_id"))

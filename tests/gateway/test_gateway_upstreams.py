@@ -15,6 +15,7 @@ from tests.gateway.upstream_server import Heard, Peer, upstream
 from tests.upstream import openai_upstream
 from tokenboard.gateway import ForwardAttribution, UpstreamDialect, UpstreamSpec
 from tokenboard.gateway.headers import Headers
+from tokenboard.gateway.passthrough import PassRules
 from tokenboard.gateway.request import InferenceRequest
 from tokenboard.gateway.upstream import Standing
 from tokenboard.gateway.upstreams import Answer
@@ -236,6 +237,7 @@ class Faulty:
 
     name = "faulty"
     dialect = UpstreamDialect.OPENAI
+    passes = PassRules(())
 
     def __init__(self, *, at_once: bool) -> None:
         self._at_once = at_once

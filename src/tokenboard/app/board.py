@@ -24,6 +24,7 @@ from tokenboard.gateway import (
     ForwardAttribution,
     Gateway,
     HttpUpstream,
+    PassRule,
     Timeouts,
     Upstream,
     UpstreamDialect,
@@ -153,6 +154,7 @@ class Board:
             drain_s=settings.gateway.drain_timeout_s if settings.gateway.on_disconnect == "drain" else None,
             send_timeout_s=settings.gateway.send_timeout_s,
             counters=self.counters,
+            cors_origin=settings.data_api.cors or None,
         )
         api = create_api(
             Services(
@@ -314,4 +316,6 @@ def _spec(given: UpstreamSettings, settings: Settings, data: Path) -> UpstreamSp
         tls_verify=given.tls_verify,
         tls_cert_file=_file(given.tls_cert_file, data),
         tls_key_file=_file(given.tls_key_file, data),
+        query=given.query,
+        passthrough=tuple(PassRule.parse(text) for text in given.passthrough),
     )

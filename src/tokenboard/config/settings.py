@@ -111,6 +111,12 @@ class Upstream(Section):
         "openai", description="How it is sent its key: `Authorization: Bearer`, or Anthropic's `x-api-key`."
     )
     headers: HeaderFields = Field({}, description="Further request headers for this upstream; their values are secret.")
+    query: dict[str, str] = Field(
+        {}, description="Query parameters of every request to it, such as Azure's `api-version`; values are secret."
+    )
+    passthrough: tuple[str, ...] = Field(
+        (), description='Calls beside inference that are relayed to it as they are, such as `"POST /rerank"`.'
+    )
     forward_attribution: Literal["pass", "replace", "drop"] = Field(
         "pass", description="The client's attribution headers: passed on, replaced by the board's own, or dropped."
     )
@@ -183,7 +189,9 @@ class Rankings(Section):
 class DataApi(Section):
     """The Data API."""
 
-    cors: CorsOrigin = Field("", description="Access-Control-Allow-Origin of the data, `*` or one; empty: not sent.")
+    cors: CorsOrigin = Field(
+        "", description="Access-Control-Allow-Origin of data and inference, `*` or one; empty: not sent."
+    )
     requests_per_minute: int = Field(30, ge=0, description="Requests for data a minute that one key may make; 0: any.")
     requests_per_day: int = Field(
         500, ge=0, description="Requests for data a UTC day that one account may make; 0: any."

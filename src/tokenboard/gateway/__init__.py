@@ -9,6 +9,7 @@ No framework and no task stand between a client's chunk and its upstream's; ``up
 from tokenboard.gateway.echo import ECHO_MODEL, EchoUpstream
 from tokenboard.gateway.gateway import BASES, Gateway
 from tokenboard.gateway.headers import ForwardAttribution
+from tokenboard.gateway.passthrough import PassRule
 from tokenboard.gateway.upstream import Timeouts
 from tokenboard.gateway.upstreams import HttpUpstream, Upstream, UpstreamDialect, Upstreams, UpstreamSpec
 
@@ -19,6 +20,7 @@ __all__ = [
     "ForwardAttribution",
     "Gateway",
     "HttpUpstream",
+    "PassRule",
     "Timeouts",
     "Upstream",
     "UpstreamDialect",

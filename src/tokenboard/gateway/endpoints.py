@@ -11,6 +11,9 @@ import msgspec
 
 from tokenboard.problem import Dialect, Problem
 
+MAX_ENDPOINT = 100
+"""Longest name of an endpoint in the ledger, in characters."""
+
 _encoder = msgspec.json.Encoder()
 
 

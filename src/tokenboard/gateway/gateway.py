@@ -6,17 +6,19 @@ import secrets
 from collections.abc import Callable
 
 from tokenboard.access import Access
-from tokenboard.attribution import Attribution, AttributionOptions, attribute
+from tokenboard.attribution import Attribution, AttributionOptions, attribute, client_family
 from tokenboard.catalog import CatalogError, Key, Scope
 from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.client import Client, ClientStalled, Line
 from tokenboard.gateway.count import count_tokens
-from tokenboard.gateway.endpoints import ENDPOINTS
+from tokenboard.gateway.cross_origin import cors_headers, preflight_headers
+from tokenboard.gateway.endpoints import ENDPOINTS, MAX_ENDPOINT, Endpoint
 from tokenboard.gateway.introduction import Introduction, introduce
 from tokenboard.gateway.memory import Memory
 from tokenboard.gateway.models import ONE_MODEL, PATHS, ModelList
-from tokenboard.gateway.relay import RETRY_AFTER_S, Relay, unrecorded_problem
-from tokenboard.gateway.request import parse_request
+from tokenboard.gateway.passthrough import UNKNOWN_MODEL, is_use, opaque_request
+from tokenboard.gateway.relay import RETRY_AFTER_S, NotRecorded, Recorder, Relay, unrecorded_problem
+from tokenboard.gateway.request import InferenceRequest, parse_request
 from tokenboard.gateway.upstreams import Upstreams
 from tokenboard.intake import Caller, Intake
 from tokenboard.observability import BoundedLog, Counters, logger
@@ -37,6 +39,7 @@ class Gateway:
 
     ``max_body`` is in bytes. ``drain_s`` is for how many seconds an upstream is read on after the client has left; None
     cancels it at once (usage: rule 4). A client that takes nothing for ``send_timeout_s`` counts as one that left.
+    ``cors_origin`` is what Access-Control-Allow-Origin says to pages of other origins; None tells them nothing.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Gateway:
         drain_s: float | None,
         send_timeout_s: float,
         counters: Counters,
+        cors_origin: str | None = None,
     ) -> None:
         self._access = access
         self._intake = intake
@@ -69,11 +73,16 @@ class Gateway:
         self._lists = {base + path: path for base in BASES for path in PATHS if "{" not in path}
         self._paths = frozenset((*self._inference, *self._lists))
         self._one_model = tuple(base + path for base in BASES for path in ONE_MODEL)
+        self._cors = () if cors_origin is None else cors_headers(cors_origin)
         self._attributed: Memory[Fields, tuple[Attribution, bytes]] = Memory()
 
     def owns(self, path: str) -> bool:
-        """Whether a path is the gateway's."""
-        return path in self._paths or (path.startswith(self._one_model) and not path.endswith("/apps"))
+        """Whether a path is the gateway's: inference, what models there are, and what an upstream takes beside them."""
+        return (
+            path in self._paths
+            or (path.startswith(self._one_model) and not path.endswith("/apps"))
+            or (self._upstreams.takes_more and bool(self._upstreams.methods(_below_base(path))))
+        )
 
     async def answer(self, line: Line, /) -> None:
         """Answer one HTTP request whose path the gateway owns, as an `Errand`."""
@@ -85,10 +94,17 @@ class Gateway:
             asked = introduce(line.scope["headers"])
             who, app_header = self._attributed.recall(asked.fields) or self._attribute(asked.fields)
             own.append((b"x-tokenboard-app", app_header))
-            if line.scope["path"] in self._inference:
+            own += self._cors
+            path = line.scope["path"]
+            if self._cors and line.scope["method"] == "OPTIONS":
+                client.send_head(204, [*preflight_headers(self._methods(path)), *own])
+                await client.send_body(b"", last=True)
+            elif path in self._inference:
                 await self._infer(line, client, own, asked, who, request_id, now)
-            else:
+            elif path in self._lists or path.startswith(self._one_model):
                 await self._list_models(line, client, own, asked, who)
+            else:
+                await self._pass_on(line, client, own, asked, who, request_id, now)
         except Problem as problem:
             _refuse(line, client, problem, own, request_id)
         except ClientStalled:
@@ -119,7 +135,7 @@ class Gateway:
         method, path = scope["method"], scope["path"]
         _allow(method, "GET", "HEAD")
         self._check(line, asked, own, who)
-        path = path[len(next(base for base in BASES if path.startswith(base))) :]
+        path = _below_base(path)
         anthropic = dialect_of(scope["path"], asked.fields) is Dialect.ANTHROPIC
         # In a task: upstreams are asked under a timeout, which an errand has not.
         body = await asyncio.ensure_future(self._models.answer(path, scope["query_string"], anthropic=anthropic))
@@ -146,7 +162,8 @@ class Gateway:
             self._admit()
         if asked.compressed:
             raise Problem(415, "Send the body uncompressed: this endpoint does not take a Content-Encoding.")
-        request = parse_request(await client.read_body(self._max_body), endpoint)
+        self._note_unattributed(who, asked)
+        request = parse_request(await client.read_body(self._max_body), endpoint, line.scope["query_string"])
         candidates = self._upstreams.candidates(request.model)
         if not candidates:
             message = f"{request.model} is not a model served here; GET /api/v1/models lists those that are."
@@ -158,23 +175,84 @@ class Gateway:
             answer = attempts.ask(endpoint.path, request, asked.fields)
             await count_tokens(client, attempts, answer, request, own, request_id)
             return
-        relay = Relay(
+        relay = self._relay(client, own, key, who, request_id, now, attempts, endpoint, request)
+        answer = attempts.ask(endpoint.path, request, asked.fields)
+        del request  # its body may be large, and the answer may take minutes
+        await relay.run(answer)
+
+    async def _pass_on(
+        self,
+        line: Line,
+        client: Client,
+        own: OwnHeaders,
+        asked: Introduction,
+        who: Attribution,
+        request_id: str,
+        now: int,
+    ) -> None:
+        """Relay a call that is none of ours; one that uses a model is a request like any other."""
+        method, path = line.scope["method"], _below_base(line.scope["path"])
+        _allow(method, *sorted(self._upstreams.methods(path)))
+        key, who = self._check(line, asked, own, who)
+        use = is_use(method, path)
+        if use:
+            self._admit()
+            self._note_unattributed(who, asked)
+        kind = next((value for name, value in asked.fields if name == b"content-type"), b"")
+        body = await client.read_body(self._max_body)
+        request = opaque_request(method, body, kind, line.scope["query_string"])
+        candidates, rule = self._upstreams.passing(method, path, request.model)
+        assert rule is not None  # noqa: S101 - the method is one of those that are taken
+        if use:
+            self._admit()
+        attempts = Attempts(candidates, request_id, self._counters)
+        endpoint = Endpoint(path, rule.glob[:MAX_ENDPOINT], "")
+        recorder = self._intake if use else NotRecorded()
+        relay = self._relay(client, own, key, who, request_id, now, attempts, endpoint, request, recorder)
+        answer = attempts.ask(_below_base(line.scope["raw_path"].decode("ascii")), request, asked.fields)
+        del request, body
+        await relay.run(answer)
+
+    def _relay(
+        self,
+        client: Client,
+        own: OwnHeaders,
+        key: Key,
+        who: Attribution,
+        request_id: str,
+        now: int,
+        attempts: Attempts,
+        endpoint: Endpoint,
+        request: InferenceRequest,
+        recorder: Recorder | None = None,
+    ) -> Relay:
+        return Relay(
             client,
-            intake=self._intake,
+            intake=recorder or self._intake,
             caller=Caller(key.account_id, key.id, key.label),
             attribution=who,
             request_id=request_id,
             ts_ms=now,
-            model=request.model,
+            model=request.model or UNKNOWN_MODEL,
             attempts=attempts,
             endpoint=endpoint,
             streamed=request.stream,
             own=own,
             drain_s=self._drain_s,
         )
-        answer = attempts.ask(endpoint.path, request, asked.fields)
-        del request  # its body may be large, and the answer may take minutes
-        await relay.run(answer)
+
+    def _methods(self, path: str) -> list[str]:
+        if path in self._inference:
+            return ["POST"]
+        if path in self._lists or path.startswith(self._one_model):
+            return ["GET", "HEAD"]
+        return sorted(self._upstreams.methods(_below_base(path)))
+
+    def _note_unattributed(self, who: Attribution, asked: Introduction) -> None:
+        """Count who names no app, by reason and family of client: whom to tell, or to make a rule for."""
+        if who.app is None:
+            agent = next((value for name, value in asked.fields if name == b"user-agent"), None)
+            self._counters.add(f"unattributed.{who.reason}.{client_family(agent)}")
 
     def _admit(self) -> None:
         if self._intake.admit() is not None:
@@ -187,6 +265,11 @@ class Gateway:
             who = attribute(asked.fields, self._options, key_label=key.label)
             own[1] = (b"x-tokenboard-app", _app_header(who))
         return key, who
+
+
+def _below_base(path: str) -> str:
+    """Return what follows the base; nothing where there is none."""
+    return next((path[len(base) :] for base in BASES if path.startswith(f"{base}/")), "")
 
 
 def _refuse(line: Line, client: Client, problem: Problem, own: OwnHeaders, request_id: str) -> None:

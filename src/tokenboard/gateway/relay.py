@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from functools import lru_cache
+from typing import Protocol
 
 from tokenboard.attribution import Attribution
 from tokenboard.errand import Errand
@@ -28,7 +29,7 @@ from tokenboard.gateway.upstream import (
     UpstreamError,
 )
 from tokenboard.gateway.upstreams import Answer
-from tokenboard.intake import Caller, Facts, Intake
+from tokenboard.intake import Caller, Facts
 from tokenboard.observability import logger
 from tokenboard.problem import Problem
 from tokenboard.spool import SpoolError
@@ -42,6 +43,20 @@ RETRY_AFTER_S = 5
 
 _log = logger("gateway")
 _NOTHING = Usage(source=UsageSource.UNKNOWN)
+
+
+class Recorder(Protocol):
+    """Where a relay's one event goes; the intake, unless nothing is to be recorded."""
+
+    async def record(self, facts: Facts, /) -> object:
+        """Return once the use is on disk; raises SpoolError when it cannot be."""
+
+
+class NotRecorded:
+    """For calls that use no model."""
+
+    async def record(self, facts: Facts, /) -> None:
+        """Record nothing."""
 
 
 class Relay:
@@ -77,7 +92,7 @@ class Relay:
         self,
         client: Client,
         *,
-        intake: Intake,
+        intake: Recorder,
         caller: Caller,
         attribution: Attribution,
         request_id: str,

@@ -20,7 +20,11 @@ class InferenceRequest(msgspec.Struct, frozen=True, gc=False):
 
     ``can_ask_usage``: its endpoint knows ``stream_options.include_usage``; ``asks_usage``: it is set.
     ``body`` is what the client sent, unless an upstream could read another ``model`` or ``stream`` in it than we did:
-    of these, members given twice, the last alone is kept.
+    of these, members given twice, the last alone is kept. ``query`` is the client's, undecoded, without its
+    question mark.
+
+    An ``opaque`` request is relayed as it is, whatever its body; ``model`` may be empty then, and ``span`` is where a
+    form names it.
     """
 
     model: str
@@ -28,13 +32,17 @@ class InferenceRequest(msgspec.Struct, frozen=True, gc=False):
     asks_usage: bool
     body: bytes
     can_ask_usage: bool = True
+    query: bytes = b""
+    method: bytes = b"POST"
+    opaque: bool = False
+    span: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
         # Without the body: what is logged of a request, even by a traceback, holds no prompt.
         return f"InferenceRequest(model={self.model!r}, stream={self.stream!r}, body of {len(self.body)} bytes)"
 
 
-def parse_request(body: bytes, endpoint: Endpoint = CHAT) -> InferenceRequest:
+def parse_request(body: bytes, endpoint: Endpoint = CHAT, query: bytes = b"") -> InferenceRequest:
     """Parse a JSON body sent to an inference endpoint. Of members given twice the last counts.
 
     Raises:
@@ -65,7 +73,7 @@ def parse_request(body: bytes, endpoint: Endpoint = CHAT) -> InferenceRequest:
         raise Problem(400, "`stream_options` must be an object.", param="stream_options")
     if repeats:
         body = given.without_repeats(_READ)
-    return InferenceRequest(model, stream is True, asks_usage, body, endpoint.asks_usage)
+    return InferenceRequest(model, stream is True, asks_usage, body, endpoint.asks_usage, query)
 
 
 def body_for_upstream(request: InferenceRequest, model: str, *, include_usage: bool) -> bytes:
@@ -73,6 +81,9 @@ def body_for_upstream(request: InferenceRequest, model: str, *, include_usage: b
 
     With ``include_usage`` a stream asks the upstream for its usage (usage: rule 3). All else keeps its bytes.
     """
+    if request.span is not None and model != request.model:
+        start, end = request.span
+        return request.body[:start] + model.encode() + request.body[end:]
     add_usage = include_usage and request.stream and request.can_ask_usage and not request.asks_usage
     if model == request.model and not add_usage:
         return request.body

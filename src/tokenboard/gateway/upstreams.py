@@ -17,6 +17,8 @@ import msgspec
 
 from tokenboard.gateway.headers import ForwardAttribution, Headers, request_headers, withheld_from_upstream
 from tokenboard.gateway.memory import Memory
+from tokenboard.gateway.passthrough import PassRule, PassRules, may_pass
+from tokenboard.gateway.query import UpstreamQuery
 from tokenboard.gateway.request import InferenceRequest, body_for_upstream
 from tokenboard.gateway.upstream import (
     Breaker,
@@ -100,6 +102,10 @@ class Upstream(Protocol):
     def standing(self) -> Standing:
         """Whether it takes connections, as far as is known; ask only when about to send (see `Breaker.standing`)."""
 
+    @property
+    def passes(self) -> PassRules:
+        """The calls beside inference that it takes."""
+
     async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
         """Put a request to it; raises UpstreamError, or Problem when the request itself is at fault."""
 
@@ -118,7 +124,8 @@ class UpstreamSpec:
     """What the settings say of one upstream.
 
     ``models`` are globs over the names clients use; with ``strip_prefix`` the part up to the first slash is cut off on
-    the way up. ``api_key`` is a secret: it is sent to this upstream and shown nowhere. What begins with ``tls_`` is of
+    the way up. ``query`` are parameters of every request, ``passthrough`` the calls beside inference that it takes.
+    ``api_key`` is a secret: it is sent to this upstream and shown nowhere. What begins with ``tls_`` is of
     https alone (see `client_context`).
     """
 
@@ -137,6 +144,8 @@ class UpstreamSpec:
     tls_verify: bool = True
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    passthrough: tuple[PassRule, ...] = ()
 
 
 class HttpUpstream:
@@ -155,6 +164,8 @@ class HttpUpstream:
         if parts.query or parts.fragment or parts.username is not None:
             raise ValueError("base_url must have no user, query or fragment; headers and api_key_env name credentials")
         self._base = parts.path.rstrip("/")
+        self._query = UpstreamQuery(spec.query)
+        self.passes = PassRules(spec.passthrough)
         origin = Origin(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
         limits = Limits(max_connections=spec.max_connections, max_idle=spec.max_connections, idle_keepalive_s=30.0)
         tls = _tls(spec) if parts.scheme == "https" else None
@@ -203,6 +214,11 @@ class HttpUpstream:
         """
         model = request.model.partition("/")[2] or request.model if self._spec.strip_prefix else request.model
         body = body_for_upstream(request, model, include_usage=self._spec.include_usage)
+        if request.query or self._query.alone:
+            path = f"{path}{self._query.of(request.query).decode('ascii')}"
+        if request.opaque:
+            passed = request_headers(headers, self._withheld, self._own)
+            return await self._pool.send(request.method, self._target(path), passed, body)
         fields = headers if isinstance(headers, tuple) else tuple(headers)
         template = self._templates.recall((path, fields))
         if template is None:
@@ -251,7 +267,8 @@ class HttpUpstream:
         return models[:MAX_LISTED_MODELS]
 
     async def _get(self, path: str) -> tuple[int, bytes]:
-        answer = await self._pool.send(b"GET", self._target(path), self._asking, b"")
+        target = self._target(path) + self._query.alone
+        answer = await self._pool.send(b"GET", target, self._asking, b"")
         body = bytearray()
         try:
             while chunk := await answer.read_chunk():
@@ -304,6 +321,7 @@ class Upstreams:
         self._upstreams = tuple(upstreams)
         self._default = default
         self._failover = failover
+        self._passing = tuple(upstream for upstream in self._upstreams if upstream.passes)
         self._found = lru_cache(maxsize=REMEMBERED_MODELS)(self._find)
 
     def candidates(self, model: str) -> tuple[Upstream, ...]:
@@ -315,6 +333,26 @@ class Upstreams:
         if self._default is not None and self._default not in found:
             found.append(self._default)
         return tuple(found if self._failover else found[:1])
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether any of them takes calls beside inference."""
+        return bool(self._passing)
+
+    def methods(self, path: str) -> set[str]:
+        """Return the methods with which a path beside inference can be relayed; none when no upstream takes it."""
+        return set().union(*(upstream.passes.methods(path) for upstream in self._passing)) if may_pass(path) else set()
+
+    def passing(self, method: str, path: str, model: str) -> tuple[tuple[Upstream, ...], PassRule | None]:
+        """Return the upstreams that a call beside inference may be put to, in order, and the first one's rule.
+
+        Those that serve the model it names; where it names none, or nobody serves it, the first that takes the call:
+        what was stored there is found there again.
+        """
+        taken = [upstream for upstream in self._passing if upstream.passes.find(method, path) is not None]
+        found = [upstream for upstream in taken if model and upstream.serves(model)] or taken[:1]
+        chosen = tuple(found if self._failover else found[:1])
+        return chosen, chosen[0].passes.find(method, path) if chosen else None
 
     def __iter__(self) -> Iterator[Upstream]:
         return iter(self._upstreams)

@@ -9,6 +9,7 @@ from tokenboard.gateway.echo import chat, completions, embeddings, messages, res
 from tokenboard.gateway.echo.body import decode
 from tokenboard.gateway.endpoints import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
 from tokenboard.gateway.headers import Headers
+from tokenboard.gateway.passthrough import PassRules
 from tokenboard.gateway.request import InferenceRequest
 from tokenboard.gateway.upstream import Standing
 from tokenboard.gateway.upstreams import UpstreamDialect
@@ -40,6 +41,7 @@ class EchoUpstream:
 
     name = chat.PROVIDER
     dialect = UpstreamDialect.ANTHROPIC
+    passes = PassRules(())
 
     def serves(self, model: str) -> bool:
         """Whether it is the echo that is asked."""

@@ -1,0 +1,35 @@
+"""The query of a request on its way to an upstream: the client's own, less credentials, then what the settings fix."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote_plus, urlencode
+
+MAX_QUERY: Final = 2_048
+"""Bytes of a query passed on at most."""
+
+_CREDENTIALS: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
+"""Parameters in which clients of other services put their key: it is for us alone, as the headers' are."""
+
+
+class UpstreamQuery:
+    """What one upstream is asked with. ``fixed`` parameters take the place of a client's of the same name."""
+
+    __slots__ = ("_fixed", "_withheld", "alone")
+
+    def __init__(self, fixed: Mapping[str, str]) -> None:
+        self._fixed = urlencode(fixed).encode()
+        self._withheld = _CREDENTIALS | fixed.keys()
+        self.alone = b"?" + self._fixed if self._fixed else b""
+
+    def of(self, query: bytes) -> bytes:
+        """Return the query to send for a client's: with its question mark, or nothing; parameters keep their bytes."""
+        if not query:
+            return self.alone
+        parts = [part for part in query.split(b"&") if part and _name(part) not in self._withheld]
+        if self._fixed:
+            parts.append(self._fixed)
+        return b"?" + b"&".join(parts) if parts else b""
+
+
+def _name(part: bytes) -> str:
+    return unquote_plus(part.partition(b"=")[0].decode("latin-1")).lower()
