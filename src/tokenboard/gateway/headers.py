@@ -45,19 +45,68 @@ _NEVER_TO_UPSTREAM = _HOP_BY_HOP | {
     b"cf-connecting-ip",
     b"true-client-ip",
 }
-# What an upstream says of its own host and connection must not be taken for a word of ours.
+# The rule (docs/api.md, "Headers of an answer"): what tells of the answer goes through, whatever its name. What would
+# be taken for a word of the board's own address stays here: all that is about a host, its connection, its pages.
 _NEVER_TO_CLIENT = _HOP_BY_HOP | {
+    # The host that answered, and its software.
     b"date",
     b"server",
-    b"set-cookie",
+    b"via",
+    b"x-powered-by",
+    b"x-aspnet-version",
+    # Where else to go, and how to reach it: the board's clients go nowhere else, with the board's keys least of all.
+    b"location",
+    b"content-location",
+    b"refresh",
     b"alt-svc",
+    b"link",
+    # Who is known there, and how to make oneself known: that is between the board and its upstream.
+    b"set-cookie",
+    b"set-cookie2",
+    b"www-authenticate",
+    b"authentication-info",
+    # What a browser keeps of an origin, or does with its pages.
     b"strict-transport-security",
+    b"public-key-pins",
+    b"public-key-pins-report-only",
+    b"expect-ct",
     b"clear-site-data",
+    b"content-security-policy",
+    b"content-security-policy-report-only",
+    b"x-content-security-policy",
+    b"x-webkit-csp",
+    b"x-frame-options",
+    b"x-xss-protection",
+    b"x-permitted-cross-domain-policies",
+    b"x-dns-prefetch-control",
+    b"permissions-policy",
+    b"feature-policy",
+    b"document-policy",
+    b"referrer-policy",
+    b"origin-agent-cluster",
+    b"origin-trial",
+    b"service-worker-allowed",
+    b"sourcemap",
+    b"x-sourcemap",
+    b"speculation-rules",
+    b"supports-loading-mode",
+    b"accept-ch",
+    b"accept-ch-lifetime",
+    b"critical-ch",
+    b"timing-allow-origin",
     b"nel",
     b"report-to",
+    b"reporting-endpoints",
+    # Orders to a proxy in front of the board: to send a file of its own, for instance.
+    b"x-accel-redirect",
+    b"x-sendfile",
+    b"x-lighttpd-send-file",
+    b"x-reproxy-url",
+    b"surrogate-control",
+    # Ours.
     b"x-generation-id",
-    b"x-tokenboard-app",
 }
+_NEVER_BEGINNING = (b"access-control-", b"cross-origin-", b"proxy-", b"sec-", b"x-tokenboard-")
 # A Connection header may not take these off: without them the body could not be read (RFC 9110, 7.6.1).
 _ABOUT_THE_BODY = frozenset({b"content-type", b"content-encoding", b"content-length"})
 
@@ -89,9 +138,11 @@ def request_headers(
 def response_headers(received: Iterable[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
     """Return those of the upstream's response headers that the client gets, names in lower case.
 
+    They are those that tell of the answer; what tells of the upstream's address, or would bind the board's, is not.
     A 204 or 304 has no body, whatever length it tells (RFC 9110, 8.6).
     """
-    headers = _passed_on(received, _NEVER_TO_CLIENT)
+    passed = _passed_on(received, _NEVER_TO_CLIENT)
+    headers = [field for field in passed if not field[0].startswith(_NEVER_BEGINNING)]
     if status in {204, 304}:
         return [(name, value) for name, value in headers if name != b"content-length"]
     return headers
