@@ -105,7 +105,8 @@ ABOUT_THE_UPSTREAM = b"""
     Location Content-Location Refresh Alt-Svc Link
     Set-Cookie Set-Cookie2 WWW-Authenticate Proxy-Status
     Strict-Transport-Security Clear-Site-Data Content-Security-Policy Content-Security-Policy-Report-Only
-    X-Frame-Options Permissions-Policy Referrer-Policy NEL Report-To Reporting-Endpoints Accept-CH Service-Worker-Allowed
+    X-Frame-Options
+    Permissions-Policy Referrer-Policy NEL Report-To Reporting-Endpoints Accept-CH Service-Worker-Allowed
     Access-Control-Allow-Origin Access-Control-Allow-Credentials Access-Control-Expose-Headers Access-Control-Anything
     Cross-Origin-Opener-Policy Cross-Origin-Resource-Policy Timing-Allow-Origin Origin-Agent-Cluster
     X-Accel-Redirect X-Sendfile
