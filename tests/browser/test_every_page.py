@@ -36,6 +36,7 @@ ADDRESSES: dict[str, Callable[[Demo, str], str]] = {
         "/docs/attribution?url=https://" + "a" * 60 + ".example&title=" + "x" * 100 + "&categories=cli-agent,nonsense"
     ),
     "API": lambda demo, model: "/docs/api",
+    "Inference API": lambda demo, model: "/docs/api/inference",
     "Admin API": lambda demo, model: "/docs/api/admin",
     "API, tried": lambda demo, model: "/docs/api/try",
     "nothing there": lambda demo, model: "/nothing/there",

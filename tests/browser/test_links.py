@@ -95,6 +95,7 @@ def test_every_link_leads_somewhere(crawled: dict[str, httpx.Response]) -> None:
         "/docs/attribution?",
         "/docs/api?",
         "/docs/api/admin?",
+        "/docs/api/inference?",
         "/docs/api/try?",
         "/docs/api.json?",
         "/apps/N.json?",

@@ -20,7 +20,7 @@ from tokenboard.config import Settings
 from tokenboard.web import create_web
 from tokenboard.web.reference import Field, Operation, Reference, read_reference
 
-ADDRESSES = ("/docs/api", "/docs/api/admin")
+ADDRESSES = ("/docs/api", "/docs/api/inference", "/docs/api/admin")
 METHODS = ("get", "put", "post", "delete")
 NASTY = "https://board.example/\"quoted\"/$(x)/'a'/\\b"
 
@@ -167,7 +167,7 @@ def document_of(schemas: Mapping[str, Any], answer: Any, summary: str = "Look") 
         "servers": [{"url": "/api/v1"}],
         "security": [],
         "paths": {"/look": {"get": operation}},
-        "components": {"schemas": {"Error": {"type": "object"}, **schemas}},
+        "components": {"schemas": {"Error": {"type": "object"}, "MessagesError": {"type": "object"}, **schemas}},
     }
 
 

@@ -22,6 +22,7 @@ PAGES = (
     "/docs/attribution",
     "/docs/api",
     "/docs/api/admin",
+    "/docs/api/inference",
 )
 OTHERS = (
     "/rankings.json",

@@ -313,12 +313,18 @@ SCHEMAS: dict[str, Schema] = {
     "ModelsListResponse": record(
         {
             "object": {"type": "string", "const": "list"},
-            "data": array(_MODEL),
+            "data": array(ref("Model")),
             "total_count": COUNT,
             "links": record({"next": {"type": "null"}}),
         }
     ),
-    "ModelResponse": _MODEL | {"required": [*_MODEL["required"], "data"]},
+    "Model": _MODEL,
+    "ModelResponse": {
+        "type": "object",
+        "required": ["data"],
+        "properties": {"data": ref("Model")},
+        "description": "The model itself, as OpenAI's clients read it, and once more as `data`, as OpenRouter's do.",
+    },
     "ListEndpointsResponse": record(
         {
             "data": record(

@@ -18,7 +18,7 @@ Schema = Mapping[str, Any]
 Heading = Callable[[str, str], str]
 
 _REF = "#/components/schemas/"
-_ERROR = f"{_REF}Error"
+_ERRORS = {f"{_REF}Error", f"{_REF}MessagesError"}
 _METHODS = ("get", "put", "post", "delete")
 _NULL = {"type": "null"}
 _FORMATS = {"date": "date", "date-time": "time", "decimal": "decimal string", "binary": "bytes"}
@@ -96,12 +96,14 @@ class Group:
 class Reference:
     """``shared`` are the schemas that several operations use; ``everywhere`` the errors that every operation may have.
 
-    ``errors`` says what each status means, ``error`` is the shape that all have.
+    ``errors`` says what each status means, ``error`` is the shape that all have but those below ``/messages``, whose
+    shape is ``messages_error``.
     """
 
     groups: tuple[Group, ...]
     shared: tuple[Field, ...]
     error: Field
+    messages_error: Field
     errors: Mapping[str, str]
     everywhere: tuple[str, ...]
 
@@ -138,6 +140,7 @@ class _Reader:
             tuple(Group(heading, tuple(operations)) for heading, operations in grouped.items()),
             tuple(self._field(name, self._schemas[name]) for name in sorted(self._shared)),
             self._field("", self._schemas["Error"]),
+            self._field("", self._schemas["MessagesError"]),
             dict(sorted(errors.items())),
             tuple(sorted(everywhere)),
         )
@@ -329,7 +332,7 @@ def _is_asked(parameter: Mapping[str, Any], shown: Mapping[str, str]) -> bool:
 
 def _is_error(answer: Mapping[str, Any]) -> bool:
     content = answer.get("content", {}).get("application/json", {})
-    return bool(content.get("schema", {}).get("$ref") == _ERROR)
+    return bool(content.get("schema", {}).get("$ref") in _ERRORS)
 
 
 def _refused(given: Mapping[str, Any]) -> set[str]:

@@ -1,6 +1,6 @@
 """Every page and everything drawn for one: the table of addresses."""
 
-from tokenboard.web.pages.api import API, API_ADMIN
+from tokenboard.web.pages.api import API, API_ADMIN, API_INFERENCE
 from tokenboard.web.pages.app import APP
 from tokenboard.web.pages.app_badges import BADGES
 from tokenboard.web.pages.app_charts import APP_CHARTS
@@ -14,7 +14,19 @@ from tokenboard.web.pages.page import Drawn, Page
 from tokenboard.web.pages.rankings import RANKINGS, RANKINGS_CHART
 from tokenboard.web.pages.share_images import SHARE_IMAGES
 
-PAGES: tuple[Page, ...] = (HOME, RANKINGS, APPS, APP, MODELS, MODEL, DOCS, ATTRIBUTION, API, API_ADMIN)
+PAGES: tuple[Page, ...] = (
+    HOME,
+    RANKINGS,
+    APPS,
+    APP,
+    MODELS,
+    MODEL,
+    DOCS,
+    ATTRIBUTION,
+    API,
+    API_INFERENCE,
+    API_ADMIN,
+)
 """In the order in which addresses are tried: the narrower first."""
 
 DRAWINGS: tuple[Drawn, ...] = (

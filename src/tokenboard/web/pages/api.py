@@ -1,15 +1,31 @@
-"""The API's reference, made of its OpenAPI document; what operators ask of it has a page of its own."""
+"""The API's reference, made of its OpenAPI document: figures on one page, inference and operators' work on others."""
 
 from tokenboard.web.asked import Asked
 from tokenboard.web.frame import Form, Frame, twins
 from tokenboard.web.pages.page import Page
-from tokenboard.web.reference import read_reference
+from tokenboard.web.reference import Heading, read_reference
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 
 PATH = "/docs/api"
 ADMIN_PATH = "/docs/api/admin"
+INFERENCE_PATH = "/docs/api/inference"
 ADMIN_TAG = "Admin"
+INFERENCE_TAGS = frozenset(
+    {
+        "API Keys",
+        "Chat",
+        "Completions",
+        "Credits",
+        "Embeddings",
+        "Generations",
+        "Messages",
+        "Models",
+        "Providers",
+        "Responses",
+    }
+)
+"""What clients of models ask; a model's top apps have the tag `Models` as well, and are figures."""
 
 _JSON = (Form.JSON,)
 
@@ -19,12 +35,26 @@ def _api(services: WebServices, asked: Asked) -> View:  # noqa: ARG001 - every p
         services,
         Frame(
             title="API reference",
-            description="Every operation of this board's API: parameters, bodies, answers, errors, limits, examples.",
+            description="Every operation on this board's figures: parameters, answers, errors, limits, examples.",
             address=PATH,
             section="docs",
             twins=twins(PATH, forms=_JSON),
         ),
-        of_operators=False,
+        heading=_of_figures,
+    )
+
+
+def _api_inference(services: WebServices, asked: Asked) -> View:  # noqa: ARG001
+    return _view(
+        services,
+        Frame(
+            title="Inference API reference",
+            description="Every operation that asks models of this board, or about them, keys and requests.",
+            address=INFERENCE_PATH,
+            section="docs",
+            twins=twins(PATH, forms=_JSON),
+        ),
+        heading=_of_inference,
     )
 
 
@@ -38,19 +68,23 @@ def _api_admin(services: WebServices, asked: Asked) -> View:  # noqa: ARG001
             section="docs",
             twins=twins(PATH, forms=_JSON),
         ),
-        of_operators=True,
+        heading=_of_operators,
     )
 
 
-def _view(services: WebServices, frame: Frame, *, of_operators: bool) -> View:
+def _view(services: WebServices, frame: Frame, *, heading: Heading) -> View:
     document = services.api_document()
-    reference = read_reference(document, services.site.base_url, _of_operators if of_operators else _of_everybody)
-    context = {"reference": reference, "of_operators": of_operators, "version": document["info"]["version"]}
+    reference = read_reference(document, services.site.base_url, heading)
+    context = {"reference": reference, "part": frame.address, "version": document["info"]["version"]}
     return View(frame, "api.html", context, document=document)
 
 
-def _of_everybody(tag: str, path: str) -> str:  # noqa: ARG001
-    return "" if tag == ADMIN_TAG else tag
+def _of_figures(tag: str, path: str) -> str:
+    return "" if tag == ADMIN_TAG or _of_inference(tag, path) else tag
+
+
+def _of_inference(tag: str, path: str) -> str:
+    return tag if tag in INFERENCE_TAGS and not path.endswith("/apps") else ""
 
 
 def _of_operators(tag: str, path: str) -> str:
@@ -59,4 +93,5 @@ def _of_operators(tag: str, path: str) -> str:
 
 
 API = Page(PATH, _api, (), _JSON)
+API_INFERENCE = Page(INFERENCE_PATH, _api_inference, (), ())
 API_ADMIN = Page(ADMIN_PATH, _api_admin, (), ())
