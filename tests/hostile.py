@@ -84,21 +84,33 @@ def public_addresses(board: BoardProcess) -> list[str]:
     return sorted({path.replace(":path}", "}").replace(":int}", "}") for path in found})
 
 
-def spoiled(addresses: list[str]) -> Iterator[Request]:
+def spoiled(addresses: list[str], key: str = "") -> Iterator[Request]:
     """Yield a request for every address with each piece of rubbish as its part and as the value of a parameter."""
     for pattern in addresses:
         for rubbish in _RUBBISH:
             path = rubbish.join(re.split(r"\{[^}]*\}", pattern))
-            yield Request("GET", f"{path}?offset={rubbish[:900]}&q={rubbish[:900]}", (("Host", "evil.example"),))
+            yield Request(
+                "GET",
+                f"{path}?offset={rubbish[:900]}&q={rubbish[:900]}",
+                (("Host", "evil.example"), *_credentials(key)),
+            )
+
+
+def _credentials(key: str) -> list[tuple[str, str]]:
+    return [("Authorization", f"Bearer {key}")] if key else []
 
 
 class Enemy:
-    """Invents requests, the same for the same seed. ``days`` whether they ask for windows of their own, too."""
+    """Invents requests, the same for the same seed.
 
-    def __init__(self, addresses: list[str], seed: int, *, days: bool = True) -> None:
+    ``days`` says whether they ask for windows of their own, too; ``key`` is a key that they come with.
+    """
+
+    def __init__(self, addresses: list[str], seed: int, *, days: bool = True, key: str = "") -> None:
         self._addresses = addresses
         self._random = random.Random(seed)
         self._days = days
+        self._key = key
 
     def requests(self, count: int) -> Iterator[Request]:
         """Yield so many requests."""
@@ -174,6 +186,9 @@ class Enemy:
             "X-Title": lambda: self._word(300),
             "X-Tokenboard-Nudge": lambda: self._word(40),
         }
+        if self._key:
+            del fields["Authorization"]
+        found += _credentials(self._key)
         found += [(name, value()) for name, value in fields.items() if chance.random() < 0.3]
         found += [(f"X-{self._word(20)}", self._word(100)) for _ in range(chance.randrange(4))]
         return found

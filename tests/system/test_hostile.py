@@ -38,6 +38,18 @@ def test_no_request_finds_a_fault_of_ours(hostile: BoardProcess) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("scopes", ["data,inference,ingest", "admin"])
+def test_no_request_with_a_key_finds_a_fault_of_ours(hostile: BoardProcess, scopes: str) -> None:
+    key = hostile.make_key(scopes)
+    addresses = [each for each in public_addresses(hostile) if "/keys" not in each]
+    attacks = [Enemy(addresses, seed, key=key).requests(150) for seed in range(ENEMIES)]
+    tally = assault(hostile, [spoiled(addresses, key), *attacks])
+    assert [] == tally.faults
+    assert {200, 400, 403, 404} <= set(tally.statuses)
+    assert "Traceback" not in hostile.log()
+
+
+@pytest.mark.timeout(300)
 def test_memory_stays_as_it_is_however_odd_the_parameters_hosts_and_headers(hostile: BoardProcess) -> None:
     pid = int(json.loads((hostile.data / "server.json").read_text())["pid"])
     enemies = [Enemy(list(SWARM), seed, days=False) for seed in range(ENEMIES)]
