@@ -15,7 +15,7 @@ from tokenboard.gateway.endpoints import ENDPOINTS
 from tokenboard.gateway.gateway import BASES
 from tokenboard.gateway.models import PATHS
 from tokenboard.intake import Refusal
-from tokenboard.usage import UsageSource
+from tokenboard.usage import Unread, UsageSource
 
 ROOT = Path(__file__).parent.parent.parent
 MODULES = sorted((ROOT / "src").rglob("*.py"))
@@ -36,6 +36,7 @@ def first_column(document: str, heading: str) -> list[str]:
         ("attribution.md", "### Items that do not count", IgnoredReason),
         ("attribution.md", "## Warnings", WarningCode),
         ("usage.md", "# How tokens are counted", UsageSource),
+        ("usage.md", "## What could not be read", Unread),
     ],
 )
 def test_every_reason_is_documented_and_no_other(page: str, heading: str, reasons: type[StrEnum]) -> None:

@@ -271,12 +271,23 @@ def test_an_answer_is_on_disk_before_it_is_whole_at_the_client(stores: Stores, t
         handler: Handler = then_close if framing in {"close", "chunked late"} else stage
         stage.play(0)
         async with relaying(stores, tmp_path, handler) as rig:
+            got = b""
             with rig.blocked_spool():
                 caller = await rig.call(rig.request(CHAT))
+                if framing in {"close", "chunked late"}:
+                    # Any byte may be the last here, so it is held back, and no more than that.
+                    assert 200 == (await caller.head()).status
+                    got = await caller.chunk()
+                    assert ANSWER[:-1] == got
                 await nothing_comes(caller)
                 assert [] == rig.events()
-            reply = await caller.reply()
-            assert (ANSWER, True) == (reply.body, reply.whole)
+            while got and (piece := await caller.chunk()):
+                got += piece
+            if not got:
+                reply = await caller.reply()
+                assert reply.whole
+                got = reply.body
+            assert ANSWER == got
             assert REPORTED == outcome(await rig.event())
 
     run(main)

@@ -66,7 +66,6 @@ def test_a_refused_connection_is_502_and_a_failed_event(stores: Stores, tmp_path
         b"SSH-2.0-x\r\n\r\n",
         JSON_HEAD,
         STREAM_HEAD,
-        JSON_HEAD + chunk(ANSWER[:9]),
         http(b"{", length=9),
     ],
 )
@@ -80,6 +79,21 @@ def test_a_fault_before_anything_was_sent_on_is_502(stores: Stores, tmp_path: Pa
             recorded = await rig.event()
             assert (502, True, "unknown", None, None) == outcome(recorded)
             assert reply.header("x-generation-id") == recorded.id
+
+    run(main)
+
+
+@pytest.mark.parametrize("end", [resetting, closing])
+@pytest.mark.parametrize("sized", [True, False])
+def test_a_document_that_breaks_off_reaches_the_client_as_far_as_it_came(
+    stores: Stores, tmp_path: Path, end: Any, sized: bool
+) -> None:
+    async def main() -> None:
+        said = http(ANSWER[:90], length=len(ANSWER)) if sized else JSON_HEAD + chunk(ANSWER[:50]) + chunk(ANSWER[50:90])
+        async with relaying(stores, tmp_path, end(said)) as rig:
+            reply = await rig.ask(CHAT)
+            assert (200, ANSWER[:90], False) == (reply.status, reply.body, reply.whole)
+            assert (200, True, "unknown", None, None) == outcome(await rig.event())
 
     run(main)
 
@@ -391,4 +405,4 @@ def test_neither_prompt_nor_answer_nor_key_is_logged_or_stored(
     kept += "".join(path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file())
     for word in ("PRIVATE", "UPSTREAMSECRET", *stores.secrets.values()):
         assert word not in kept
-    assert 5 == len(caplog.records)
+    assert 6 == len(caplog.records)

@@ -1,12 +1,14 @@
 """Lines and events, cut anywhere, against a reader of the whole text."""
 
+import json
 import re
+import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenboard.usage.events import EventSplitter, Frame
-from tokenboard.usage.lines import SEAM, ClippedBuffer, LineSplitter
+from tokenboard.usage.lines import Gatherer, LineSplitter
 
 BOUND = 1 << 20
 TOKENS = st.sampled_from(
@@ -49,21 +51,33 @@ def cut(data: bytes, sizes: list[int]) -> list[bytes]:
 
 
 def read_events(data: bytes) -> list[Frame]:
-    """Read a whole stream as the standard says, but keep what its end cuts off."""
+    """Read a whole stream as the standard says, but keep what its end cuts off.
+
+    Where no blank line parts two events, a second name does, and a second JSON object.
+    """
     frames: list[Frame] = []
     name = b""
     values: list[bytes] = []
+
+    def complete() -> None:
+        if values:
+            frames.append((name, b"\n".join(values)))
+            values.clear()
+
     for line in [*re.split(b"\r\n|\r|\n", data.removeprefix(b"\xef\xbb\xbf")), b""]:
         if not line:
-            if values:
-                frames.append((name, b"\n".join(values)))
-            name, values = b"", []
+            complete()
+            name = b""
             continue
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
+            if values == [b"{}"] and value.startswith(b"{"):
+                complete()
             values.append(value)
         elif field == b"event":
+            if name:
+                complete()
             name = value[:64]
     return frames
 
@@ -83,31 +97,51 @@ def test_lines_are_those_of_the_whole_text_whatever_the_cuts(data: bytes, sizes:
     assert expected == [*found, *(splitter.flush() or [b""])]
 
 
-@given(sizes=st.lists(st.integers(1, 30_000), min_size=1, max_size=6), length=st.integers(5_000, 200_000))
-def test_a_line_over_the_bound_is_clipped_alike_whatever_the_cuts(sizes: list[int], length: int) -> None:
-    data = bytes(range(33, 127)) * (length // 94)
+USED = b'{"usage":{"prompt_tokens":5}}'
+
+
+def big(length: int) -> bytes:
+    return b'{"usage":{"prompt_tokens":5},"tools":["' + b"x" * length + b'"]}'
+
+
+@given(sizes=st.lists(st.integers(1, 30_000), min_size=1, max_size=6), length=st.integers(4_000, 200_000))
+def test_a_line_over_the_bound_is_shortened_alike_whatever_the_cuts(sizes: list[int], length: int) -> None:
+    data = big(length)
     splitter = LineSplitter(5_000)
     found = [line for chunk in cut(b"a\n" + data + b"\nb\n", sizes) for line in splitter.feed(chunk)]
-    clipped = data if len(data) <= 5_000 else data[:4096] + SEAM + data[-65536:]
-    assert [b"a", clipped, b"b"] == found
+    assert [b"a", data if len(data) <= 5_000 else USED, b"b"] == found
+
+
+@given(sizes=st.lists(st.integers(1, 30_000), min_size=1, max_size=6), length=st.integers(5_000, 200_000))
+def test_of_a_line_over_the_bound_that_is_no_json_the_start_is_kept(sizes: list[int], length: int) -> None:
+    splitter = LineSplitter(5_000)
+    found = [line for chunk in cut(b"x" * length + b"\nb\n", sizes) for line in splitter.feed(chunk)]
+    assert [b"x" * (length if length <= 5_000 else 4_096), b"b"] == found
 
 
 @given(sizes=CUTS)
-def test_data_over_the_bound_in_many_lines_is_clipped_and_harms_no_other_event(sizes: list[int]) -> None:
-    data = b"data: first\n\n" + b"data: xxxxxxxxxxxxxxxx\n" * 300 + b"\ndata: last\n\n"
+def test_data_over_the_bound_in_many_lines_is_shortened_and_harms_no_other_event(sizes: list[int]) -> None:
+    many = json.dumps({"tools": ["x" * 16] * 300, "usage": {"prompt_tokens": 5}}, indent=1).encode()
+    lines = b"".join(b"data: " + line + b"\n" for line in many.split(b"\n"))
     splitter = EventSplitter(4_096)
-    frames = [frame for chunk in cut(data, sizes) for frame in splitter.feed(chunk)]
-    whole = b"\n".join([b"x" * 16] * 300)
-    assert [(b"", b"first"), (b"", whole[:4096] + SEAM + whole), (b"", b"last")] == frames
+    chunks = cut(b"data: first\n\n" + lines + b"\ndata: last\n\n", sizes)
+    frames = [frame for chunk in chunks for frame in splitter.feed(chunk)]
+    assert [(b"", b"first"), (b"", USED), (b"", b"last")] == frames
 
 
 def test_a_line_of_ten_megabytes_is_held_in_little_memory() -> None:
     splitter = EventSplitter(1 << 16)
-    frames = splitter.feed(b"data: ")
-    for _ in range(160):
-        frames += splitter.feed(b"x" * 65_536)
-    frames += splitter.feed(b"\n\ndata: next\n\n")
-    assert [4096 - len("data: ") + 1 + 65_536, 4] == [len(data) for _, data in frames]
+    tracemalloc.start()
+    try:
+        frames = splitter.feed(b'data: {"usage":{"prompt_tokens":5},"tools":"')
+        for _ in range(160):
+            frames += splitter.feed(b"x" * 65_536)
+        frames += splitter.feed(b'"}\n\ndata: next\n\n')
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [USED, b"next"] == [data for _, data in frames]
+    assert peak < 1_000_000
 
 
 def test_the_done_line_comes_out_before_its_blank_line() -> None:
@@ -116,10 +150,15 @@ def test_the_done_line_comes_out_before_its_blank_line() -> None:
     assert splitter.feed(b"\n") == []
 
 
-def test_a_buffer_starts_anew_when_it_was_taken() -> None:
-    buffer = ClippedBuffer(4_096)
-    buffer.append(b"x" * 10_000)
-    assert len(buffer.take()) == 4_096 + 1 + 10_000
-    assert not buffer
-    buffer.append(b"y")
-    assert buffer.take() == b"y"
+def test_a_line_named_error_is_an_event_of_that_name_unless_it_says_nothing() -> None:
+    splitter = EventSplitter(BOUND)
+    assert splitter.feed(b'error: {"code": 1}\n\nerror: null\n\n') == [(b"error", b'{"code": 1}')]
+
+
+def test_what_was_gathered_is_taken_once() -> None:
+    gatherer = Gatherer(4_096)
+    gatherer.append(big(10_000))
+    assert gatherer.take() == USED
+    gatherer.append(b"y")
+    assert gatherer.take() == b"y"
+    assert gatherer.take() == b""

@@ -19,6 +19,7 @@ from tokenboard.gateway.models import ONE_MODEL, PATHS, ModelList
 from tokenboard.gateway.passthrough import UNKNOWN_MODEL, is_use, opaque_request
 from tokenboard.gateway.relay import RETRY_AFTER_S, NotRecorded, Recorder, Relay, unrecorded_problem
 from tokenboard.gateway.request import InferenceRequest, parse_request
+from tokenboard.gateway.unread import UnreadReport
 from tokenboard.gateway.upstreams import Upstreams
 from tokenboard.intake import Caller, Intake
 from tokenboard.observability import BoundedLog, Counters, logger
@@ -68,6 +69,7 @@ class Gateway:
         self._drain_s = drain_s
         self._send_timeout_s = send_timeout_s
         self._counters = counters
+        self._unread = UnreadReport(counters, _log)
         self._told = BoundedLog(_log)
         self._inference = {base + endpoint.path: endpoint for base in BASES for endpoint in ENDPOINTS}
         self._lists = {base + path: path for base in BASES for path in PATHS if "{" not in path}
@@ -239,6 +241,7 @@ class Gateway:
             streamed=request.stream,
             own=own,
             drain_s=self._drain_s,
+            unread=None if isinstance(recorder, NotRecorded) else self._unread,
         )
 
     def _methods(self, path: str) -> list[str]:

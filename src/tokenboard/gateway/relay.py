@@ -4,14 +4,15 @@
                                     └▶ at the end: record (durable) ─▶ the last bytes
 
 The piece of the answer that completes it (the last body byte, or a stream's terminal event) leaves only after the usage
-is on disk. One request makes one event, whatever happens on the way.
+is on disk. One request makes one event, whatever happens on the way. A terminal event waits a moment for what follows
+it, mostly the end, because usage in there counts too (decision 0017).
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable
-from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 from tokenboard.attribution import Attribution
 from tokenboard.errand import Errand
@@ -20,6 +21,7 @@ from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.client import Client, ClientStalled
 from tokenboard.gateway.endpoints import Endpoint, last_event
 from tokenboard.gateway.headers import Headers, body_headers, response_headers
+from tokenboard.gateway.unread import UnreadReport
 from tokenboard.gateway.upstream import (
     ConnectFailed,
     ConnectTimeout,
@@ -41,6 +43,20 @@ CLIENT_GONE = 499
 RETRY_AFTER_S = 5
 """What a caller is told to wait while something is full or away, in seconds."""
 
+REST_WAIT_S: Final = 0.05
+"""For how long a terminal event is held back for what follows it, in seconds: mostly the end, which comes at once."""
+
+USAGE_WAIT_S: Final = 0.5
+"""The same while nothing has reported usage: what follows may."""
+
+LONGEST_HELD: Final = 65_536
+"""Bytes held back at most, together with a terminal event."""
+
+# What the terminal events of streams hold; finding it elsewhere, or not at all, costs a moment and nothing else.
+_TERMINAL: Final = re.compile(
+    rb"\[DONE\]|message_stop|response\.(?:completed|incomplete|failed|cancelled)|(?:text|audio)\.done"
+)
+
 _log = logger("gateway")
 _NOTHING = Usage(source=UsageSource.UNKNOWN)
 
@@ -59,11 +75,16 @@ class NotRecorded:
         """Record nothing."""
 
 
+class _WaitedEnough(Exception):
+    """Nothing came within the time for which a terminal event may be held back."""
+
+
 class Relay:
     """Awaits the answer to one request, carries it to the client and records the usage, once; run as an errand.
 
     ``own`` are our response headers. ``drain_s`` is for how many seconds the upstream is read on when the client has
-    left; None cancels it at once (usage: rule 4).
+    left; None cancels it at once (usage: rule 4). ``unread`` is told what could not be read; None where no usage is
+    looked for.
     """
 
     __slots__ = (
@@ -79,6 +100,7 @@ class Relay:
         "_ends_line",
         "_errand",
         "_first_s",
+        "_held",
         "_id",
         "_intake",
         "_model",
@@ -86,6 +108,7 @@ class Relay:
         "_recorded",
         "_streamed",
         "_ts_ms",
+        "_unread",
     )
 
     def __init__(
@@ -103,8 +126,10 @@ class Relay:
         streamed: bool,
         own: Headers,
         drain_s: float | None,
+        unread: UnreadReport | None,
     ) -> None:
         self._client = client
+        self._unread = unread
         self._intake = intake
         self._id = request_id
         self._attempts = attempts
@@ -119,6 +144,7 @@ class Relay:
         self._streamed = streamed
         self._began = time.monotonic()
         self._first_s: float | None = None
+        self._held = b""  # received, and not yet sent
         self._ends_line = True  # what the client was sent so far, that is
         self._recorded = False
         self._committing = False
@@ -179,79 +205,124 @@ class Relay:
         kind, coding, sized = body_headers(headers)
         meter = Meter(kind, coding, answer.status)
         try:
-            await self._pass_on(answer, headers, meter, holds=_is_document(kind))
+            await self._pass_on(answer, headers, meter)
         except UpstreamError as error:
             problem = self._problem("an upstream's answer broke off", error)
-            if not self._client.started:
+            if not self._client.started and not meter.ended:
                 await self._record(problem.status, failed=True, usage=_NOTHING)
                 raise problem from error
             await self._record_rest(answer.status, meter, broken=True)
-            if self._client.left or sized:
+            if self._client.left:
                 return
-            if meter.ended:  # all that matters was sent
-                await self._client.send_body(b"", last=True)
-            elif self._takes_event(kind, coding):
+            # Once the terminal event is out, all that matters was sent.
+            await self._let_go(answer, headers, last=meter.ended and not sized)
+            if not meter.ended and self._takes_event(meter, sized=sized):
                 ending = last_event(self._endpoint, problem, self._id, self._model)
                 await self._client.send_body(b"\n" + ending, last=True)
         except SpoolError:
             answer.cancel()
-            if self._client.started and not self._client.left and not sized and self._takes_event(kind, coding):
+            if self._client.started and not self._client.left and self._takes_event(meter, sized=sized):
                 # Said in words, and cut all the same: nobody shall take it for whole.
                 ending = last_event(self._endpoint, unrecorded_problem(), self._id, self._model)
                 await self._client.send_body(b"\n" + ending, last=False)
             raise
-        except BaseException:
+        except BaseException as error:
             answer.cancel()
             await self._record_rest(answer.status, meter, broken=False)
+            if isinstance(error, asyncio.CancelledError) and not self._client.left and self._client.started:
+                await self._let_go(answer, headers, last=False)
             raise
         finally:
             answer.cancel()
+            if meter.unread and self._unread is not None:
+                self._unread.tell(meter, self._attempts.provider, self._id)
 
-    def _takes_event(self, kind: bytes, coding: bytes) -> bool:
+    def _takes_event(self, meter: Meter, *, sized: bool) -> bool:
         """Whether what was sent so far is a stream of events between two lines, which a further event can end."""
-        return kind.startswith(b"text/event-stream") and not coding and self._ends_line
+        return meter.streams and not sized and self._ends_line
 
-    async def _pass_on(self, answer: Answer, headers: Headers, meter: Meter, *, holds: bool) -> None:
-        """Pass the answer on as it arrives; with ``holds`` one piece late, for then any piece may be the last."""
+    async def _pass_on(self, answer: Answer, headers: Headers, meter: Meter) -> None:
+        """Pass the answer on as it arrives, less the last byte of a document, for then any byte may be the last."""
         client = self._client
-        held = b""
+        wait_until: float | None = None
         while True:
-            chunk = await answer.read_chunk()
-            last = not chunk or answer.ended_hint
+            chunk = await (answer.read_chunk() if wait_until is None else self._read_until(answer, wait_until))
+            last = chunk == b"" or answer.ended_hint
             if chunk:
                 if self._first_s is None:
                     self._first_s = time.monotonic()
                 meter.feed(chunk)
-            if (last or meter.ended) and not self._recorded:
-                usage = meter.finish(complete=True)
-                await self._record(answer.status, failed=meter.failed, usage=usage, tool_calls=_tool_calls(meter))
+            if not self._recorded:
+                if meter.ended and not last and chunk is not None and len(self._held) < LONGEST_HELD:
+                    if wait_until is None:
+                        wait_s = REST_WAIT_S if meter.reported else USAGE_WAIT_S
+                        wait_until = asyncio.get_running_loop().time() + wait_s
+                        begin = _begin_of_ending(chunk) if meter.streams else 0
+                        if begin and not client.left:
+                            await self._send_on(answer, headers, chunk[:begin], last=False)
+                            chunk = chunk[begin:]
+                    self._held += chunk
+                    continue
+                if last or meter.ended:
+                    wait_until = None
+                    usage = meter.finish(complete=True)
+                    await self._record(answer.status, failed=meter.failed, usage=usage, tool_calls=_tool_calls(meter))
             if client.left:
                 if last or self._recorded or self._drain_s is None:
                     return
                 continue
-            if holds:
-                chunk, held = (held + chunk, b"") if last else (held, chunk)
-                if not chunk and not last:
+            piece = chunk or b""
+            if self._held:
+                piece, self._held = self._held + piece, b""
+            if not last and not self._recorded and meter.holds:
+                piece, self._held = piece[:-1], piece[-1:]
+                if not piece:
                     continue
-            try:
-                # The head waits for the first piece: until then a fault can still be answered properly.
-                if not client.started:
-                    client.send_head(answer.status, [*headers, *self._own])
-                await client.send_body(chunk, last=last)
-            except ClientStalled:
-                if self._drain_s is None or self._recorded:
-                    raise
-                self._leave()
+            await self._send_on(answer, headers, piece, last=last)
             if last:
                 return
-            self._ends_line = chunk.endswith((b"\n", b"\r"))
+
+    async def _read_until(self, answer: Answer, until: float) -> bytes | None:
+        """Read the next piece, None when none has come by ``until``, in the loop's time."""
+        errand = self._errand
+        if errand is None:
+            return None
+        timer = asyncio.get_running_loop().call_at(until, errand.cancel, _WaitedEnough())
+        try:
+            return await answer.read_chunk()
+        except _WaitedEnough:
+            return None
+        finally:
+            timer.cancel()
+
+    async def _send_on(self, answer: Answer, headers: Headers, piece: bytes, *, last: bool) -> None:
+        """Send a piece; a client that stopped reading has left, and while the upstream is read on that is no fault."""
+        try:
+            await self._send(answer, headers, piece, last=last)
+        except ClientStalled:
+            if self._drain_s is None or self._recorded:
+                raise
+            self._leave()
+
+    async def _send(self, answer: Answer, headers: Headers, piece: bytes, *, last: bool) -> None:
+        # The head waits for the first piece: until then a fault can still be answered properly.
+        if not self._client.started:
+            self._client.send_head(answer.status, [*headers, *self._own])
+        await self._client.send_body(piece, last=last)
+        self._ends_line = piece.endswith((b"\n", b"\r"))
+
+    async def _let_go(self, answer: Answer, headers: Headers, *, last: bool) -> None:
+        """Send what is held back: whatever ends an answer, the client gets what was received of it."""
+        held, self._held = self._held, b""
+        if held or last:
+            await self._send(answer, headers, held, last=last)
 
     async def _record_rest(self, status: int, meter: Meter, *, broken: bool) -> None:
         """Record an answer that was not carried to its end, unless it has been recorded."""
         if self._recorded:
             return
         usage = meter.finish(complete=False)
-        nothing = usage.source is UsageSource.UNKNOWN and meter.blind is None
+        nothing = usage.source is UsageSource.UNKNOWN and not meter.unread
         if nothing and not self._client.started:
             await self._record(self._unanswered(), failed=True, usage=_NOTHING)
         else:
@@ -331,11 +402,14 @@ def upstream_problem(error: UpstreamError, provider: str) -> Problem:
 
 def _tool_calls(meter: Meter) -> bool | None:
     """Return whether what was read of an answer calls a tool; None when some of it could not be read."""
-    return meter.tool_calls or (False if meter.blind is None else None)
+    hidden = any(reason.hides for reason in meter.unread)
+    return meter.tool_calls or (None if hidden else False)
 
 
-@lru_cache(maxsize=256)
-def _is_document(content_type: bytes) -> bool:
-    """Tell whether a body is one JSON document, of use to nobody before it is whole."""
-    media_type = content_type.partition(b";")[0].strip()
-    return media_type == b"application/json" or media_type.endswith(b"+json")
+def _begin_of_ending(piece: bytes) -> int:
+    """Return where, in a piece of an event stream, its terminal event begins at the earliest; 0 if that is not seen."""
+    found = _TERMINAL.search(piece)
+    if found is None:
+        return 0
+    at = max(piece.rfind(blank, 0, found.start()) + len(blank) for blank in (b"\n\n", b"\r\n\r\n"))
+    return at if at > 4 else 0

@@ -1,20 +1,23 @@
 """Usage: how many tokens a response took, told from its bytes alone. Pure: no I/O, no clock, no log.
 
-    chunk -> encoding -> events | lines | whole body -> document -> dialects -> Reading -> settle -> Usage
+    chunk -> encoding -> nature -> events | lines | body -> document -> places -> counts -> settle -> Usage
 
-`Meter` reads along with one response. What the JSON means is told by its shape, in `dialects`; the URL plays no part.
+`Meter` reads along with one response. What a body is, is told by its first bytes, what its JSON means by its shape; the
+URL and the labels play no part. `endings`, `output` and `tools` tell what else an event says; `abridge` makes events of
+any length short; `unread` names what could not be read.
 """
 
-from tokenboard.usage.meter import CHARACTERS_PER_TOKEN, Blindness, Meter
+from tokenboard.usage.meter import CHARACTERS_PER_TOKEN, Meter
 from tokenboard.usage.number import MAX_TOKENS, MAX_USD, token_count, usd
 from tokenboard.usage.record import Usage, UsageSource
+from tokenboard.usage.unread import Unread
 
 __all__ = [
     "CHARACTERS_PER_TOKEN",
     "MAX_TOKENS",
     "MAX_USD",
-    "Blindness",
     "Meter",
+    "Unread",
     "Usage",
     "UsageSource",
     "token_count",

@@ -2,12 +2,17 @@
 
 from typing import Final
 
-from tokenboard.usage.lines import ClippedBuffer, LineSplitter
+from tokenboard.usage.document import is_document
+from tokenboard.usage.lines import Gatherer, LineSplitter
 
 DONE: Final = b"[DONE]"
 """The data of the last event of the OpenAI family. Clients that read by lines stop at it without awaiting the blank
 line that completes the event, so it is handed over as soon as its line is complete."""
 
+ERROR: Final = b"error"
+"""The name of an event that tells of an error."""
+
+_NOTHING: Final = (b"", b"null", b"{}", b'""')
 _BOM: Final = b"\xef\xbb\xbf"
 
 Frame = tuple[bytes, bytes]
@@ -15,9 +20,11 @@ Frame = tuple[bytes, bytes]
 
 
 class EventSplitter:
-    """Splits bytes into events. Data longer than `max_event` bytes is clipped, see `ClippedBuffer`.
+    """Splits bytes into events. Data longer than `max_event` bytes comes out short, see `Gatherer`.
 
-    Where the standard drops an event that the end of the stream cuts off, `flush` hands it over.
+    A field `error`, which some servers write in place of `event` and `data`, is an event of that name.
+    Where the standard drops an event that the end of the stream cuts off, `flush` hands it over. Where it takes events
+    without a blank line between them for one, each is one.
     """
 
     __slots__ = ("_at_start", "_data", "_lines", "_max_event", "_more", "_name")
@@ -28,7 +35,7 @@ class EventSplitter:
         self._at_start = True
         self._name = b""
         self._data: bytes | None = None
-        self._more: ClippedBuffer | None = None
+        self._more: Gatherer | None = None
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Return the events that are complete now."""
@@ -54,25 +61,41 @@ class EventSplitter:
 
     def _take(self, line: bytes, frames: list[Frame]) -> None:
         if not line:
-            if self._data is not None:
-                if self._more is not None:
-                    self._data, self._more = self._more.take(), None
-                frames.append((self._name, self._data))
-                self._data = None
+            self._complete(frames)
             self._name = b""
             return
         field, _, value = line.partition(b":")
         if value[:1] == b" ":
             value = value[1:]
         if field == b"data":
+            if self._data is not None and self._begins_next(value):
+                self._complete(frames)
             if value == DONE and self._data is None:
                 frames.append((self._name, value))
             elif self._data is None:
                 self._data = value
             else:
                 if self._more is None:
-                    self._more = ClippedBuffer(self._max_event)
+                    self._more = Gatherer(self._max_event)
                     self._more.append(self._data)
                 self._more.append(b"\n" + value)
         elif field == b"event":
+            if self._name:
+                self._complete(frames)
             self._name = value[:64]
+        elif field == ERROR and value not in _NOTHING:
+            frames.append((ERROR, value))
+
+    def _complete(self, frames: list[Frame]) -> None:
+        if self._data is not None:
+            if self._more is not None:
+                self._data, self._more = self._more.take(), None
+            frames.append((self._name, self._data))
+            self._data = None
+
+    def _begins_next(self, value: bytes) -> bool:
+        """Tell whether a second line of data is an event of its own, of a server that sends no blank lines."""
+        if value == DONE:
+            return True
+        data = self._data
+        return value[:1] == b"{" and self._more is None and data is not None and data[-1:] == b"}" and is_document(data)

@@ -1,63 +1,63 @@
 """Bytes cut anywhere, put together again to lines, in bounded memory."""
 
+import re
 from typing import Final
+
+from tokenboard.usage.abridge import Abridger
 
 _CR: Final = 0x0D
 _LF: Final = 0x0A
 _HEAD: Final = 4 * 1024
-_TAIL: Final = 64 * 1024
-
-SEAM: Final = b"\x00"
-"""Stands where bytes were left out. No JSON document holds it, so clipped JSON cannot pass for whole."""
+_JSON_START: Final = re.compile(rb"[{\[]")
 
 
-class ClippedBuffer:
+class Gatherer:
     """Bytes collected up to `limit` (at least 4 KiB).
 
-    Past it only the first 4 KiB and the last 64 KiB are kept, with a seam between.
+    Past it they are taken for JSON, and brought to a short document as they come, see `Abridger`. What stands before
+    the JSON, the name of a field, is kept; of what holds no JSON the first 4 KiB are.
     """
 
-    __slots__ = ("_head", "_kept", "_limit")
+    __slots__ = ("_abridger", "_kept", "_limit", "_short")
 
     def __init__(self, limit: int) -> None:
         self._limit = max(limit, _HEAD)
         self._kept = bytearray()
-        self._head: bytes | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self._kept) or self._head is not None
+        self._abridger: Abridger | None = None
+        self._short: list[bytes] = []
 
     def append(self, data: bytes) -> None:
         """Add bytes at the end."""
-        if self._head is None and len(self._kept) + len(data) > self._limit:
-            # Of what overflows only the two ends matter, so the middle is never copied.
-            self._head = bytes(self._kept[:_HEAD]) + data[: max(0, _HEAD - len(self._kept))]
-            del self._kept[:-_TAIL]
-        if self._head is None:
+        if self._abridger is None:
             self._kept += data
-            return
-        self._kept += data[-_TAIL:]
-        if len(self._kept) > 2 * _TAIL:
-            del self._kept[:-_TAIL]
+            if len(self._kept) <= self._limit:
+                return
+            data, start = bytes(self._kept), _JSON_START.search(self._kept, 0, _HEAD)
+            del self._kept[_HEAD if start is None else start.start() :]
+            self._abridger = Abridger()
+            data = data[len(self._kept) :]
+        self._short = self._abridger.feed(data)[-1:] or self._short
 
     def take(self) -> bytes:
-        """Return what was collected and start anew."""
-        head, kept = self._head, self._kept
-        self._head, self._kept = None, bytearray()
-        return bytes(kept) if head is None else head + SEAM + bytes(kept[-_TAIL:])
+        """Return what was collected and start anew; of several documents past the limit, the last."""
+        kept, abridger, short = self._kept, self._abridger, self._short
+        self._kept, self._abridger, self._short = bytearray(), None, []
+        if abridger is not None:
+            kept += b"".join(abridger.close()[-1:] or short)
+        return bytes(kept)
 
 
 class LineSplitter:
     r"""Splits bytes into lines ended by LF, CR or CRLF, as the event stream format does (WHATWG HTML, 9.2.5).
 
-    A line longer than `max_line` bytes comes out clipped, see `ClippedBuffer`; those after it are not harmed.
+    A line longer than `max_line` bytes comes out short, see `Gatherer`; those after it are not harmed.
     """
 
     __slots__ = ("_after_cr", "_carry", "_max_line")
 
     def __init__(self, max_line: int) -> None:
         self._max_line = max(max_line, _HEAD)
-        self._carry: ClippedBuffer | None = None
+        self._carry: Gatherer | None = None
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
@@ -69,7 +69,7 @@ class LineSplitter:
         if not chunk:
             return []
         if len(chunk) > self._max_line:
-            # Whether a line is clipped must not depend on how it was cut into chunks.
+            # Whether a line is shortened must not depend on how it was cut into chunks.
             starts = range(0, len(chunk), self._max_line)
             return [line for start in starts for line in self.feed(chunk[start : start + self._max_line])]
         lines = chunk.splitlines()
@@ -85,7 +85,7 @@ class LineSplitter:
             self._carry = None
         if rest is not None:
             if self._carry is None:
-                self._carry = ClippedBuffer(self._max_line)
+                self._carry = Gatherer(self._max_line)
             self._carry.append(rest)
         return lines
 

@@ -1,21 +1,18 @@
-"""What one usage object says, how later ones replace it, and what a dialect is.
+"""What one usage object says, how later ones replace it, and what all of them amount to.
 
-A `Reading` holds the numbers under the meaning each dialect gives them; `settle` turns the last word on each into one
-`Usage`. Nothing is added up across the events of a stream: `dict.update` is the whole merge.
+A `Reading` holds numbers by their meaning; `merge` lets a later one replace an earlier one, and `settle` turns the last
+word on each number into one `Usage`. Nothing is added up across the events of a stream.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from enum import Enum
 from typing import Any, Final, TypedDict
-
-import msgspec
 
 from tokenboard.usage.number import token_count
 from tokenboard.usage.record import Usage, UsageSource
 
 Event = Mapping[str, Any]
-"""One decoded JSON object: an event of a stream, or a whole body. Only keys some dialect asks for need be present."""
+"""One decoded JSON object: an event of a stream, or a whole body. Only keys that are looked at need be present."""
 
 
 class Reading(TypedDict, total=False):
@@ -36,31 +33,13 @@ class Reading(TypedDict, total=False):
     """The part of `prompt` read from a cache."""
     reasoning: int
     """The part of `completion` spent on reasoning."""
+    beside_prompt: int
+    """Input of work that the other numbers leave out, cached or not; told anew, never added to."""
+    beside_cached: int
+    """The part of `beside_prompt` read from a cache."""
+    beside_completion: int
+    """Output of work that the other numbers leave out."""
     cost: Decimal
-
-
-class Ending(Enum):
-    """The way a terminal event of a stream ends it."""
-
-    WHOLE = "whole"
-    ERROR = "error"
-
-
-class Dialect(msgspec.Struct, frozen=True, kw_only=True):
-    """One shape of JSON in which servers tell of tokens: what to look for under which top-level key.
-
-    The functions get an event in which their key is present and not null, must accept any JSON there, and must not
-    raise. A reader returns an empty `Reading` for an event that is not of its shape.
-    """
-
-    name: str
-    readers: Mapping[str, Callable[[Event], Reading]]
-    texts: Mapping[str, Callable[[Event], int]] = {}
-    """Functions that count the characters of output text in an event."""
-    endings: Mapping[tuple[str, str | bool], Ending] = {}
-    """Terminal events, told by the value of a top-level key."""
-    context: tuple[str, ...] = ()
-    """Further top-level keys the readers look at."""
 
 
 NOTHING: Final = Reading()
@@ -71,27 +50,38 @@ def known(**numbers: int | Decimal | None) -> Reading:
     return {name: number for name, number in numbers.items() if number is not None}  # type: ignore[return-value]
 
 
-def says_something(reading: Reading) -> bool:
-    """Tell whether any number differs from zero; usage with every field zero is unknown."""
-    return any(reading.values())
+def merge(tally: Reading, reading: Reading) -> None:
+    """Let a later reading replace what is known, number by number (rule 1).
+
+    A zero never replaces a count: cumulative counts cannot fall, so there it means "not told".
+    """
+    for name, number in reading.items():
+        if number or name not in tally:
+            tally[name] = number  # type: ignore[literal-required]
 
 
 def settle(reading: Reading, source: UsageSource) -> Usage:
     """Return the usage that the last word on every number amounts to, or an unknown one when they are all zero.
 
-    A whole prompt is trusted before one made of parts, a whole completion likewise. A part larger than its whole
-    (cached tokens beyond the prompt, reasoning beyond the completion) cannot be right and is left out.
+    A whole prompt is trusted before one made of parts, a whole completion likewise, unless it is zero. A part larger
+    than its whole (cached tokens beyond the prompt, reasoning beyond the completion) cannot be right and is left out.
     """
     prompt = reading.get("prompt")
     cached = reading.get("cached")
-    if prompt is None:
+    if not prompt:
         cached = reading.get("cache_read", cached)
         if "fresh" in reading:
-            prompt = token_count(reading["fresh"] + reading.get("cache_write", 0) + reading.get("cache_read", 0))
+            parts = reading["fresh"] + reading.get("cache_write", 0) + reading.get("cache_read", 0)
+            prompt = parts + reading.get("beside_prompt", 0)
+            if cached is not None or "beside_cached" in reading:
+                cached = (cached or 0) + reading.get("beside_cached", 0)
     completion = reading.get("completion")
+    if completion is not None:
+        completion += reading.get("beside_completion", 0)
     reasoning = reading.get("reasoning", reading.get("thought"))
-    if completion is None and "answer" in reading:
-        completion = token_count(reading["answer"] + reading.get("thought", 0))
+    if not completion and "answer" in reading:
+        completion = reading["answer"] + reading.get("thought", 0)
+    prompt, completion = token_count(prompt), token_count(completion)
     usage = Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
