@@ -42,7 +42,7 @@ def test_no_request_finds_a_fault_of_ours(hostile: BoardProcess) -> None:
 def test_no_request_with_a_key_finds_a_fault_of_ours(hostile: BoardProcess, scopes: str) -> None:
     key = hostile.make_key(scopes)
     addresses = [each for each in public_addresses(hostile) if "/keys" not in each]
-    attacks = [Enemy(addresses, seed, key=key).requests(150) for seed in range(ENEMIES)]
+    attacks = [Enemy(addresses, seed, key=key).requests(100) for seed in range(ENEMIES)]
     tally = assault(hostile, [spoiled(addresses, key), *attacks])
     assert [] == tally.faults
     assert {200, 400, 403, 404} <= set(tally.statuses)
