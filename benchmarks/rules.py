@@ -8,6 +8,11 @@ from urllib.parse import unquote, urlsplit
 
 from benchmarks.table import Duel, Table, duel_table, microseconds
 from tokenboard.attribution import attribute
+from tokenboard.gateway import ForwardAttribution
+from tokenboard.gateway.headers import request_headers, withheld_from_upstream
+from tokenboard.gateway.introduction import introduce
+from tokenboard.gateway.memory import Memory
+from tokenboard.gateway.upstream.request import Template, render_head
 from tokenboard.usage import Meter
 
 Headers = list[tuple[bytes, bytes]]
@@ -16,12 +21,85 @@ _HEADER_SETS = Path(__file__).parent.parent / "tests" / "cases" / "attribution.j
 _REPEATED = 10
 _CHUNKS = 200
 _ROUNDS = 21
+_REQUESTS = 500
+_SDK: Headers = [
+    (b"host", b"gateway"),
+    (b"accept-encoding", b"gzip, deflate"),
+    (b"connection", b"keep-alive"),
+    (b"accept", b"application/json"),
+    (b"content-type", b"application/json"),
+    (b"user-agent", b"AsyncOpenAI/Python 1.82.0"),
+    (b"x-stainless-lang", b"python"),
+    (b"x-stainless-package-version", b"1.82.0"),
+    (b"x-stainless-os", b"Linux"),
+    (b"x-stainless-arch", b"x64"),
+    (b"x-stainless-runtime", b"CPython"),
+    (b"x-stainless-runtime-version", b"3.11.7"),
+    (b"authorization", b"Bearer tb-0123456789"),
+    (b"x-stainless-async", b"async:asyncio"),
+    (b"http-referer", b"https://cline.bot"),
+    (b"x-title", b"Cline"),
+    (b"x-stainless-retry-count", b"0"),
+    (b"x-stainless-read-timeout", b"600"),
+    (b"content-length", b"300"),
+]
 
 
 def tables() -> Iterator[Table]:
-    """Measure attribution, then metering."""
+    """Measure attribution, then metering, then headers on their way up."""
     yield _attribution()
     yield _metering()
+    yield _headers_on_their_way()
+
+
+def _headers_on_their_way() -> Table:
+    own = [(b"authorization", b"Bearer sk-upstream")]
+    withheld = withheld_from_upstream(ForwardAttribution.PASS, own)
+    alike = [[(bytes(bytearray(name)), value) for name, value in _SDK] for _ in range(_REQUESTS)]
+    marked = [
+        [
+            *headers,
+            (b"x-request-id", b"%032d" % number),
+            (b"traceparent", b"00-%032d-01" % number),
+            (b"cf-ray", b"%d" % number),
+        ]
+        for number, headers in enumerate(alike)
+    ]
+
+    def by_names(requests: list[Headers]) -> None:
+        attributed: Memory[object, object] = Memory()
+        forms: Memory[tuple[bytes, ...], tuple[Template, list[int]]] = Memory()
+        for received in requests:
+            asked = introduce(received)
+            if attributed.recall(asked.of_the_app) is None:
+                attributed.keep(asked.of_the_app, attribute(asked.of_the_app), 1)
+            names = tuple([name for name, _ in asked.fields])
+            form = forms.recall(names)
+            if form is None:
+                picked = [at for at, name in enumerate(names) if name not in withheld]
+                form = Template(b"up", [names[at] for at in picked], own), picked
+                forms.keep(names, form, 1)
+            form[0].render(b"/v1/chat/completions", tuple([asked.fields[at][1] for at in form[1]]), 300)
+
+    def by_headers(requests: list[Headers]) -> None:
+        for received in requests:
+            asked = introduce(received)
+            attribute(asked.fields)
+            passed = request_headers(asked.fields, withheld, own)
+            render_head(b"up", b"POST", b"/v1/chat/completions", passed, b"." * 300)
+
+    return duel_table(
+        "Headers on their way up",
+        f"An SDK's {len(_SDK)} headers taken apart, attributed and made the head of the upstream's request, against "
+        "the same without a memory. Below, with three headers of a proxy that are others each time.",
+        [
+            Duel("the same each time", lambda: by_names(alike), lambda: by_headers(alike), _REQUESTS),
+            Duel("with a proxy's own", lambda: by_names(marked), lambda: by_headers(marked), _REQUESTS),
+        ],
+        unit=microseconds,
+        rounds=_ROUNDS,
+        reference="no memory",
+    )
 
 
 def _attribution() -> Table:

@@ -129,7 +129,7 @@ def test_the_upstreams_own_word_on_id_and_app_is_replaced_by_ours(stores: Stores
     ("spec", "body", "expected"),
     [
         ({"strip_prefix": False}, b'{"model":"up/a" }', b'{"model":"up/a" }'),
-        ({}, b'{"model":"up/a" , "n":1.0}', b'{"model":"a","n":1.0}'),
+        ({}, b'{"model":"up/a" , "n":1.0}', b'{"model":"a" , "n":1.0}'),
         ({}, b'{"model":"up/a/b:free"}', b'{"model":"a/b:free"}'),
         ({}, b'{"model":"up/"}', b'{"model":"up/"}'),
         ({"strip_prefix": False}, b'{"model":"up/a","stream":true}', None),
@@ -155,7 +155,7 @@ def test_of_a_model_given_twice_the_one_that_is_billed_is_asked_for(stores: Stor
         listener = Listener()
         async with relaying(stores, tmp_path, listener, spec={"strip_prefix": False}) as rig:
             await rig.ask(b'{"model": "tokenboard/echo", "model": "up/dear"}')
-            assert b'{"model":"up/dear"}' == listener.heard[-1].body
+            assert b'{"model": "up/dear"}' == listener.heard[-1].body
             assert "up/dear" == (await rig.event()).model
 
     run(main)

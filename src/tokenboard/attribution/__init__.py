@@ -9,7 +9,7 @@ Pure: bytes in, one frozen `Attribution` out; no clock, no I/O, no log. A reques
 attribution headers, so `attribute` never raises: what cannot be attributed carries a `Reason`.
 """
 
-from tokenboard.attribution.attribution import Attribution, attribute
+from tokenboard.attribution.attribution import READ, Attribution, attribute
 from tokenboard.attribution.categories import (
     CATEGORIES,
     GROUPS,
@@ -30,6 +30,7 @@ __all__ = [
     "CATEGORIES",
     "GROUPS",
     "MAX_APP_CATEGORIES",
+    "READ",
     "AppIdentity",
     "Attribution",
     "AttributionOptions",

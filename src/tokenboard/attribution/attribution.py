@@ -14,6 +14,11 @@ from tokenboard.attribution.referer import identify
 from tokenboard.attribution.rules import AttributionOptions, AttributionRule, first_rule
 from tokenboard.attribution.title import first_title
 
+READ = frozenset(
+    {b"http-referer", b"referer", b"x-openrouter-title", b"x-title", b"x-openrouter-categories", b"user-agent"}
+)
+"""The names of all headers that are read: whatever the others say, the attribution is the same."""
+
 _DEFAULT_OPTIONS = AttributionOptions()
 
 # Clients repeat the same headers with every request. The cache holds at most this many header sets of at most this many

@@ -14,7 +14,7 @@ from tokenboard.gateway.count import count_tokens
 from tokenboard.gateway.cross_origin import cors_headers, preflight_headers
 from tokenboard.gateway.endpoints import ENDPOINTS, MAX_ENDPOINT, Endpoint
 from tokenboard.gateway.introduction import Introduction, introduce
-from tokenboard.gateway.memory import Memory
+from tokenboard.gateway.memory import FIELD_BYTES, Memory
 from tokenboard.gateway.models import ONE_MODEL, PATHS, ModelList
 from tokenboard.gateway.passthrough import UNKNOWN_MODEL, is_use, opaque_request
 from tokenboard.gateway.relay import RETRY_AFTER_S, NotRecorded, Recorder, Relay, unrecorded_problem
@@ -94,7 +94,7 @@ class Gateway:
         own: OwnHeaders = [(b"x-generation-id", request_id.encode())]
         try:
             asked = introduce(line.scope["headers"])
-            who, app_header = self._attributed.recall(asked.fields) or self._attribute(asked.fields)
+            who, app_header = self._attributed.recall(asked.of_the_app) or self._attribute(asked.of_the_app)
             own.append((b"x-tokenboard-app", app_header))
             own += self._cors
             path = line.scope["path"]
@@ -127,7 +127,7 @@ class Gateway:
     def _attribute(self, fields: Fields) -> tuple[Attribution, bytes]:
         who = attribute(fields, self._options)
         found = who, _app_header(who)
-        self._attributed.keep(fields, found, fields)
+        self._attributed.keep(fields, found, sum([len(name) + len(text) + FIELD_BYTES for name, text in fields]))
         return found
 
     async def _list_models(

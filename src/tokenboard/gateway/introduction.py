@@ -2,13 +2,16 @@
 
 from typing import Final, NamedTuple
 
+from tokenboard.attribution import READ
 from tokenboard.gateway.headers import Headers
 
 _AUTHORIZATION: Final = 1
 _API_KEY: Final = 2
 _CODING: Final = 3
 _LEFT_OUT: Final = 4
-_APART: Final = {
+_CONNECTION: Final = 5
+_OF_THE_APP: Final = 6
+_APART: Final = dict.fromkeys(READ, _OF_THE_APP) | {
     b"authorization": _AUTHORIZATION,
     b"x-api-key": _API_KEY,
     b"content-encoding": _CODING,
@@ -18,20 +21,24 @@ _APART: Final = {
     b"x-goog-api-key": _LEFT_OUT,
     b"proxy-authorization": _LEFT_OUT,
     b"cookie": _LEFT_OUT,
+    b"connection": _CONNECTION,
 }
+_NAMES_NOTHING: Final = frozenset({b"keep-alive", b"close", b""})
 
 
 class Introduction(NamedTuple):
-    """One request's credentials, whether its body is compressed, and ``fields`` that may name an app or be passed on.
+    """One request's credentials, whether its body is compressed, ``fields`` that may be passed on, and ``of_the_app``.
 
-    Clients send the same fields with every request, so what follows from them may be kept in mind: no credential is
-    among them, and nothing of this one request's framing.
+    The latter are those of the fields that attribution reads. Clients send the same with every request, so what follows
+    from them may be kept in mind. No credential is among the fields, and nothing of this one request's framing; a
+    Connection is only where it names other fields.
     """
 
     authorization: bytes | None
     api_key: bytes | None
     compressed: bool
     fields: tuple[tuple[bytes, bytes], ...]
+    of_the_app: tuple[tuple[bytes, bytes], ...]
 
 
 def introduce(headers: Headers) -> Introduction:
@@ -42,10 +49,14 @@ def introduce(headers: Headers) -> Introduction:
     authorization = api_key = None
     compressed = False
     fields: list[tuple[bytes, bytes]] = []
+    of_the_app: list[tuple[bytes, bytes]] = []
     for field in headers:
         kind = _APART.get(field[0])
         if kind is None:
             fields.append(field)
+        elif kind == _OF_THE_APP:
+            fields.append(field)
+            of_the_app.append(field)
         elif kind == _AUTHORIZATION:
             authorization = field[1] if authorization is None else authorization
         elif kind == _API_KEY:
@@ -53,4 +64,6 @@ def introduce(headers: Headers) -> Introduction:
         elif kind == _CODING:
             fields.append(field)
             compressed = compressed or field[1].lower() not in {b"", b"identity"}
-    return Introduction(authorization, api_key, compressed, tuple(fields))
+        elif kind == _CONNECTION and field[1].lower() not in _NAMES_NOTHING:
+            fields.append(field)
+    return Introduction(authorization, api_key, compressed, tuple(fields), tuple(of_the_app))

@@ -1,6 +1,5 @@
 """What follows from things that clients send again and again, kept in mind."""
 
-from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 _Key = TypeVar("_Key")
@@ -8,25 +7,37 @@ _Value = TypeVar("_Value")
 
 MAX_ENTRIES = 1_024
 MAX_ENTRY_BYTES = 8_192
-"""Bounds of one memory: 8 MiB of keys, and as much of what follows from them."""
+MAX_BYTES = 2 * 1024 * 1024
+"""Bounds of one memory's keys; what follows from a key takes about as much as the key."""
 
-_FIELD_BYTES = 150
+FIELD_BYTES = 150
 """What a header field takes beside its letters: three objects."""
 
 
 class Memory(Generic[_Key, _Value]):
-    """At most `MAX_ENTRIES` values by keys made of header fields; the one kept longest goes first. Not for secrets."""
+    """Values by keys made of header fields, within bounds of number and of weight; the one kept longest goes first.
 
-    __slots__ = ("_kept", "recall")
+    A key is made of what its value follows from and of nothing else, or a field that a proxy gives anew to each request
+    would make each key the only one of its kind. Not for secrets.
+    """
+
+    __slots__ = ("_kept", "_weights", "bytes", "recall")
 
     def __init__(self) -> None:
         self._kept: dict[_Key, _Value] = {}
+        self._weights: dict[_Key, int] = {}
+        self.bytes = 0
+        """What all keys weigh."""
         self.recall = self._kept.get
         """Return what is kept under a key, or None."""
 
-    def keep(self, key: _Key, value: _Value, fields: Iterable[tuple[bytes, bytes]]) -> None:
-        """Keep a value, unless the header fields in its key take more than `MAX_ENTRY_BYTES`."""
-        if sum([len(name) + len(text) + _FIELD_BYTES for name, text in fields]) <= MAX_ENTRY_BYTES:
-            if len(self._kept) >= MAX_ENTRIES:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = value
+    def keep(self, key: _Key, value: _Value, weight: int) -> None:
+        """Keep a value whose key weighs so many bytes, unless that is more than `MAX_ENTRY_BYTES`."""
+        if weight > MAX_ENTRY_BYTES or key in self._kept:
+            return
+        while self._kept and (len(self._kept) >= MAX_ENTRIES or self.bytes + weight > MAX_BYTES):
+            oldest = next(iter(self._kept))
+            del self._kept[oldest]
+            self.bytes -= self._weights.pop(oldest)
+        self._kept[key], self._weights[key] = value, weight
+        self.bytes += weight

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tokenboard.gateway.headers import ForwardAttribution, Headers, request_headers, withheld_from_upstream
-from tokenboard.gateway.memory import Memory
+from tokenboard.gateway.headers import MAX_NAME, ForwardAttribution, Headers, request_headers, withheld_from_upstream
+from tokenboard.gateway.memory import FIELD_BYTES, Memory
 from tokenboard.gateway.passthrough import PassRule, PassRules, may_pass
 from tokenboard.gateway.query import UpstreamQuery
 from tokenboard.gateway.request import InferenceRequest, body_for_upstream
@@ -172,7 +172,7 @@ class HttpUpstream:
         self._breaker = Breaker(time.monotonic)
         self._pool = Pool(origin, limits=limits, timeouts=spec.timeouts, ssl_context=tls, breaker=self._breaker)
         self._authority = origin.authority
-        self._templates: Memory[tuple[str, Headers], Template] = Memory()
+        self._forms: Memory[tuple[bytes, ...], tuple[Template, list[int]]] = Memory()
         self._own = _own_headers(spec, board)
         self._asking = [*_version(spec), *self._own]
         # Anthropic lists 20 unless asked for more.
@@ -206,7 +206,7 @@ class HttpUpstream:
     async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
         """Put a request to the upstream; returns once its response head has arrived.
 
-        ``headers`` are kept in mind for a while, so no credential may be among them.
+        The names of ``headers`` are kept in mind for a while, not their values: these may differ each time.
 
         Raises:
             UpstreamError: it could not be reached, or its answer is no HTTP.
@@ -219,13 +219,22 @@ class HttpUpstream:
         if request.opaque:
             passed = request_headers(headers, self._withheld, self._own)
             return await self._pool.send(request.method, self._target(path), passed, body)
-        fields = headers if isinstance(headers, tuple) else tuple(headers)
-        template = self._templates.recall((path, fields))
-        if template is None:
-            passed = request_headers(fields, self._withheld, self._own)
-            template = Template(self._authority, self._target(path), passed)
-            self._templates.keep((path, fields), template, fields)
-        return await self._pool.send_rendered(template.render(len(body)), body)
+        names = tuple([name for name, _ in headers])
+        if b"connection" in names:
+            # It may name others that must not go on: that depends on its value.
+            passed = request_headers(headers, self._withheld, self._own)
+            return await self._pool.send(b"POST", self._target(path), passed, body)
+        template, picked = self._forms.recall(names) or self._form_of(names)
+        values = tuple([headers[at][1] for at in picked])
+        return await self._pool.send_rendered(template.render(self._target(path), values, len(body)), body)
+
+    def _form_of(self, names: tuple[bytes, ...]) -> tuple[Template, list[int]]:
+        """Return how a request with headers of these names is put to it, and which of them go along, by position."""
+        lower = [name.lower() for name in names]
+        picked = [at for at, name in enumerate(lower) if name not in self._withheld and len(name) <= MAX_NAME]
+        form = Template(self._authority, [lower[at] for at in picked], self._own), picked
+        self._forms.keep(names, form, sum(map(len, names)) + FIELD_BYTES * len(names))
+        return form
 
     async def probe(self) -> str | None:
         """Return what is wrong with the upstream, None when it lists its models."""

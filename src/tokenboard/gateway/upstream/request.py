@@ -25,7 +25,7 @@ def render_head(
 
     The headers go out as given and in their order. Only what framing needs is added: `Host: authority` first, when
     there is none, and `Content-Length` last, when there is none and there is a body or a method that asks for one.
-    `Template` renders the heads of many POSTs that differ in their body alone.
+    `Template` renders the heads of many POSTs whose headers have the same names.
 
     Raises ValueError for a method or name that is no token, for HEAD and CONNECT (their answers are framed otherwise),
     a target with white space, controls or bytes above ASCII, a value with a control character, a second Host, a
@@ -38,22 +38,39 @@ def render_head(
 
 
 class Template:
-    """What `render_head` gives for a POST with these headers, Content-Length not among them, whatever the body.
+    """What `render_head` gives for POSTs whose headers have these names, Content-Length not among them.
 
-    Raises ValueError as `render_head` does.
+    ``names`` are those of the headers that differ from request to request, in order; ``own`` are headers that do not,
+    sent behind them. Raises ValueError as `render_head` does.
     """
 
-    __slots__ = ("_start",)
+    __slots__ = ("_breaks", "_form")
 
-    def __init__(self, authority: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        lines, kinds = _lines(authority, b"POST", target, headers, 0)
+    def __init__(self, authority: bytes, names: Sequence[bytes], own: Sequence[tuple[bytes, bytes]]) -> None:
+        headers = [(_literal(name), b"%b") for name in names]
+        headers += [(_literal(name), _literal(value)) for name, value in own]
+        lines, kinds = _lines(_literal(authority), b"POST", b"/", headers, 0)
         if kinds & _LENGTH:
             raise ValueError("Content-Length is the body's to tell")
-        self._start = b"POST %b HTTP/1.1\r\n%b\r\nContent-Length: " % (target, b"\r\n".join(lines))
+        self._form = b"POST %%b HTTP/1.1\r\n%b\r\nContent-Length: %%d\r\n\r\n" % b"\r\n".join(lines)
+        self._breaks = len(self._form) - len(self._form.translate(None, _CONTROLS))
 
-    def render(self, length: int) -> bytes:
-        """Give the head of a request whose body has ``length`` bytes."""
-        return b"%b%d\r\n\r\n" % (self._start, length)
+    def render(self, target: bytes, values: tuple[bytes, ...], length: int) -> bytes:
+        """Give the head of a request for this target, with these values, whose body has ``length`` bytes."""
+        _check_target(target)
+        head = self._form % (target, *values, length)
+        if len(head) - len(head.translate(None, _CONTROLS)) != self._breaks:
+            raise ValueError("a header value holds a control character")
+        return head
+
+
+def _literal(text: bytes) -> bytes:
+    return text.replace(b"%", b"%%")
+
+
+def _check_target(target: bytes) -> None:
+    if not target or len(target.translate(None, _NOT_IN_TARGETS)) != len(target):
+        raise ValueError("a request target is made of visible ASCII characters")
 
 
 def _lines(
@@ -61,8 +78,7 @@ def _lines(
 ) -> tuple[list[bytes], int]:
     """Check a request; return its lines, a Host among them, and which headers of framing were given."""
     _check_method(method)
-    if not target or len(target.translate(None, _NOT_IN_TARGETS)) != len(target):
-        raise ValueError("a request target is made of visible ASCII characters")
+    _check_target(target)
     kinds = 0
     for name, value in headers:
         kind = _kind_of(name)
