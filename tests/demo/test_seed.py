@@ -14,9 +14,9 @@ import msgspec
 import pytest
 
 from tests.board import BoardProcess, running_board, today
-from tokenboard.app.folder import DataFolder
+from tokenboard.app.folder import DEMO_MARK, DataFolder
 from tokenboard.attribution import AppIdentity, canonical_url
-from tokenboard.cli.seed import MARK, FolderTaken, Mark, continued, read_mark
+from tokenboard.cli.seed import FolderTaken, Mark, continued, read_mark
 from tokenboard.demo import HIDDEN, MOVES, DemoYear
 
 ROOT = Path(__file__).parent.parent.parent
@@ -61,7 +61,7 @@ def figures(until: date) -> Counter[str]:
 
 def test_a_seeded_board_shows_exactly_the_year(seeded: tuple[Path, date], board: BoardProcess) -> None:
     data, until = seeded
-    assert (data / MARK).is_file()
+    assert (data / DEMO_MARK).is_file()
     key = board.make_key()
     listed = json.loads(board.run("apps", "list", "--limit", "100", "--json"))["apps"]
     window = {"start_date": str(until - timedelta(days=39)), "end_date": str(until), "limit": "100"}
@@ -93,8 +93,8 @@ def test_a_second_run_adds_nothing_even_while_a_server_owns_the_folder(
 
 
 def test_a_damaged_mark_is_named(tmp_path: Path) -> None:
-    (tmp_path / MARK).write_text("{")
-    with pytest.raises(FolderTaken, match=MARK):
+    (tmp_path / DEMO_MARK).write_text("{")
+    with pytest.raises(FolderTaken, match=DEMO_MARK):
         read_mark(DataFolder(tmp_path))
 
 
@@ -102,15 +102,15 @@ def test_an_interrupted_year_is_completed_and_without_its_mark_the_folder_counts
     data = tmp_path / "data"
     assert 0 == seed(data, *SMALL).returncode
     before = totals(data)
-    mark = json.loads((data / MARK).read_text())
-    (data / MARK).write_text(json.dumps(mark | {"complete": False}))
+    mark = json.loads((data / DEMO_MARK).read_text())
+    (data / DEMO_MARK).write_text(json.dumps(mark | {"complete": False}))
     resumed = seed(data, *SMALL)
     assert (0, True) == (resumed.returncode, resumed.stdout.startswith("0 events"))
     assert before == totals(data)
-    (data / MARK).unlink()
+    (data / DEMO_MARK).unlink()
     refused = seed(data, *SMALL)
     assert (1, True) == (refused.returncode, "hint: " in refused.stderr)
-    assert not (data / MARK).exists()
+    assert not (data / DEMO_MARK).exists()
 
 
 def test_another_year_or_one_whose_ids_are_forgotten_is_not_gone_on_with() -> None:

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from tokenboard import __version__
-from tokenboard.api import admin, apps, attribution, datasets, generation, health, key, openapi, upkeep, usage
+from tokenboard.api import admin, apps, attribution, datasets, generation, health, key, openapi, try_page, upkeep, usage
 from tokenboard.api.cors import Cors
 from tokenboard.api.delivery import Delivery
 from tokenboard.api.services import Services
@@ -63,6 +63,7 @@ def create_api(services: Services) -> FastAPI:
         api.include_router(routes.router(services))
     api.include_router(usage.internal_router(services))
     api.include_router(openapi.router(cache(lambda: msgspec.json.encode(openapi.describe(api)))))
+    api.include_router(try_page.router(services.try_page))
 
     # Looked up by class, most specific first; what no other handler knows is a fault of ours and is answered as such.
     api.add_exception_handler(Problem, _handler(_pass_on))

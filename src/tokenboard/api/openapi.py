@@ -1,26 +1,20 @@
-"""The OpenAPI 3.1 document, and the page on which it can be tried."""
+"""The OpenAPI 3.1 document."""
 
-import gzip
 from collections.abc import Callable
-from functools import cache, partial
-from importlib.metadata import distribution
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
 from tokenboard import __version__
 from tokenboard.api.openapi_operations import needs, operations, refusals
 from tokenboard.api.openapi_schemas import SCHEMAS
 from tokenboard.catalog import Scope
-from tokenboard.http_fields import accepts_gzip
-from tokenboard.problem import Problem
 from tokenboard.workers import Workers
 
 THREADS = 2
 _BASE = "/api/v1"
 _ADMIN = f"{_BASE}/admin"
-_TRY = "/docs/api/try"
 _DESCRIPTION = (
     "Which apps use which models, and how much. Every address below /api/v1 takes `Authorization: Bearer <key>`; the "
     "inference endpoints answer under /v1 too. An operation's security names the scope that its key needs. Figures "
@@ -30,44 +24,10 @@ _HEALTH = {
     "/healthz": ("getHealth", "The process lives", "200"),
     "/readyz": ("getReadiness", "The stores answer and the spool has room", "503"),
 }
-_FILES = {
-    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-    "swagger-ui.css": "text/css; charset=utf-8",
-}
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Try the API - tokenboard</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/docs/api/try/assets/swagger-ui.css">
-</head>
-<body>
-<p><a href="/docs/api">API reference</a></p>
-<noscript><p>This page needs a script; the reference does not.</p></noscript>
-<div id="api"></div>
-<script src="/docs/api/try/assets/swagger-ui-bundle.js"></script>
-<script src="/docs/api/try/assets/start.js"></script>
-</body>
-</html>
-"""
-_START = """SwaggerUIBundle({
-  url: "/api/v1/openapi.json", dom_id: "#api", deepLinking: true, validatorUrl: null, persistAuthorization: false
-});
-"""
-_POLICY = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 def router(document: Callable[[], bytes]) -> APIRouter:
-    """Return the routes of the document, JSON, under its base, and of the page. Both are public."""
+    """Return the route of the document, JSON, under its base. It is public."""
     routes = APIRouter(include_in_schema=False)
     workers = Workers("documents", THREADS)
 
@@ -75,23 +35,6 @@ def router(document: Callable[[], bytes]) -> APIRouter:
     async def openapi() -> Response:
         body = await workers.run(document)
         return Response(body, headers={"Cache-Control": "public, max-age=300"}, media_type="application/json")
-
-    @routes.get(_TRY)
-    async def page() -> Response:
-        return Response(_PAGE, headers=_POLICY, media_type="text/html")
-
-    @routes.get(f"{_TRY}/assets/{{name}}")
-    async def asset(request: Request, name: str) -> Response:
-        headers = _POLICY | {"Cache-Control": "public, max-age=86400"}
-        if name == "start.js":
-            return Response(_START, headers=headers, media_type="text/javascript")
-        if name not in _FILES:
-            raise Problem(404, "There is no such file of the API's page.")
-        body = await workers.run(partial(_packed, name))
-        headers |= {"Content-Type": _FILES[name], "Vary": "Accept-Encoding"}
-        if accepts_gzip(request.headers.getlist("accept-encoding")):
-            return Response(body, headers=headers | {"Content-Encoding": "gzip"})
-        return Response(await workers.run(partial(gzip.decompress, body)), headers=headers)
 
     return routes
 
@@ -163,11 +106,3 @@ def _health(operation_id: str, summary: str, other: str) -> dict[str, Any]:
         "responses": answers,
     }
     return {"servers": [{"url": "/"}], "get": operation}
-
-
-@cache
-def _packed(name: str) -> bytes:
-    """Return a file of the page's script, gzipped: it comes with an installed package, never from another host."""
-    file = distribution("fastapi-offline").locate_file(f"fastapi_offline/static/{name}")
-    with open(str(file), "rb") as opened:
-        return gzip.compress(opened.read(), 6)

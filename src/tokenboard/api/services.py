@@ -1,12 +1,13 @@
 """What the routes work with; made by the composition root, handed to `create_api`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from tokenboard.access import Access
 from tokenboard.allowance import Allowance
 from tokenboard.analytics import Analytics
+from tokenboard.api.try_page import TryPage
 from tokenboard.attribution import AttributionOptions
 from tokenboard.catalog import Catalog
 from tokenboard.drain import DrainState
@@ -52,3 +53,4 @@ class Services:
     catch_up: Callable[[], None]
     following: Callable[[], Following]
     nudge_token: str
+    try_page: TryPage = field(default_factory=TryPage)

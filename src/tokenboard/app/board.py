@@ -11,9 +11,10 @@ from pathlib import Path
 from tokenboard.access import Access, Sessions
 from tokenboard.allowance import Allowance, Counts
 from tokenboard.analytics import Analytics
-from tokenboard.api import DataSettings, Services, create_api, describe
+from tokenboard.api import DataSettings, Services, TryPage, create_api, describe
 from tokenboard.app.asgi import Application
 from tokenboard.app.catalog import open_catalog, open_followed, wall_clock_ms
+from tokenboard.app.folder import DEMO_MARK
 from tokenboard.attribution import AttributionOptions, AttributionRule
 from tokenboard.config import ConfigError, Settings
 from tokenboard.config.settings import Upstream as UpstreamSettings
@@ -37,7 +38,7 @@ from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
 from tokenboard.spool import Spool
 from tokenboard.upkeep import Upkeep
-from tokenboard.web import Site, Visibility, WebServices, create_web
+from tokenboard.web import DEMO_NOTICE, Site, Visibility, WebServices, create_web, own_address
 from tokenboard.web.charts import Renderer
 
 PROBE_WITHIN_S = 10.0
@@ -156,6 +157,8 @@ class Board:
             counters=self.counters,
             cors_origin=settings.data_api.cors or None,
         )
+        demo = (data / DEMO_MARK).exists()
+        visibility = Visibility(settings.pages.visibility)
         api = create_api(
             Services(
                 access=self.access,
@@ -175,6 +178,13 @@ class Board:
                 catch_up=self.follower.catch_up,
                 following=self.follower.state,
                 nudge_token=self.nudge_token,
+                try_page=TryPage(
+                    title=settings.pages.title,
+                    stylesheet=own_address("board.css"),
+                    icon=own_address("icon.svg"),
+                    pages=visibility is not Visibility.OFF,
+                    notice=DEMO_NOTICE if demo else "",
+                ),
             )
         )
         self.renderer = Renderer()
@@ -189,8 +199,9 @@ class Board:
                 site=Site(
                     title=settings.pages.title,
                     base_url=base_url.rstrip("/"),
-                    visibility=Visibility(settings.pages.visibility),
+                    visibility=visibility,
                     echo=settings.gateway.echo,
+                    demo=demo,
                 ),
                 floor=floor,
                 clock_ms=wall_clock_ms,

@@ -2,6 +2,7 @@
 
 DIR/server.lock   held (flock) by the one process that serves from the folder
 DIR/server.json   written by it: process id, URL, the token that proves a nudge comes from this machine
+DIR/demo.json     written by `seed`: the folder's usage is invented
 """
 
 import contextlib
@@ -21,6 +22,9 @@ from typing import IO, Any
 
 from tokenboard.app.privacy import tighten
 from tokenboard.observability import logger
+
+DEMO_MARK = "demo.json"
+"""The file in the data folder that says which demo year it holds, and whether all of it."""
 
 _ANSWER_TIMEOUT_S = 5
 _MAX_ANSWER = 1_000_000

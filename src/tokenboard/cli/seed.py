@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from tokenboard.app.board import open_ledger, open_spool
 from tokenboard.app.catalog import open_catalog, wall_clock_ms
-from tokenboard.app.folder import DataFolder, FolderError
+from tokenboard.app.folder import DEMO_MARK, DataFolder, FolderError
 from tokenboard.attribution import AppIdentity, canonical_url
 from tokenboard.catalog import App, Catalog, Visibility
 from tokenboard.cli.session import Session, actor
@@ -24,9 +24,6 @@ from tokenboard.intake import Dropped, Intake
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.spool import Spool, SpoolFull
-
-MARK = "demo.json"
-"""The file in the data folder that says which demo year it holds, and whether all of it."""
 
 _BATCH = 10_000
 _DAY_MS = 86_400_000
@@ -81,7 +78,7 @@ def read_mark(folder: DataFolder) -> Mark | None:
         FolderTaken: there is one that cannot be read.
 
     """
-    file = folder.path / MARK
+    file = folder.path / DEMO_MARK
     try:
         return msgspec.json.decode(file.read_bytes(), type=Mark)
     except (FileNotFoundError, NotADirectoryError):
@@ -91,9 +88,9 @@ def read_mark(folder: DataFolder) -> Mark | None:
 
 
 def _write_mark(folder: DataFolder, mark: Mark) -> None:
-    temporary = folder.path / f"{MARK}.new"
+    temporary = folder.path / f"{DEMO_MARK}.new"
     temporary.write_bytes(msgspec.json.encode(mark))
-    temporary.replace(folder.path / MARK)
+    temporary.replace(folder.path / DEMO_MARK)
 
 
 def _fill(folder: DataFolder, settings: Settings, asked: Mark) -> tuple[Mark, int]:

@@ -9,7 +9,8 @@ A page and its twins are made of one view, so they cannot differ. Every view com
 """
 
 from tokenboard.web.application import create_web
+from tokenboard.web.assets import own_address
 from tokenboard.web.services import WebServices
-from tokenboard.web.site import Site, Visibility
+from tokenboard.web.site import DEMO_NOTICE, Site, Visibility
 
-__all__ = ["Site", "Visibility", "WebServices", "create_web"]
+__all__ = ["DEMO_NOTICE", "Site", "Visibility", "WebServices", "create_web", "own_address"]

@@ -56,7 +56,7 @@ class Web:
         self._services = services
         self._assets = Assets()
         self._gate = Gate(services.site, services.access, services.sessions)
-        self._press = Press(environment(services.site, self._assets))
+        self._press = Press(environment(services.site, self._assets), demo=services.site.demo)
         self._shelf = Shelf()
         # A drawing waits for the one process that draws: pages must not wait behind it.
         self._pages = Workers("pages", PAGE_THREADS)

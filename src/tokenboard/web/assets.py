@@ -17,6 +17,11 @@ class Asset:
     packed: bytes = field(repr=False)
 
 
+def own_address(name: str) -> str:
+    """Return the path of a file by its own name, for what is no page of ours but looks like one."""
+    return Assets().address(name)
+
+
 class Assets:
     """Every file of ``static``; unknown names raise KeyError."""
 

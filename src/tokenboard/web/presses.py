@@ -1,7 +1,8 @@
 """Turning views into bytes: HTML by template, twins by form."""
 
 import gzip
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -38,10 +39,11 @@ class NoSuchForm(Exception):
 
 
 class Press:
-    """Prints views with the templates of an environment."""
+    """Prints views with the templates of an environment; twins of a ``demo`` say so in their ``meta``."""
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: Environment, *, demo: bool = False) -> None:
         self._env = env
+        self._demo = demo
 
     def print(self, view: View, form: Form) -> Printed:
         """Return a view in a form; raises NoSuchForm when the view has no such form."""
@@ -54,7 +56,15 @@ class Press:
         if form is Form.JSON:
             if view.document is None:
                 raise NoSuchForm
-            return _encoder.encode(view.document)
+            return _encoder.encode(self._signed(view.document))
         if view.table is None:
             raise NoSuchForm
-        return write_csv(view.table()) if form is Form.CSV else write_parquet(view.table())
+        table = view.table()
+        if self._demo:
+            table = replace(table, meta={**table.meta, "demo": "true"})
+        return write_csv(table) if form is Form.CSV else write_parquet(table)
+
+    def _signed(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not self._demo or "meta" not in document:
+            return document
+        return {**document, "meta": {**document["meta"], "demo": True}}

@@ -29,15 +29,26 @@ SECTIONS = (
 )
 
 
+DEMO_NOTICE = "Demo: the apps, models and figures on this board are invented."
+"""What every page of a demo says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """``base_url`` is the board's public URL, without a slash at its end.
 
-    ``echo`` says whether the board offers its built-in model, `tokenboard/echo`.
+    ``echo`` says whether the board offers its built-in model, `tokenboard/echo`; ``demo`` whether its figures are
+    those of a demo year, which everything that shows some must say.
     """
 
     title: str
     base_url: str
     visibility: Visibility = Visibility.PUBLIC
     echo: bool = True
+    demo: bool = False
     sections: tuple[Section, ...] = SECTIONS
+
+    @property
+    def signature(self) -> str:
+        """How the board signs what is shown elsewhere: badges, share images, feeds."""
+        return f"{self.title} (demo)" if self.demo else self.title

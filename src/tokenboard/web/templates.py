@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tokenboard.tables import instant
 from tokenboard.web.assets import Assets
 from tokenboard.web.numbers import change, compact, direction, exact, growth, percent
-from tokenboard.web.site import Site
+from tokenboard.web.site import DEMO_NOTICE, Site
 from tokenboard.web.sparkline import points
 from tokenboard.web.text import host_of, label_of, path_of, with_code
 
@@ -43,7 +43,7 @@ def environment(site: Site, assets: Assets) -> Environment:
         "day": _day,
     }
     env.filters.update(filters)
-    env.globals.update(site=site, asset=partial(_asset, assets))
+    env.globals.update(site=site, demo_notice=DEMO_NOTICE, asset=partial(_asset, assets))
     return env
 
 

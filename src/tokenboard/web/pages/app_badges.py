@@ -20,7 +20,7 @@ def _svg(services: WebServices, asked: Asked) -> Printed:
         badge, status = _badge(services, asked), 200
     except NothingThere:
         # Whoever shows it sees a badge that says so, not a broken image.
-        badge, status = no_badge(services.site.title), 404
+        badge, status = no_badge(services.site.signature), 404
     return printed(badge.svg(style), "image/svg+xml", status=status)
 
 
@@ -54,7 +54,7 @@ def _badge(services: WebServices, asked: Asked) -> Badge:
     if standing is not None:
         figure = standing.requests if metric is Metric.REQUESTS else standing.tokens
     return app_badge(
-        label=services.site.title,
+        label=services.site.signature,
         metric=metric,
         period=period.value,
         rank=standing.rank if standing is not None else None,

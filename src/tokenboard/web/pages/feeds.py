@@ -29,7 +29,7 @@ _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 def _all_apps(services: WebServices, asked: Asked) -> Printed:  # noqa: ARG001 - every drawing is given what was asked
     news = _news(services)
     told = (each for each in news.movements if each.rank <= TOP or each.trending)
-    title = f"{services.site.title}: movements in the app ranking"
+    title = f"{services.site.signature}: movements in the app ranking"
     return _printed(services.site, news, told, path=PATH, page="/rankings", title=title, subject="apps")
 
 
@@ -44,7 +44,7 @@ def _one_app(services: WebServices, asked: Asked) -> Printed:
         told,
         path=f"/feeds/apps/{app_id}.atom",
         page=f"/apps/{app_id}",
-        title=f"{services.site.title}: {apart(app.app.name)}",
+        title=f"{services.site.signature}: {apart(app.app.name)}",
         subject=apart(app.app.name),
     )
 

@@ -24,7 +24,7 @@ def ranking_picture(services: WebServices, asked: Asked) -> Picture:
     narrower = question.subcategory or question.category
     what = "Trending apps" if question.sort is Sort.TRENDING else "Top apps"
     return ranking_image(
-        board=services.site.title,
+        board=services.site.signature,
         title=f"{what} in {label_of(narrower)}" if narrower else what,
         window=_dates(span),
         rows=[
@@ -51,7 +51,7 @@ def app_picture(services: WebServices, asked: Asked) -> Picture:
     if days is None or within is None:
         raise NothingThere("There is no such image.")
     return app_image(
-        board=services.site.title,
+        board=services.site.signature,
         name=detail.app.name,
         host=host_of(detail.app.url),
         window=_dates(span),
@@ -75,7 +75,7 @@ def model_picture(services: WebServices, asked: Asked) -> Picture:
         raise NothingThere("No model of this name has answered here.")
     tokens = {day.day: day.figures.tokens for day in recent.days}
     return model_image(
-        board=services.site.title,
+        board=services.site.signature,
         model=model.model,
         author=model.author,
         window=_dates(span),
