@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi.routing import APIRoute
 
-from tokenboard.api import admin, apps, attribution, datasets, generation, health, key, openapi, usage
+from tokenboard.api import admin, apps, attribution, datasets, generation, health, key, openapi, try_page, usage
 from tokenboard.api.application import BASE, INFERENCE_BASES
 from tokenboard.attribution import CATEGORIES, GROUPS, IgnoredReason, Reason, WarningCode
 from tokenboard.gateway.endpoints import ENDPOINTS
@@ -67,7 +67,7 @@ def test_every_route_is_documented_and_no_other() -> None:
     modules += [(module, base) for module in (key, generation) for base in INFERENCE_BASES]
     routers = [(module.router(None), prefix) for module, prefix in modules]
     routers += [(module.router(None, None), BASE) for module in (apps, datasets)]
-    routers.append((openapi.router(bytes), ""))
+    routers += [(openapi.router(bytes), ""), (try_page.router(try_page.TryPage()), "")]
     for router, prefix in routers:
         for route in router.routes:
             if isinstance(route, APIRoute) and not route.path.startswith(("/internal/", "/docs/api/try/assets/")):
