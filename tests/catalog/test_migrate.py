@@ -12,14 +12,14 @@ from alembic.runtime.migration import MigrationContext
 
 from tokenboard.catalog import Catalog, SchemaOutdated, SchemaState, SchemaUnknown, migrations, schema
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 def test_an_empty_database_is_migrated_once(empty_url: str) -> None:
     catalog = Catalog.open(empty_url)
     assert catalog.schema() == SchemaState(None, HEAD)
     assert not catalog.schema().up_to_date
-    assert catalog.migrate() == ["0001", "0002"]
+    assert catalog.migrate() == ["0001", "0002", "0003"]
     assert catalog.migrate() == []
     assert catalog.schema() == SchemaState(HEAD, HEAD)
     assert catalog.schema().up_to_date
@@ -69,7 +69,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str) -> None:
         fail()
     with catalog._database.reading() as connection:
         assert sa.inspect(connection).get_table_names() == []
-    assert catalog.migrate() == ["0001", "0002"]
+    assert catalog.migrate() == ["0001", "0002", "0003"]
     catalog.close()
 
 
@@ -89,7 +89,7 @@ def test_of_processes_that_migrate_at_once_one_does_it(empty_url: str) -> None:
         process.start()
     for process in processes:
         process.join(60)
-    assert sorted(applied.get() for _ in processes) == [[], [], ["0001", "0002"]]
+    assert sorted(applied.get() for _ in processes) == [[], [], ["0001", "0002", "0003"]]
     applied.close()
 
 
@@ -101,11 +101,12 @@ def test_threads_migrate_one_after_another(empty_url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert sorted(applied) == [[], [], [], ["0001", "0002"]]
+    assert sorted(applied) == [[], [], [], ["0001", "0002", "0003"]]
     catalog.close()
 
 
 def test_the_migrations_are_in_the_package() -> None:
     folder = Path(next(iter(migrations.__path__)))
     assert (folder / "env.py").is_file()
-    assert sorted(path.name for path in (folder / "versions").glob("*.py")) == ["0001_catalog.py", "0002_folds.py"]
+    files = sorted(path.name for path in (folder / "versions").glob("*.py"))
+    assert files == ["0001_catalog.py", "0002_folds.py", "0003_marks.py"]

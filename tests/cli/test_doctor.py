@@ -39,7 +39,7 @@ def test_a_stopped_board_is_looked_at_and_not_changed(on_data: Run, data: Path) 
     found = checks(on_data("doctor").out)
 
     assert "ok: 0 apps, 1 keys in force" == found["catalog"]
-    assert {"catalog.sqlite"} == {path.name.partition("-")[0] for path in data.iterdir()}
+    assert {"catalog.sqlite", "ids.json"} == {path.name.partition("-")[0] for path in data.iterdir()}
 
 
 def test_files_that_others_may_read_are_told_with_what_takes_it_from_them(on_data: Run, data: Path) -> None:

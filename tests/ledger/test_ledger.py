@@ -18,6 +18,7 @@ OpenLedger = Callable[..., Ledger]
 TODAY_MS = int(time.time() * 1000) // DAY_MS * DAY_MS
 FILES = ["0001_usage", "0002_app_daily", "0003_app_model_daily", "0004_model_daily", "0005_app_hourly"]
 LATER = ["0006_day_changes", "0007_key_daily", "0008_raw_dropped", "0009_batches", "0010_model_daily_by_kind"]
+LATER += ["0011_board"]
 
 
 def put(ledger: Ledger, batch: int, *rows: tuple[UsageEvent, int], fresh: bool = False) -> None:

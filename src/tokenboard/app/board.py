@@ -15,6 +15,7 @@ from tokenboard.api import DataSettings, Services, TryPage, create_api, describe
 from tokenboard.app.asgi import Application
 from tokenboard.app.catalog import open_catalog, open_followed, wall_clock_ms
 from tokenboard.app.folder import DEMO_MARK
+from tokenboard.app.stores import open_stores
 from tokenboard.attribution import AttributionOptions, AttributionRule
 from tokenboard.config import ConfigError, Settings
 from tokenboard.config.settings import Upstream as UpstreamSettings
@@ -36,33 +37,12 @@ from tokenboard.intake import Intake
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
-from tokenboard.spool import Spool
 from tokenboard.upkeep import Upkeep
 from tokenboard.web import DEMO_NOTICE, Site, Visibility, WebServices, create_web, own_address
 from tokenboard.web.charts import Renderer
 
 PROBE_WITHIN_S = 10.0
 """How long an upstream may take to list its models when it is checked, in seconds."""
-
-
-def open_ledger(settings: Settings, data: Path) -> Ledger:
-    """Return the ledger of a board, migrated to this program's schema."""
-    ledger = Ledger(settings.ledger_dsn(data), timeout_s=settings.ledger.timeout_s)
-    ledger.migrate()
-    return ledger
-
-
-def open_spool(settings: Settings, data: Path) -> Spool:
-    """Return the spool of a board's own process."""
-    spool = settings.spool
-    return Spool(
-        settings.spool_folder(data),
-        "board",
-        max_bytes=spool.max_bytes,
-        fsync=spool.fsync,
-        clock_ms=wall_clock_ms,
-        seen_days=spool.seen_days,
-    )
 
 
 def open_upkeep(settings: Settings, ledger: Ledger, rankings: Rankings, drain: Drain) -> Upkeep:
@@ -113,11 +93,12 @@ class Board:
         self.settings = settings
         self.nudge_token = secrets.token_urlsafe(24)
         self.counters = Counters()
-        self.catalog = open_catalog(settings, data)
+        stores = open_stores(settings, data, ledger=ledger)
+        self.catalog, self.ledger, self.spool = stores.catalog, stores.ledger, stores.spool
+        self.counters.add("catalog.unknown_apps", stores.unknown_apps)
+        self.counters.add("catalog.unknown_keys", stores.unknown_keys)
         # What follows has connections of its own: however many routes wait for the others, changes are seen in time.
         self._followed = open_followed(settings, data)
-        self.ledger = ledger or open_ledger(settings, data)
-        self.spool = open_spool(settings, data)
         self.rankings = Rankings(
             self.ledger,
             self._followed,

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from tokenboard.app.record import MARKS, require
 from tokenboard.catalog import Catalog
 from tokenboard.config import Settings
 
@@ -17,15 +18,26 @@ FOLLOWED_WITHIN_S = 2.0
 
 
 def open_catalog(settings: Settings, data: Path) -> Catalog:
-    """Return the catalog of a board, migrated to this program's schema."""
+    """Return the catalog of a board, migrated to this program's schema.
+
+    Raises:
+        StoreMissing: it is not there, though it should be.
+
+    """
+    require("catalog", settings, data)
     catalog = Catalog.open(
         settings.catalog_url(data),
         new_app_limit=settings.attribution.new_app_limit,
         title_policy=settings.attribution.title_policy,
         clock=wall_clock_ms,
         timeout_s=settings.catalog.timeout_s,
+        marks=data / MARKS,
     )
-    catalog.migrate()
+    try:
+        catalog.migrate()
+    except BaseException:
+        catalog.close()
+        raise
     return catalog
 
 

@@ -32,6 +32,7 @@ from tokenboard.catalog.errors import (
 from tokenboard.catalog.folds import Fold, Folded
 from tokenboard.catalog.keys import Account, Key, NewKey, Scope, digest_of
 from tokenboard.catalog.migrate import SchemaState
+from tokenboard.catalog.numbering import Marks
 from tokenboard.catalog.sightings import SIGHTINGS_LIMIT
 from tokenboard.catalog.standing import Sighted, Sighting, TitlePolicy
 
@@ -57,6 +58,7 @@ __all__ = [
     "Key",
     "KeyRevoked",
     "LimitReached",
+    "Marks",
     "MergeRefused",
     "NewKey",
     "SchemaOutdated",

@@ -1,13 +1,14 @@
 """The catalog: the one object through which the rest of the program reaches apps, keys and the audit log."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Literal, Self
 
 import sqlalchemy as sa
 
 from tokenboard.attribution import AppIdentity
-from tokenboard.catalog import actions, apps, audit, folds, keys, migrate
+from tokenboard.catalog import actions, apps, audit, folds, keys, migrate, numbering
 from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility
 from tokenboard.catalog.audit import Act, AuditEntry, AuditPage
 from tokenboard.catalog.engine import TIMEOUT_S, Database
@@ -16,6 +17,8 @@ from tokenboard.catalog.folds import Fold, Folded
 from tokenboard.catalog.keys import Account, Key, NewKey, Scope
 from tokenboard.catalog.label import clean_label
 from tokenboard.catalog.migrate import SchemaState
+from tokenboard.catalog.numbering import Marks, MarksFile
+from tokenboard.catalog.schema import APPS, BOARD, KEYS
 from tokenboard.catalog.sightings import Sightings
 from tokenboard.catalog.standing import Sighted, Sighting, TitlePolicy
 
@@ -49,11 +52,13 @@ class Catalog:
         title_policy: Literal["latest", "first"] = "latest",
         clock: Callable[[], int] = wall_clock_ms,
         timeout_s: float = TIMEOUT_S,
+        marks: Path | None = None,
     ) -> Self:
         """Return the catalog at ``sqlite:///FILE`` or ``postgresql+psycopg://…``. Connects when first used.
 
         ``new_app_limit`` is how many apps a key may make in a UTC day, 0 for any number; ``clock`` gives UTC epoch ms.
         ``timeout_s`` is how long a call waits before it raises CatalogUnavailable.
+        ``marks`` is the file that keeps the highest ids given out; without it only the catalog knows them.
 
         Raises:
             InvalidCatalogUrl: the URL names no database this program can use.
@@ -61,7 +66,7 @@ class Catalog:
         """
         if new_app_limit < 0:
             raise ValueError("new_app_limit is negative")
-        database = Database(url, timeout_s=timeout_s)
+        database = Database(url, timeout_s=timeout_s, marks=None if marks is None else MarksFile(marks))
         sightings = Sightings(database, new_app_limit=new_app_limit, policy=TitlePolicy(title_policy))
         return cls(database, sightings, clock)
 
@@ -86,6 +91,36 @@ class Catalog:
     def schema(self) -> SchemaState:
         """Return which migration the database is at and which this program needs."""
         return migrate.schema(self._database)
+
+    def number_above(self, marks: Marks) -> None:
+        """Give out no id up to these from now on: another store holds them."""
+        with self._database.writing() as connection:
+            held = numbering.marks(connection)
+            if held is not None and marks.above(held) != held:
+                numbering.raise_to(connection, marks.above(held))
+
+    def marks(self) -> Marks:
+        """Return the highest ids that were given out, as the catalog itself knows them."""
+        with self._database.reading() as connection:
+            return numbering.marks(connection) or Marks()
+
+    def unknown(self, app_ids: Collection[int], key_ids: Collection[int]) -> tuple[int, int]:
+        """Return how many of these ids of apps, and of keys, it does not have; 0 stands for none."""
+        with self._database.reading() as connection:
+            apps_held = set(connection.execute(sa.select(APPS.c.id)).scalars())
+            keys_held = set(connection.execute(sa.select(KEYS.c.id)).scalars())
+        return len(set(app_ids) - apps_held - {0}), len(set(key_ids) - keys_held - {0})
+
+    def board(self) -> str | None:
+        """Return the id of the board that the catalog belongs to, None before it was told."""
+        with self._database.reading() as connection:
+            return connection.execute(sa.select(BOARD.c.id)).scalar()
+
+    def join_board(self, board: str) -> None:
+        """Make the catalog one of this board's."""
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(BOARD))
+            connection.execute(sa.insert(BOARD), {"id": board})
 
     def sight(self, sightings: Sequence[Sighting]) -> list[Sighted]:
         """Take in up to 10,000 sightings, in one transaction; return one answer each, in order.

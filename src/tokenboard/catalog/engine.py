@@ -1,7 +1,7 @@
 """The database behind the catalog: connections, transactions, and whose errors they are.
 
 One transaction writes at a time, on every engine: SQLite by ``BEGIN IMMEDIATE``, others by locking one row. So a
-writer sees all earlier writers' work, ids can be given out without gaps, and revisions are committed in the order of
+writer sees all earlier writers' work, ids can be given out in order, and revisions are committed in the order of
 their numbers. Readers are never held up and each reading transaction sees one snapshot.
 
 Writers of this process wait for their turn without a connection, so that however many they are, readers find one. No
@@ -19,7 +19,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from tokenboard.catalog import numbering
 from tokenboard.catalog.errors import CatalogError, CatalogFault, CatalogUnavailable, InvalidCatalogUrl, SchemaOutdated
+from tokenboard.catalog.numbering import Marks, MarksFile
 from tokenboard.catalog.schema import REVISIONS
 
 TIMEOUT_S = 10.0
@@ -45,12 +47,17 @@ class Database:
     ``timeout_s`` is how long anything is waited for, in seconds. On PostgreSQL a connection, a lock and a statement
     have that long each; ``connect_timeout`` and other parameters of the connection in the URL come before it.
 
+    ``marks`` is the file that knows the highest ids given out: they are met before a transaction that writes begins its
+    work, and noted before it is committed.
+
     Raises:
         InvalidCatalogUrl: the URL is malformed, in memory, of another database, or its driver is not installed.
 
     """
 
-    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S, marks: MarksFile | None = None) -> None:
+        self._marks = marks
+        self._unused: tuple[Marks, Marks] | None = None
         try:
             parsed = sa.make_url(url)
             backend = parsed.get_backend_name()
@@ -114,7 +121,31 @@ class Database:
                 if not self._sqlite:
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {left_ms}")
                 connection.execute(sa.select(REVISIONS.c.value).where(REVISIONS.c.name == "writes").with_for_update())
+                if self._marks is None:
+                    yield connection
+                    return
+                held, told = self._meet(connection, self._marks)
                 yield connection
+                noted = self._note(connection, self._marks, held, told)
+            if noted:
+                self._unused = None
+
+    def _meet(self, connection: sa.Connection, file: MarksFile) -> tuple[Marks | None, Marks]:
+        """Raise the catalog's marks to the file's; return its own, before, and the file's."""
+        held, told = numbering.marks(connection), file.read()
+        # What this process noted and then could not commit is not given out: used now, it leaves no gap.
+        if held is not None and (held, told) != self._unused and told.above(held) != held:
+            numbering.raise_to(connection, told.above(held))
+        return held, told
+
+    def _note(self, connection: sa.Connection, file: MarksFile, held: Marks | None, told: Marks) -> bool:
+        """Write the marks to the file where the transaction raised them; the commit comes after."""
+        now = numbering.marks(connection)
+        if held is None or now is None or now in (held, told):
+            return False
+        self._unused = (held, now)
+        file.write(now)
+        return True
 
     @contextmanager
     def migrating(self) -> Iterator[sa.Connection]:

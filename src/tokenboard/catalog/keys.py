@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tokenboard.catalog import revisions
+from tokenboard.catalog import numbering, revisions
 from tokenboard.catalog.app import split_list
 from tokenboard.catalog.apps import MAX_ID
 from tokenboard.catalog.audit import Act, Field, record
@@ -156,9 +156,9 @@ def _account(connection: sa.Connection, act: Act, name: str) -> Account:
     row = connection.execute(sa.select(ACCOUNTS).where(ACCOUNTS.c.name == name)).first()
     if row is not None:
         return Account(row.id, row.name, row.created_ms)
-    account = Account(revisions.next_id(connection, ACCOUNTS), name, act.at_ms)
-    if account.id > ACCOUNTS_LIMIT:
+    if connection.execute(sa.select(sa.func.count()).select_from(ACCOUNTS)).scalar_one() >= ACCOUNTS_LIMIT:
         raise LimitReached(f"there are {ACCOUNTS_LIMIT} accounts, the most there may be", hint="Use one that exists.")
+    account = Account(numbering.take_id(connection, "account_id"), name, act.at_ms)
     values = {"id": account.id, "name": account.name, "created_ms": account.created_ms}
     connection.execute(sa.insert(ACCOUNTS), values)
     return account
@@ -168,7 +168,7 @@ def _make(connection: sa.Connection, act: Act, label: str, scopes: frozenset[Sco
     random = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
     secret = _PREFIX + random
     key = Key(
-        id=revisions.next_id(connection, KEYS),
+        id=numbering.take_id(connection, "key_id"),
         account_id=account.id,
         account=account.name,
         label=label,

@@ -1,9 +1,9 @@
 """The tables. Dialect-neutral: the same on SQLite and PostgreSQL; migrations/ brings a database here step by step.
 
 Ids are given out by the catalog itself (largest + 1 inside a writing transaction), never by a sequence: a sequence
-leaves gaps after a rollback, and app ids index arrays. Rows of apps, keys, folds and audit are never deleted, so no id
-is reused. Times are UTC epoch milliseconds. Sets of categories and scopes are comma lists in order, empty text for the
-empty set.
+leaves gaps after a rollback, and app ids index arrays. Rows of apps, keys, folds and audit are never deleted; ids that
+other stores hold are numbered above the highest ever given out (`numbering`). Times are UTC epoch milliseconds. Sets of
+categories and scopes are comma lists in order, empty text for the empty set.
 """
 
 from sqlalchemy import (
@@ -38,7 +38,11 @@ REVISIONS = Table(
     Column("value", BigInteger, nullable=False),
 )
 """Counters: ``apps`` and ``keys`` grow with every visible change, ``writes`` with every change of apps at all. The row
-of ``writes`` is the writers' lock where the database itself lets several write at once."""
+of ``writes`` is the writers' lock where the database itself lets several write at once. ``app_id``, ``key_id`` and
+``account_id`` are the highest ids ever given out."""
+
+BOARD = Table("board", METADATA, Column("id", String(64), primary_key=True))
+"""At most one row: which board the catalog belongs to."""
 
 APPS = Table(
     "apps",

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tokenboard.attribution import AppIdentity, Reason
-from tokenboard.catalog import folds, revisions
+from tokenboard.catalog import folds, numbering, revisions
 from tokenboard.catalog.app import Visibility, search_text, split_list
 from tokenboard.catalog.engine import Database
 from tokenboard.catalog.schema import APP_TITLES, APPS
@@ -101,7 +101,7 @@ class Sightings:
         made: dict[tuple[int, int], int] = {}
         hosts = {key: folds.host_of(sighting.identity.url) for key, sighting in zip(keys, sightings, strict=True)}
         targets = _targets(connection, {host for key, host in hosts.items() if key in missing and host is not None})
-        next_id = revisions.next_id(connection, APPS)
+        first_id = next_id = numbering.next_id(connection, "app_id")
         for key, sighting in zip(keys, sightings, strict=True):
             if key not in missing:
                 continue
@@ -121,6 +121,8 @@ class Sightings:
             )
             missing.remove(key)
             next_id += 1
+        if next_id > first_id:
+            numbering.taken(connection, "app_id", next_id - 1)
 
     def _keep(self, seen: dict[str, Standing]) -> None:
         """Put what was seen last in line to be forgotten; when it is too much, forget what was seen longest ago."""

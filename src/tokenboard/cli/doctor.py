@@ -7,15 +7,17 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tokenboard.app.board import attribution_options, open_spool, probe_upstreams
+from tokenboard.app.board import attribution_options, probe_upstreams
 from tokenboard.app.folder import FolderError, RunningServer
 from tokenboard.app.privacy import exposed
+from tokenboard.app.record import require
+from tokenboard.app.stores import open_spool
 from tokenboard.catalog import CatalogError
 from tokenboard.cli.session import Session, sqlite_file
 from tokenboard.cli.terminal import say, show_table
@@ -70,6 +72,7 @@ def _checks(session: Session, settings: Settings) -> Iterator[tuple[str, str]]:
     running = session.folder.running()
     if running is not None:
         yield "server", _server(running)
+        yield "ids", _try(lambda: _ids(running.counters()))
     else:
         yield "ledger", _try(lambda: _ledger(session, settings))
         yield "spool", _try(lambda: _spool(session, settings))
@@ -124,7 +127,24 @@ def _nearest_existing(path: Path) -> Path:
     return next(each for each in (path, *path.parents) if each.exists())
 
 
+def _ids(counters: Mapping[str, int]) -> str:
+    """Tell what the server has found when it compared catalog and ledger at its start."""
+    return _older(counters.get("catalog.unknown_apps", 0), counters.get("catalog.unknown_keys", 0)) or "ok"
+
+
+def _older(unknown_apps: int, unknown_keys: int) -> str:
+    """Tell of a catalog that is older than its ledger; empty when it is not."""
+    if not unknown_apps and not unknown_keys:
+        return ""
+    return (
+        f"warning: the catalog is older than the ledger: {unknown_apps} apps and {unknown_keys} keys with usage are "
+        "unknown to it. Restore a newer backup of the catalog; without one their usage stays, without names, and no id "
+        "is reused."
+    )
+
+
 def _catalog(session: Session, settings: Settings) -> str:
+    require("catalog", settings, session.folder.path)
     with session.existing_catalog(settings) as catalog:
         if catalog is None:
             return f"ok: {_NOT_YET}, and brings an older one up to date"
@@ -149,6 +169,7 @@ def _server(running: RunningServer) -> str:
 
 
 def _ledger(session: Session, settings: Settings) -> str:
+    require("ledger", settings, session.folder.path)
     dsn = settings.ledger_dsn(session.folder.path)
     scheme, _, folder = dsn.partition("://")
     if scheme == "chdb" and not Path(folder).is_dir():
@@ -158,7 +179,10 @@ def _ledger(session: Session, settings: Settings) -> str:
         ledger = Ledger(dsn)
         try:
             ledger.check()
-            return f"ok: {len(ledger.day_changes())} days with usage"
+            days = len(ledger.day_changes())
+            with session.existing_catalog(settings) as catalog:
+                older = "" if catalog is None else _older(*catalog.unknown(*ledger.ids()))
+            return older or f"ok: {days} days with usage"
         finally:
             ledger.close()
     finally:
@@ -166,6 +190,7 @@ def _ledger(session: Session, settings: Settings) -> str:
 
 
 def _spool(session: Session, settings: Settings) -> str:
+    require("spool", settings, session.folder.path)
     if not any(settings.spool_folder(session.folder.path).glob("*.sqlite")):
         return f"ok: {_NOT_YET}"
     session.folder.own()

@@ -19,6 +19,7 @@ _COMMANDS = {
     "keys": "keys:commands",
     "apps": "apps:commands",
     "spool": "spool:commands",
+    "stores": "stores:commands",
     "serve": "serve:serve_board",
     "attribute": "attribute:explain_attribution",
     "migrate": "migrate:migrate_stores",

@@ -2,7 +2,8 @@
 
 import typer
 
-from tokenboard.app.board import open_ledger
+from tokenboard.app.record import missing
+from tokenboard.app.stores import open_ledger
 from tokenboard.catalog import Catalog
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import say
@@ -14,6 +15,8 @@ def migrate_stores(context: typer.Context) -> None:
     settings = session.settings()
     session.folder.own()
     try:
+        for fault in missing(settings, session.folder.path):
+            raise fault
         catalog = Catalog.open(settings.catalog_url(session.folder.path))
         try:
             applied = catalog.migrate()

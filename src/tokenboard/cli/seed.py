@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from tokenboard.app.board import open_ledger, open_spool
-from tokenboard.app.catalog import open_catalog, wall_clock_ms
+from tokenboard.app.catalog import wall_clock_ms
 from tokenboard.app.folder import DEMO_MARK, DataFolder, FolderError
+from tokenboard.app.stores import open_stores
 from tokenboard.attribution import AppIdentity, canonical_url
 from tokenboard.catalog import App, Catalog, Visibility
 from tokenboard.cli.session import Session, actor
@@ -100,11 +100,10 @@ def _fill(folder: DataFolder, settings: Settings, asked: Mark) -> tuple[Mark, in
     # The demo year's apps all come with one key, within minutes.
     unlimited = settings.attribution.model_copy(update={"new_app_limit": 0})
     with ExitStack() as opened:
-        catalog = opened.enter_context(
-            closing(open_catalog(settings.model_copy(update={"attribution": unlimited}), folder.path))
-        )
-        ledger = opened.enter_context(closing(open_ledger(settings, folder.path)))
-        spool = opened.enter_context(closing(open_spool(settings, folder.path)))
+        stores = open_stores(settings.model_copy(update={"attribution": unlimited}), folder.path)
+        catalog = opened.enter_context(closing(stores.catalog))
+        ledger = opened.enter_context(closing(stores.ledger))
+        spool = opened.enter_context(closing(stores.spool))
         if held is None:
             _begin(folder, asked, catalog, ledger, spool)
         drain = Drain(spool, catalog, ledger, delivered=_tell_nobody, counters=Counters(), clock_ms=wall_clock_ms)

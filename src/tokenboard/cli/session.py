@@ -3,12 +3,14 @@
 import contextlib
 import getpass
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import typer
 
 from tokenboard.app.catalog import open_catalog
-from tokenboard.app.folder import DataFolder
+from tokenboard.app.folder import DataFolder, FolderError
+from tokenboard.app.record import MARKS, is_there, place_of
 from tokenboard.catalog import Catalog
 from tokenboard.config import ConfigError, Settings, load_settings
 
@@ -79,12 +81,45 @@ class Session:
 
     @contextlib.contextmanager
     def changing(self, *, make: bool = False) -> Iterator[Catalog]:
-        """Open the catalog as `catalog` does; once the block has changed it, the running server hears of it."""
+        """Open the catalog as `catalog` does; once the block has changed it, the running server hears of it.
+
+        Raises:
+            MarksMissing: nobody knows which ids the other stores hold, and a running server owns these.
+
+        """
+        self._know_ids()
         with self.catalog(make=make) as catalog:
             yield catalog
         running = self.folder.running()
         if running is not None and not running.nudge():
             typer.echo(f"note: {running.url} does not answer; it finds the change by itself within a second", err=True)
+
+    def _know_ids(self) -> None:
+        """Make sure that the ids other stores hold are known before one is given out.
+
+        The data folder's marks tell, once a board was started here; else ledger and spool are asked.
+        """
+        settings, data = self.settings(), self.folder.path
+        others = (place_of(store, settings, data) for store in ("ledger", "spool"))
+        if (data / MARKS).exists() or not any(place is not None and is_there(place) for place in others):
+            return
+        if self.folder.running() is not None:
+            raise MarksMissing(f"{data / MARKS} is missing, which says up to which number ids were given out")
+        self.folder.own()
+        try:
+            # Loaded here only: most commands need neither ledger nor spool.
+            opener = import_module("tokenboard.app.stores").open_stores
+            stores = opener(settings, data)
+            for store in (stores.catalog, stores.ledger, stores.spool):
+                store.close()
+        finally:
+            self.folder.release()
+
+
+class MarksMissing(FolderError):
+    """The file of the highest ids is gone from under a running server."""
+
+    hint = "Restart the server: it looks up in ledger and spool which ids they hold, and writes the file anew."
 
 
 def sqlite_file(url: str) -> Path | None:

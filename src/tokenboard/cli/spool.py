@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tokenboard.app.board import open_spool
+from tokenboard.app.stores import open_spool
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import at, say, show_table
 from tokenboard.event import EventDecodeError, decode_parcel

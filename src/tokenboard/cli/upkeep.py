@@ -11,8 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tokenboard.app.board import open_ledger, open_spool, open_upkeep
-from tokenboard.app.catalog import open_catalog, wall_clock_ms
+from tokenboard.app.board import open_upkeep
+from tokenboard.app.catalog import wall_clock_ms
+from tokenboard.app.stores import open_stores
 from tokenboard.catalog import Catalog
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import say, show_table
@@ -48,9 +49,10 @@ def own_stores(session: Session, settings: Settings) -> Iterator[OwnStores]:
         session.folder.own()
         opened.callback(session.folder.release)
         data = session.folder.path
-        catalog = opened.enter_context(closing(open_catalog(settings, data)))
-        ledger = opened.enter_context(closing(open_ledger(settings, data)))
-        spool = opened.enter_context(closing(open_spool(settings, data)))
+        stores = open_stores(settings, data)
+        catalog = opened.enter_context(closing(stores.catalog))
+        ledger = opened.enter_context(closing(stores.ledger))
+        spool = opened.enter_context(closing(stores.spool))
         floor = settings.attribution.floor
         rankings = Rankings(ledger, catalog, floor=floor, clock=lambda: datetime.now(UTC))
         counters = Counters()

@@ -8,6 +8,6 @@ the spool with its reason and holds up nothing.
 """
 
 from tokenboard.drain.drain import MAX_BATCH, Drain, DrainState
-from tokenboard.drain.plan import Plan, PlanError
+from tokenboard.drain.plan import Plan, PlanError, decode_plan
 
-__all__ = ["MAX_BATCH", "Drain", "DrainState", "Plan", "PlanError"]
+__all__ = ["MAX_BATCH", "Drain", "DrainState", "Plan", "PlanError", "decode_plan"]

@@ -195,7 +195,7 @@ class Drain:
         self._last_batch = plan.batch
         self._ledger.insert(plan.batch, rows, fresh=batch is None)
         self._delivered()
-        self._spool.ack(batch_id)
+        self._spool.ack(batch_id, number=plan.batch if rows.days else None)
         self._counters.add("delivered.events", len(plan.app_ids))
         self._counters.add("delivered.batches")
         return True

@@ -141,6 +141,27 @@ class Ledger:
         """Ask the engine for nothing; returns when it has answered."""
         self._run(lambda: self._client.command("SELECT 1"))
 
+    # --- the board's side ------------------------------------------------------------------------------------------
+
+    def board(self) -> str | None:
+        """Return the id of the board that the ledger belongs to, None before it was told."""
+        rows = self._run(lambda: self._client.query(_query("board")).result_rows)
+        return str(rows[0][0]) if rows else None
+
+    def join_board(self, board: str) -> None:
+        """Make the ledger one of this board's."""
+        self._run(lambda: self._client.insert("board", [[board]], column_names=["id"]))
+
+    def ids(self) -> tuple[set[int], set[int]]:
+        """Return the ids of all apps and of all keys that the sums hold, 0 for none among them."""
+        apps, keys = (self._ask(question, {}) for question in ("app_ids", "key_ids"))
+        return {int(row[0]) for row in apps}, {int(row[0]) for row in keys}
+
+    def highest_ids(self) -> tuple[int, int, int]:
+        """Return the highest ids of apps, keys and accounts in the raw events; reads three columns of all of them."""
+        ((app_id, key_id, account_id),) = self._ask("highest_ids", {})
+        return int(app_id), int(key_id), int(account_id)
+
     # --- the drain's side ------------------------------------------------------------------------------------------
 
     def last_batch(self) -> int:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -22,6 +22,8 @@ SEEN_DAYS = 7
 """How long an id from outside is remembered (data-api: POST /usage), unless set otherwise."""
 
 _PROBE_BYTES = 65_536  # more than a few pages: what a commit of ordinary size needs
+_BOARD = "board"
+_DELIVERED = "delivered"
 _log = logger("spool")
 
 
@@ -245,8 +247,8 @@ class Spool:
         self._committer.submit(Write(run, after, durable=True)).result()
         return batch_id
 
-    def ack(self, batch_id: str) -> None:
-        """Forget the fixed batch and its parcels: the ledger has them.
+    def ack(self, batch_id: str, *, number: int | None = None) -> None:
+        """Forget the fixed batch and its parcels: the ledger has them, under this ``number`` if it got any rows.
 
         Raises:
             SpoolError: no batch of this id is fixed.
@@ -263,6 +265,8 @@ class Spool:
             connection.execute("DELETE FROM parcels WHERE seq <= ?", row)
             connection.execute("DELETE FROM batch")
             connection.execute("UPDATE meta SET value = ? WHERE name = 'acked'", (str(row[0]),))
+            if number is not None:
+                _note(connection, _DELIVERED, number)
             return int(events), int(size)
 
         def after(gone: tuple[int, int]) -> None:
@@ -271,6 +275,44 @@ class Spool:
                 self._bytes -= gone[1]
 
         self._committer.submit(Write(run, after)).result()
+
+    # --- the board's side ------------------------------------------------------------------------------------------
+
+    def board(self) -> str | None:
+        """Return the id of the board that the spool belongs to, None before it was told."""
+        return self._noted(_BOARD)
+
+    def join_board(self, board: str) -> None:
+        """Make the spool one of this board's."""
+        self._committer.submit(Write(lambda connection: _note(connection, _BOARD, board), _nothing)).result()
+
+    def delivered(self) -> int | None:
+        """Return the number of the last batch that the ledger has acknowledged; None when none was noted."""
+        noted = self._noted(_DELIVERED)
+        return None if noted is None else int(noted)
+
+    def note_delivered(self, number: int) -> None:
+        """Note the last batch that the ledger has, where an operator has put another ledger or spool in its place."""
+        self._committer.submit(Write(lambda connection: _note(connection, _DELIVERED, number), _nothing)).result()
+
+    def used(self) -> bool:
+        """Whether it has ever held a parcel."""
+        return self._extent.last > 0
+
+    def emptied(self) -> bool:
+        """Whether all that it ever held is delivered."""
+        return self.used() and not self._look_up("SELECT 1 FROM parcels LIMIT 1")
+
+    def bodies(self) -> Iterator[bytes]:
+        """Yield the bytes of all that waits and of all that is set aside, for a look before any of it moves."""
+        for sql in (
+            "SELECT seq, body FROM parcels WHERE seq > ? ORDER BY seq LIMIT 50",
+            "SELECT number, body FROM aside WHERE number > ? ORDER BY number LIMIT 50",
+        ):
+            last = 0
+            while rows := self._look_up(sql, (last,)):
+                last = rows[-1][0]
+                yield from (body for _, body in rows)
 
     # --- the operator's side ---------------------------------------------------------------------------------------
 
@@ -347,7 +389,11 @@ class Spool:
             Parcel(seq, events, body, total is None or total == checksum(body)) for seq, events, body, total in rows
         )
 
-    def _read(self, sql: str, parameters: tuple[int, ...] = ()) -> list[Any]:
+    def _noted(self, name: str) -> str | None:
+        rows = self._look_up("SELECT value FROM meta WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else None
+
+    def _read(self, sql: str, parameters: tuple[int | str, ...] = ()) -> list[Any]:
         """Ask what the drain needs to know: while that cannot be answered, nothing more is to be taken in."""
         try:
             rows = self._look_up(sql, parameters)
@@ -359,7 +405,7 @@ class Spool:
         self._health.works(sql)
         return rows
 
-    def _look_up(self, sql: str, parameters: tuple[int, ...] = ()) -> list[Any]:
+    def _look_up(self, sql: str, parameters: tuple[int | str, ...] = ()) -> list[Any]:
         try:
             return self._reader.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
@@ -374,6 +420,14 @@ def _write_probe(connection: sqlite3.Connection) -> None:
 
 def _take_back_probe(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM meta WHERE name = 'probe'")
+
+
+def _note(connection: sqlite3.Connection, name: str, value: object) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, str(value)))
+
+
+def _nothing(_: object) -> None:
+    """Say nothing to anybody."""
 
 
 def _insert_all(connection: sqlite3.Connection, parcels: Sequence[Append]) -> int:

@@ -1,0 +1,2 @@
+-- The keys with usage.
+SELECT DISTINCT toInt64(key_id) FROM key_daily
