@@ -60,7 +60,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     shutil.copytree(data, earlier, symlinks=True)
     second = create_key(board, "two")
     assert (1, 2) == (first["id"], second["id"])
-    board.start()
+    # Another process, on a port of its own: others may have taken the first one's meanwhile.
+    board = BoardProcess(data, module="tests.brisk").start()
     report(board, second["key"], "b")
     assert 0 == board.stop()
     return Made(data, earlier)

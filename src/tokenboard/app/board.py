@@ -13,7 +13,7 @@ from tokenboard.allowance import Allowance, Counts
 from tokenboard.analytics import Analytics
 from tokenboard.api import DataSettings, Services, TryPage, create_api, describe
 from tokenboard.app.asgi import Application
-from tokenboard.app.catalog import open_catalog, open_followed, wall_clock_ms
+from tokenboard.app.catalog import open_followed, wall_clock_ms
 from tokenboard.app.folder import DEMO_MARK
 from tokenboard.app.stores import open_stores
 from tokenboard.attribution import AttributionOptions, AttributionRule
