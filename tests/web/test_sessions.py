@@ -1,6 +1,8 @@
 """Who may read the pages: nobody, whoever shows a key, or everybody; and what a session is."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -222,3 +224,33 @@ def test_what_was_wanted_is_escaped_in_the_form(locked: TestClient) -> None:
     text = locked.get('/apps?q="><script>alert(1)</script>').text
     assert "<script>alert" not in text
     assert BASE_URL not in text.partition("<body>")[2]
+
+
+def test_a_browser_that_breaks_off_while_it_sends_the_form_is_no_fault_of_ours(
+    locked: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    pieces: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": b"key=tb-", "more_body": True}]
+    pieces.append({"type": "http.disconnect"})
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return pieces.pop(0)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    form = (b"content-type", b"application/x-www-form-urlencoded")
+    scope: dict[str, Any] = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/session",
+        "raw_path": b"/session",
+    }
+    scope |= {"query_string": b"", "headers": [form], "client": None, "server": ("board", 80), "scheme": "http"}
+
+    async def main() -> None:
+        await locked.app(scope, receive, send)
+
+    asyncio.run(main())
+    assert (400, []) == (sent[0]["status"], caplog.records)

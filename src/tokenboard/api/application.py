@@ -1,7 +1,7 @@
 """The FastAPI application: routes, and one shape for every error."""
 
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, partial
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -17,7 +17,7 @@ from tokenboard.api.delivery import Delivery
 from tokenboard.api.services import Services
 from tokenboard.catalog import CatalogUnavailable
 from tokenboard.ledger import LedgerUnavailable
-from tokenboard.observability import logger
+from tokenboard.observability import BoundedLog, logger
 from tokenboard.problem import Problem, dialect_of, store_away
 from tokenboard.rankings import NotFilledError, QuestionError
 from tokenboard.spool import SpoolUnavailable
@@ -72,8 +72,9 @@ def create_api(services: Services) -> FastAPI:
     api.add_exception_handler(HTTPException, _handler(_http))
     api.add_exception_handler(ClientDisconnect, _handler(_left))
     api.add_exception_handler(NotFilledError, _handler(_not_filled))
+    told = BoundedLog(_log)
     for away in (CatalogUnavailable, LedgerUnavailable, SpoolUnavailable):
-        api.add_exception_handler(away, _handler(_unavailable))
+        api.add_exception_handler(away, _handler(partial(_unavailable, told)))
     api.add_exception_handler(Exception, _handler(_fault))
     api.add_middleware(Cors, origin=services.data.cors_origin, prefixes=DATA_PREFIXES)
     return api
@@ -147,8 +148,9 @@ def _left(request: Request, error: Exception) -> Problem:  # noqa: ARG001
     return Problem(400, "The connection closed before the body was complete.")
 
 
-def _unavailable(request: Request, error: Exception) -> Problem:  # noqa: ARG001
-    _log.error("a store is away", extra={"reason": str(error), "hint": getattr(error, "hint", "")})
+def _unavailable(told: BoundedLog, request: Request, error: Exception) -> Problem:  # noqa: ARG001
+    facts = {"reason": str(error), "hint": getattr(error, "hint", "")}
+    told.error(type(error).__name__, "a store is away", facts)
     return store_away(getattr(error, "store", "store behind the board"), getattr(error, "within_s", None))
 
 
