@@ -53,7 +53,7 @@ class TryPage:
     def html(self) -> str:
         """Return the page."""
         template = Template((files(__package__) / "page.html").read_text("utf-8"))
-        notice = f'<p class="demo" role="note">{escape(self.notice)}</p>' if self.notice else ""
+        notice = f'<p class="demo">{escape(self.notice)}</p>' if self.notice else ""
         return template.substitute(
             title=escape(self.title),
             stylesheet=f'<link rel="stylesheet" href="{escape(self.stylesheet)}">' if self.stylesheet else "",
