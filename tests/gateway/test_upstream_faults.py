@@ -136,7 +136,7 @@ def test_a_body_that_drips_is_read_to_its_end_however_long_it_takes() -> None:
         async def handler(peer: Peer) -> None:
             await peer.answer(OK + b"Content-Length: 12\r\n\r\n")
             for _ in range(12):
-                await asyncio.sleep(0.04)
+                await asyncio.sleep(0.01)
                 await peer.say(b"x")
             await peer.hear_the_end()
 
