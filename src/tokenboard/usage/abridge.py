@@ -26,11 +26,21 @@ _MAX_VITAL_STRING: Final = 256
 _MAX_WORD: Final = 64
 _MAX_SCALAR: Final = 64
 
+
+def _skipping(depth: int) -> bytes:
+    """Return a pattern of what a skipped value may hold, with whole containers nested this deep: no step for each."""
+    inner = rb'[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+    pattern = rb"(?:" + inner + rb")*+"
+    for _ in range(depth):
+        pattern = rb"(?:" + inner + rb"|[{\[]" + pattern + rb"[}\]])*+"
+    return pattern
+
+
 # Possessive: nothing is tried twice, and no memory is needed for going back.
 _STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _SPACE: Final = re.compile(rb"[\s,:]*+")
 _SCALAR: Final = re.compile(rb'[^\s"{}\[\]:,]++')
-_UNTIL_STRUCTURE: Final = re.compile(rb'[^"{}\[\]]*+')
+_UNTIL_STRUCTURE: Final = re.compile(_skipping(3), re.DOTALL)
 _LITERAL: Final = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity")
 
 _QUOTE: Final = 0x22
@@ -67,13 +77,14 @@ class Abridger:
     ``whole``: everything so far was JSON, as far as it was looked at. Holds at most some 200 KiB.
     """
 
-    __slots__ = ("_carry", "_frames", "_out", "_skipped", "_string", "_vital", "whole")
+    __slots__ = ("_carry", "_frames", "_out", "_rest", "_skipped", "_string", "_vital", "whole")
 
     def __init__(self) -> None:
         self._carry = b""
         self._frames: list[_Frame] = []
         self._out = bytearray()
         self._skipped = 0  # containers open inside a value that is not kept
+        self._rest = False  # whether the last of them is a frame, whose rest is not kept
         self._string: bytearray | None = None  # the start of a string whose end has not come
         self._vital = 0
         self.whole = True
@@ -94,7 +105,7 @@ class Abridger:
             elif self._skipped:
                 at = _UNTIL_STRUCTURE.match(data, at).end()  # type: ignore[union-attr]
                 if at < end:
-                    self._skip(data[at])
+                    self._skip(data[at], found)
                     at += 1
             else:
                 at = _SPACE.match(data, at).end()  # type: ignore[union-attr]
@@ -116,7 +127,7 @@ class Abridger:
         found: list[bytes] = []
         while self._frames:
             self._pop(found)
-        self._carry, self._string, self._skipped = b"", None, 0
+        self._carry, self._string, self._skipped, self._rest = b"", None, 0, False
         return found
 
     # -- tokens
@@ -157,13 +168,24 @@ class Abridger:
             self._take_string(bytes(string))
         return end + 1
 
-    def _skip(self, byte: int) -> None:
+    def _skip(self, byte: int, found: list[bytes]) -> None:
         if byte == _QUOTE:
             self._string = bytearray()
         elif byte in _OPENERS:
             self._skipped += 1
         else:
             self._skipped -= 1
+            if not self._skipped and self._rest:
+                self._rest = False
+                self._pop(found)
+
+    def _leave_out(self, frame: _Frame, containers: int) -> None:
+        """Leave out a value that opens so many containers; and all that follows in a frame without room for more."""
+        frame.key = None
+        self._skipped = containers
+        if frame.kind in (_CHOICES, _WORDY, _VITAL):
+            self._skipped += 1
+            self._rest = True
 
     # -- values
 
@@ -176,7 +198,7 @@ class Abridger:
             return
         kind = self._kind_of_value(frame)
         if kind is None:
-            frame.key = None
+            self._leave_out(frame, 0)
             return
         self._write(frame, b'"%b"' % _cut(string, _MAX_VITAL_STRING if kind == _VITAL else _MAX_WORD), kind)
 
@@ -192,7 +214,7 @@ class Abridger:
             return
         kind = self._kind_of_value(frame)
         if kind is None:
-            frame.key = None
+            self._leave_out(frame, 0)
             return
         self._write(frame, scalar if literal else b"null", kind)
 
@@ -214,7 +236,10 @@ class Abridger:
             self._skipped = 1
             return
         kind = self._kind_of_value(frame)
-        if kind is None or len(self._frames) >= _MAX_DEPTH:
+        if kind is None:
+            self._leave_out(frame, 1)
+            return
+        if len(self._frames) >= _MAX_DEPTH:
             frame.key = None
             self._skipped = 1
             return
@@ -229,7 +254,8 @@ class Abridger:
             self.whole = False
         self._out += b"}" if frame.is_object else b"]"
         if frame.kind == _DOCUMENT:
-            found.append(bytes(self._out))
+            if not frame.empty:
+                found.append(bytes(self._out))
             self._out = bytearray()
 
     def _kind_of_value(self, frame: _Frame) -> int | None:
@@ -255,8 +281,9 @@ class Abridger:
             return None
         if kind == _VITAL:
             return kind if self._vital < _MAX_VITAL else None
-        # Objects in which usage may stand are opened even when there is no more room for words.
-        return kind if kind == _INNER or len(self._out) - self._vital < _MAX_WORDS else None
+        # Objects in which usage may stand are opened when there is no more room for words, though not without end.
+        room = 2 * _MAX_WORDS if kind == _INNER else _MAX_WORDS
+        return kind if len(self._out) - self._vital < room else None
 
     def _write(self, frame: _Frame, value: bytes, kind: int) -> None:
         before = len(self._out)

@@ -90,6 +90,9 @@ def _is_json(data: bytes | bytearray) -> bool:
 
 def decode_abridged(document: bytes) -> dict[str, Any] | None:
     """Return a document that an `Abridger` has written, or None if it is no JSON even so."""
+    event = decode_event(document)
+    if event is not None:
+        return event
     try:
         found = _LENIENT.decode(document.decode("utf-8", "replace"))
     except _UNREADABLE:

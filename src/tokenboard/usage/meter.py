@@ -24,7 +24,7 @@ from tokenboard.usage.reading import Event, Reading, merge, settle
 from tokenboard.usage.record import Usage, UsageSource
 from tokenboard.usage.unread import Unread
 
-MAX_BUFFER: Final = 4 * 1024 * 1024
+MAX_BUFFER: Final = 1024 * 1024
 MAX_EVENT: Final = 1024 * 1024
 MAX_DECODED: Final = 128 * 1024 * 1024
 CHARACTERS_PER_TOKEN: Final = 4
