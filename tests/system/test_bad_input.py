@@ -21,7 +21,7 @@ def assert_problem(answer: httpx.Response, status: int, *words: str) -> None:
     assert status == answer.status_code, answer.text
     assert answer.headers["content-type"].startswith("application/json")
     error = answer.json()["error"]
-    assert {"code", "message"} <= set(error) <= {"code", "message", "metadata"}
+    assert {"code", "message"} <= set(error) <= {"code", "message", "type", "param", "metadata"}
     assert status == error["code"]
     for word in words:
         assert word.lower() in error["message"].lower()
