@@ -167,7 +167,16 @@ def test_models_are_counted_as_they_are_listed(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/v1", "/v1/", "/v1/nothing", "/v1/key/", "/v1/chat", "/v1/models/x", "/v1/datasets/app-rankings", "/api/v2/key"],
+    [
+        "/v1",
+        "/v1/",
+        "/v1/nothing",
+        "/v1/key/",
+        "/v1/chat",
+        "/v1/models/apps",
+        "/v1/datasets/app-rankings",
+        "/api/v2/key",
+    ],
 )
 def test_an_unknown_path_is_404_in_the_one_shape(client: httpx.Client, path: str) -> None:
     for method in ("GET", "POST"):
