@@ -204,7 +204,7 @@ def itself(board: BoardProcess, key: str) -> int:
         ("POST", "/keys/999999999/rotate", {}, 404, "No key"),
         ("PUT", "/apps/1/name", {"json": {"name": ""}}, 400, "body.name"),
         ("PUT", "/apps/1/name", {"json": {"name": "x" * 101}}, 400, "at most 100"),
-        ("PUT", "/apps/1/name", {"json": {"name": "\t"}}, 400, "no printable"),
+        ("PUT", "/apps/1/name", {"json": {"name": "\t"}}, 400, "can be seen"),
         ("PUT", "/apps/1/name", {"json": {"name": 5}}, 400, "body.name"),
         ("PUT", "/apps/1/name", {"json": {}}, 400, "body.name"),
         ("PUT", "/apps/1/name", {"json": {"name": "x", "more": 1}}, 400, "body.more"),

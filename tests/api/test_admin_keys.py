@@ -60,7 +60,7 @@ def test_the_log_names_the_key_that_did_it(operator: Operator) -> None:
         ({"label": "x", "scopes": []}, "body.scopes"),
         ({"label": "x", "scopes": ["all"]}, "body.scopes"),
         ({"label": "x", "scopes": "data"}, "body.scopes"),
-        ({"label": "x", "account": "\u200b"}, "no printable"),
+        ({"label": "x", "account": "\u200b"}, "can be seen"),
         ({"label": "x", "secret": "mine"}, "body.secret"),
         ([], "body"),
     ],

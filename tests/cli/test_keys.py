@@ -103,7 +103,7 @@ def test_revoking_again_changes_nothing_and_rotating_a_revoked_key_is_refused(on
     [
         (["keys", "create", "--label", "x", "--scopes", "inference,root"], "error: not a scope: 'root'"),
         (["keys", "create", "--label", "x", "--scopes", ""], "error: not a scope: ''"),
-        (["keys", "create", "--label", " \x1b "], "error: the label has no printable character"),
+        (["keys", "create", "--label", " \x1b "], "error: the label has no character that can be seen"),
         (["keys", "create", "--label", "x" * 101], "error: the label has 101 characters; at most 100 are allowed"),
         (["keys", "revoke", "99"], "error: no key with the id 99"),
         (["keys", "revoke", "99999999999999999999"], "error: no key with the id 99999999999999999999"),

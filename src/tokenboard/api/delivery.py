@@ -20,7 +20,7 @@ THREADS = 16
 ROOM = 32 * 1024**2
 """Bytes of answers and their questions kept."""
 
-CACHE_CONTROL = "private, max-age=60"
+CACHE_CONTROL = "private, max-age=60, stale-while-revalidate=300"
 
 _ALWAYS = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept, Authorization", "X-Content-Type-Options": "nosniff"}
 
