@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import httpx
 import pytest
@@ -36,6 +38,32 @@ def test_keys_made_before_during_and_after_a_server_all_work_on_its_folder(tmp_p
     assert all(made["key"].startswith("tb-") for made in (before, during, after))
     # The server made no first key of its own: there was one.
     assert "Your first key" not in board.log()
+
+
+def test_keys_can_be_made_at_every_moment_of_a_servers_first_start(tmp_path: Path) -> None:
+    board = BoardProcess(tmp_path / "data", module="tests.brisk")
+    starting = Thread(target=board.start)
+    starting.start()
+    try:
+        made: list[dict[str, Any]] = []
+        while starting.is_alive() or not made:
+            made.append(json.loads(board.run("keys", "create", "--label", f"k{len(made)}", "--json")))
+    finally:
+        starting.join()
+    try:
+        made.append(json.loads(board.run("keys", "create", "--label", "last", "--json")))
+        answers = [models(board, key["key"]) for key in made]
+    finally:
+        board.stop()
+    assert ([200] * len(made), len(made)) == (answers, len({key["id"] for key in made}))
+
+
+def test_a_server_that_makes_the_first_key_only_now_lets_a_command_make_one(tmp_path: Path) -> None:
+    board = BoardProcess(tmp_path / "data", module="tests.brisk").start()
+    try:
+        assert 200 == models(board, json.loads(board.run("keys", "create", "--label", "x", "--json"))["key"])
+    finally:
+        board.stop()
 
 
 def test_a_key_without_scopes_may_do_inference_and_read_data(on_data: Run) -> None:

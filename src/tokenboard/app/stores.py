@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tokenboard.app.catalog import open_catalog, wall_clock_ms
-from tokenboard.app.record import MARKS, STORES, Record, Store, StoreMissing, missing, place_of, require
+from tokenboard.app.record import MARKS, STORES, Record, Store, StoreMissing, is_there, missing, place_of, require
 from tokenboard.catalog import Catalog, Marks
 from tokenboard.config import Settings
 from tokenboard.drain import Plan, PlanError, decode_plan
@@ -81,6 +81,9 @@ def open_stores(settings: Settings, data: Path, *, ledger: Ledger | None = None)
     record = Record.read(data)
     with ExitStack() as opened:
         catalog = opened.enter_context(closing(open_catalog(settings, data)))
+        if not (data / MARKS).exists() and not any(_is_held(store, settings, data) for store in ("ledger", "spool")):
+            # Before there is a store that could hold ids: a command that makes a key meanwhile need not ask it.
+            catalog.number_above(Marks())
         ledger = opened.enter_context(closing(ledger or open_ledger(settings, data)))
         spool = opened.enter_context(closing(open_spool(settings, data)))
         accepted = frozenset(record.accepted) if record else frozenset()
@@ -103,6 +106,11 @@ def open_stores(settings: Settings, data: Path, *, ledger: Ledger | None = None)
             now.write(data)
         opened.pop_all()
     return Stores(catalog, ledger, spool, *unknown)
+
+
+def _is_held(store: Store, settings: Settings, data: Path) -> bool:
+    place = place_of(store, settings, data)
+    return place is None or is_there(place)
 
 
 def _refuse_if_wrong(

@@ -93,11 +93,12 @@ class Catalog:
         return migrate.schema(self._database)
 
     def number_above(self, marks: Marks) -> None:
-        """Give out no id up to these from now on: another store holds them."""
+        """Give out no id up to these from now on: another store holds them. Writes the marks' file if there is none."""
         with self._database.writing() as connection:
             held = numbering.marks(connection)
             if held is not None and marks.above(held) != held:
                 numbering.raise_to(connection, marks.above(held))
+            self._database.note_marks(connection)
 
     def marks(self) -> Marks:
         """Return the highest ids that were given out, as the catalog itself knows them."""

@@ -147,6 +147,11 @@ class Database:
         file.write(now)
         return True
 
+    def note_marks(self, connection: sa.Connection) -> None:
+        """Write the marks' file where there is none yet. Only in a writing transaction."""
+        if self._marks is not None and not self._marks.exists():
+            self._marks.write(numbering.marks(connection) or Marks())
+
     @contextmanager
     def migrating(self) -> Iterator[sa.Connection]:
         """Run the block in one transaction that may change tables, alone among migrations; raises as ``writing``."""

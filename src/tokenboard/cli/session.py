@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 import typer
 
 from tokenboard.app.catalog import open_catalog
-from tokenboard.app.folder import DataFolder, FolderError
+from tokenboard.app.folder import DataFolder, FolderError, FolderInUse
 from tokenboard.app.record import MARKS, is_there, place_of
 from tokenboard.catalog import Catalog
 from tokenboard.config import ConfigError, Settings, load_settings
+
+_START_WITHIN_S = 60.0
+_LOOK_AGAIN_S = 0.1
 
 SETTINGS_FILE = "tokenboard.toml"
 """Name of the settings file that is found without being named."""
@@ -103,9 +107,20 @@ class Session:
         others = (place_of(store, settings, data) for store in ("ledger", "spool"))
         if (data / MARKS).exists() or not any(place is not None and is_there(place) for place in others):
             return
-        if self.folder.running() is not None:
-            raise MarksMissing(f"{data / MARKS} is missing, which says up to which number ids were given out")
-        self.folder.own()
+        deadline = time.monotonic() + _START_WITHIN_S
+        while True:
+            if self.folder.running() is not None:
+                raise MarksMissing(f"{data / MARKS} is missing, which says up to which number ids were given out")
+            try:
+                self.folder.own()
+                break
+            except FolderInUse:
+                # A server that is starting writes them before it answers; a command that looks them up does, too.
+                if (data / MARKS).exists():
+                    return
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(_LOOK_AGAIN_S)
         try:
             # Loaded here only: most commands need neither ledger nor spool.
             opener = import_module("tokenboard.app.stores").open_stores
