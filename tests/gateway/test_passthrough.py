@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.board import BoardProcess
 from tests.gateway.rig import APP, Stores, gateway, outcome, relaying, run
 from tests.gateway.stage import http
 from tests.gateway.test_gateway import Listener
@@ -148,10 +150,68 @@ def test_no_setting_hands_an_address_of_the_board_to_an_upstream(first: str) -> 
 
 @pytest.mark.parametrize(
     "path",
-    ["/files/../key", "/files/%2e%2e/key", "/files/a%2fb", "/files//x", "/", "/files/", "/a\\b", "/a\x00", "/./x"],
-)
+    [
+        "", "/files/../key", "/files/%2e%2e/key", "/files/a%2fb", "/files//x", "/", "/files/", "/a\\b", "/a\x00",
+        "/./x", "/files/..;/key", "/files/..;v=1/key", "/files/%2e%2e%3b/key", "/files/.. /key",
+    ],
+)  # fmt: skip
 def test_a_path_that_could_be_read_in_two_ways_is_nobodys(path: str) -> None:
     assert not may_pass(path)
+
+
+def test_a_board_whose_upstream_takes_every_call_keeps_its_pages_its_data_and_its_state(tmp_path: Path) -> None:
+    upstreams = '[{"name": "up", "base_url": "http://127.0.0.1:9/v1", "passthrough": ["* /*"]}]'
+    board = BoardProcess(tmp_path / "data", environment={"TOKENBOARD_UPSTREAM": upstreams}).start()
+    try:
+        key = {"Authorization": f"Bearer {board.make_key()}"}
+        for path in ("/", "/rankings", "/healthz", "/readyz", "/docs/api/try", "/api/v1/key", "/api/v1/openapi.json"):
+            asked = httpx.get(f"{board.url}{path}", headers=key, follow_redirects=True, timeout=30)
+            assert (path, 200) == (path, asked.status_code)
+    finally:
+        board.stop()
+
+
+@pytest.mark.parametrize(
+    ("asked", "heard"),
+    [
+        ("/api/v1%2Faudio/a%20b", "/v1/audio/a%20b"),
+        ("/%61pi/v1/audio/a%20b", "/v1/audio/a%20b"),
+        ("/%76%31/audio/%C3%BC", "/v1/audio/%C3%BC"),
+        ("/v1/audio/a%20b%3F", "/v1/audio/a%20b%3F"),
+        ("/v1/%61udio/a(b)", "/v1/%61udio/a(b)"),
+    ],
+)
+def test_a_call_reaches_its_address_however_the_path_is_percent_encoded(
+    stores: Stores, tmp_path: Path, asked: str, heard: str
+) -> None:
+    async def main() -> None:
+        listener = Listener(http(b"{}"))
+        async with relaying(stores, tmp_path, listener, spec=rules("POST /audio/*")) as rig:
+            assert 200 == (await rig.ask(b"{}", path=asked)).status
+            assert f"POST {heard} HTTP/1.1".encode() == listener.heard[0].line
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"up/x","name \xff":1}',
+        b'{"model":"up/x","a":{"model":1},' + b",".join(b'"k":%d' % n for n in range(60)) + b"}",
+    ],
+)
+def test_a_body_whose_model_cannot_be_found_again_is_refused_and_not_counted(
+    stores: Stores, tmp_path: Path, body: bytes
+) -> None:
+    async def main() -> None:
+        listener = Listener(http(b"{}"))
+        async with relaying(stores, tmp_path, listener, spec=rules("POST /rerank")) as rig:
+            reply = await rig.ask(body, path="/v1/rerank", headers={"Content-Type": "application/json"})
+            assert 400 == reply.status
+            assert "not a valid JSON object" in reply.error()["message"]
+            assert ([], []) == (listener.heard, rig.events())
+
+    run(main)
 
 
 def test_the_boards_own_addresses_are_all_kept_from_upstreams(client: Any) -> None:

@@ -13,6 +13,7 @@ import uvloop
 
 from tokenboard.problem import Problem
 from tokenboard.server import App, HttpServer, Limits
+from tokenboard.server.exchange import Direct
 
 OK = b"HTTP/1.1 200 OK\r\n"
 HOST = b"Host: board\r\n"
@@ -112,10 +113,10 @@ def render(status: int, message: str, path: str | None) -> tuple[bytes, bytes]:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: App | Any, limits: Limits | None = None) -> AsyncIterator[Served]:
+async def serving(app: App | Any, limits: Limits | None = None, direct: Direct | None = None) -> AsyncIterator[Served]:
     """Run a server; at the end nothing of it may be left."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    server = HttpServer(app, limits=limits, render=render)
+    server = HttpServer(app, limits=limits, render=render, direct=direct)
     await server.start(listener)
     served = Served(server, listener.getsockname()[1])
     try:

@@ -419,3 +419,25 @@ def test_a_fastapi_application_runs_as_it_does_elsewhere() -> None:
 
 async def ask_stream(there: Served) -> bytes:
     return await there.ask(b"GET /stream HTTP/1.1\r\n" + HOST + CLOSE)
+
+
+def test_a_fault_of_ours_before_an_application_begins_is_told_as_ours_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Faulty:
+        def owns(self, path: str) -> bool:
+            return bool([][len(path)])
+
+        async def answer(self, line: Any, /) -> None:
+            raise AssertionError(line)
+
+    async def main() -> None:
+        async with serving(Log(), direct=Faulty()) as served:
+            said = await served.ask(GET + CLOSE)
+            assert [500] == statuses(said)
+            assert "not with your request" in error_of(said)["message"]
+
+    run(main)
+    (logged,) = [record for record in caplog.records if record.name == "tokenboard.server"]
+    assert logged.exc_info is not None
+    assert logged.exc_info[0] is IndexError

@@ -16,7 +16,7 @@ from tokenboard.gateway.endpoints import ENDPOINTS, MAX_ENDPOINT, Endpoint
 from tokenboard.gateway.introduction import Introduction, introduce
 from tokenboard.gateway.memory import FIELD_BYTES, Memory
 from tokenboard.gateway.models import ONE_MODEL, PATHS, ModelList
-from tokenboard.gateway.passthrough import UNKNOWN_MODEL, is_use, opaque_request
+from tokenboard.gateway.passthrough import UNKNOWN_MODEL, encoded_path, is_use, opaque_request
 from tokenboard.gateway.relay import RETRY_AFTER_S, NotRecorded, Recorder, Relay, unrecorded_problem
 from tokenboard.gateway.request import InferenceRequest, parse_request
 from tokenboard.gateway.unread import UnreadReport
@@ -211,7 +211,8 @@ class Gateway:
         endpoint = Endpoint(path, rule.glob[:MAX_ENDPOINT], "")
         recorder = self._intake if use else NotRecorded()
         relay = self._relay(client, own, key, who, request_id, now, attempts, endpoint, request, recorder)
-        answer = attempts.ask(_below_base(line.scope["raw_path"].decode("ascii")), request, asked.fields)
+        spelled = encoded_path(line.scope["raw_path"].decode("ascii"), path, BASES)
+        answer = attempts.ask(spelled, request, asked.fields)
         del request, body
         await relay.run(answer)
 

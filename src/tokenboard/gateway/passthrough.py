@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -97,12 +97,24 @@ def may_pass(path: str) -> bool:
     """
     segments = path.split("/")[1:]
     return (
-        segments[0] not in RESERVED
+        segments != []
+        and segments[0] not in RESERVED
         and path not in _OWN
         and path.isprintable()
         and "\\" not in path
-        and all(unquote(segment) not in {"", ".", ".."} and "/" not in unquote(segment) for segment in segments)
+        and not any(_is_ambiguous(unquote(segment)) for segment in segments)
     )
+
+
+def _is_ambiguous(segment: str) -> bool:
+    """Whether some server takes a segment for no step down: some leave out what follows a semicolon, or white space."""
+    return "/" in segment or segment.partition(";")[0].strip() in {"", ".", ".."}
+
+
+def encoded_path(raw: str, path: str, bases: Iterable[str]) -> str:
+    """Return a path below the base as the client spelled it; spelled anew where the base itself was percent-encoded."""
+    below = next((raw[len(base) :] for base in bases if raw.startswith(f"{base}/")), None)
+    return quote(path, safe="/!$&'()*+,;=:@") if below is None else below
 
 
 def is_use(method: str, path: str) -> bool:

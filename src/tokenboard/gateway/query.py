@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_plus, urlencode
 
-MAX_QUERY: Final = 2_048
-"""Bytes of a query passed on at most."""
-
 _CREDENTIALS: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
 """Parameters in which clients of other services put their key: it is for us alone, as the headers' are."""
 

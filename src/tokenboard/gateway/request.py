@@ -80,6 +80,10 @@ def body_for_upstream(request: InferenceRequest, model: str, *, include_usage: b
     """Return the body to send on: the client's own bytes, unless the model's name or the stream's options must change.
 
     With ``include_usage`` a stream asks the upstream for its usage (usage: rule 3). All else keeps its bytes.
+
+    Raises:
+        Problem: 400, what must change cannot be found; a body that is relayed as it is was not looked through before.
+
     """
     if request.span is not None and model != request.model:
         start, end = request.span
@@ -87,6 +91,13 @@ def body_for_upstream(request: InferenceRequest, model: str, *, include_usage: b
     add_usage = include_usage and request.stream and request.can_ask_usage and not request.asks_usage
     if model == request.model and not add_usage:
         return request.body
+    try:
+        return _changed(request, model, add_usage=add_usage)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(400, f"The body is not a valid JSON object: {error}.") from error
+
+
+def _changed(request: InferenceRequest, model: str, *, add_usage: bool) -> bytes:
     given = JsonObject(request.body)
     values: dict[str, bytes] = {}
     if model != request.model:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from tokenboard.errand import Errand
 from tokenboard.observability import BoundedLog, logger
 from tokenboard.server.head import Head
+from tokenboard.server.refusal import FAULT
 from tokenboard.server.response import BadResponse, Framing, render_head
 
 Scope = dict[str, Any]
@@ -29,7 +30,6 @@ class Direct(Protocol):
 _JOINED_BODY = 65_536
 """Bodies up to this many bytes are copied behind their head: one write is cheaper than two."""
 
-_FAULT = "Something went wrong here, not with your request; the server's log tells more."
 _STOPPED = "The server is shutting down; try again in a moment."
 _log = logger("server")
 
@@ -329,12 +329,12 @@ class Exchange:
                 stumbled.warning(kind, "an application failed to answer a client that has gone", {"reason": kind})
             else:
                 _log.error("an application failed to answer", exc_info=error)
-            self._fail(500, _FAULT)
+            self._fail(500, FAULT)
         else:
             if not self.complete and self._line is not None:
                 if not self.begun and not self.gone:
                     _log.error("an application returned without an answer")
-                self._fail(500, _FAULT)
+                self._fail(500, FAULT)
         finally:
             forget(self)
 

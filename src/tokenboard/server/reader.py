@@ -4,12 +4,14 @@ from typing import Any, Protocol
 
 import httptools
 
+from tokenboard.observability import logger
 from tokenboard.server.head import Head, Headers, judge_head, path_of, too_much
 from tokenboard.server.limits import Limits
-from tokenboard.server.refusal import Refusal
+from tokenboard.server.refusal import FAULT, Refusal
 
 _UPGRADING = frozenset({b"upgrade", b"http2-settings"})
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
+_log = logger("server")
 
 
 class Surplus(Exception):
@@ -88,6 +90,10 @@ class Reader:
                 raise self._refusal from None
             if self.ends and not self.in_body:
                 raise Surplus from None
+            if isinstance(error, httptools.HttpParserCallbackError):
+                # What a callback raised, and is none of the above: the request is not to blame.
+                _log.error("a request could not be begun, by a fault of ours", exc_info=error.__context__)
+                raise Refusal(500, FAULT) from None
             raise _refusal_of(error) from error
 
     # -- what the parser tells, within feed_data

@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 from tokenboard.server.response import render_head
 
+FAULT = "Something went wrong here, not with your request; the server's log tells more."
+"""What a client is told of a fault of ours."""
+
 Render = Callable[[int, str, str | None], tuple[bytes, bytes]]
 """Makes the body of such an answer: from status, message and path, None where unknown, to content type and bytes."""
 

@@ -115,9 +115,10 @@ class HttpServer:
         """Start the application on a request, in a task of its own; an errand is for the caller to begin."""
         if self._loop is None:
             raise RuntimeError("the server was not started")
-        self.running.add(exchange)
         direct = self._direct
-        if direct is not None and direct.owns(exchange.scope["path"]):
+        direct_answers = direct is not None and direct.owns(exchange.scope["path"])
+        self.running.add(exchange)
+        if direct_answers:
             errand = Errand(exchange.run(self._app, direct, self.running.discard, self._stumbled), self._loop)
             exchange.task = errand
             return errand
