@@ -67,6 +67,24 @@ def test_the_echo_counts_what_it_would_report(stores: Stores, tmp_path: Path) ->
     run(main)
 
 
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"messages": [{"role": "assistant", "content": "one two"}]}, 2),
+        ({"messages": [], "system": [{"type": "text", "text": "one two three"}]}, 3),
+    ],
+)
+def test_the_echo_counts_what_no_user_has_said(
+    stores: Stores, tmp_path: Path, asked: dict[str, Any], expected: int
+) -> None:
+    async def main() -> None:
+        async with gateway(stores, tmp_path) as rig:
+            answer = await rig.ask({"model": "tokenboard/echo", **asked}, path=PATH)
+            assert {"input_tokens": expected} == json.loads(answer.body)
+
+    run(main)
+
+
 def test_an_openai_upstream_that_counts_is_believed(stores: Stores, tmp_path: Path) -> None:
     async def main() -> None:
         async with relaying(stores, tmp_path, Listener(http(b'{"input_tokens": 7}'))) as rig:

@@ -149,7 +149,7 @@ def test_a_length_that_no_vector_has_is_refused(given: Any) -> None:
     assert "`dimensions` must be" in refusal(EMBEDDINGS, input="x", dimensions=given)
 
 
-@pytest.mark.parametrize("given", ["hex", 5])
+@pytest.mark.parametrize("given", ["hex", 5, False, [], [None], {"a": 1}])
 def test_a_form_that_no_vector_has_is_refused(given: Any) -> None:
     assert "`encoding_format` must be" in refusal(EMBEDDINGS, input="x", encoding_format=given)
 

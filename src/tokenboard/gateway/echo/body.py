@@ -39,14 +39,20 @@ def read_conversation(messages: Any, member: str, instructions: Any = None) -> S
 
     ``member`` is the messages' name in the body, for the refusal. Raises Problem: 400.
     """
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-        raise Problem(400, f"`{member}` must be a list of objects with `role` and `content`.", param=member)
-    texts = [(message.get("role"), read_text(message.get("content"))) for message in messages]
-    said = [text for role, text in texts if role == "user"]
+    prompt = count_conversation(messages, member, instructions)
+    said = [message for message in messages if message.get("role") == "user"]
     if not said:
         message = 'tokenboard/echo repeats the last user message: send one with `role` "user".'
         raise Problem(400, message, param=member)
-    return Said(said[-1], sum(count_words(text) for _, text in texts) + count_words(read_text(instructions)))
+    return Said(read_text(said[-1].get("content")), prompt)
+
+
+def count_conversation(messages: Any, member: str, instructions: Any = None) -> int:
+    """Return the words of a list of messages, whoever said them, and of the instructions; as `read_conversation`."""
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        raise Problem(400, f"`{member}` must be a list of objects with `role` and `content`.", param=member)
+    texts = (read_text(content) for content in (*(message.get("content") for message in messages), instructions))
+    return sum(map(count_words, texts))
 
 
 def read_text(content: Any) -> str:

@@ -36,7 +36,7 @@ def read(body: Body) -> Inputs:
         message = f"`dimensions` must be a whole number from 1 to {MAX_DIMENSIONS}."
         raise Problem(400, message, param="dimensions")
     encoding = body.get("encoding_format")
-    if encoding not in {None, "float", "base64"}:
+    if encoding not in (None, "float", "base64"):  # a set would have to hash what was sent
         raise Problem(400, "`encoding_format` must be float or base64.", param="encoding_format")
     return Inputs(texts, dimensions, encoding == "base64")
 

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-from tokenboard.gateway.echo.body import Body, Said, read_conversation
+from tokenboard.gateway.echo.body import Body, Said, count_conversation, read_conversation
 from tokenboard.gateway.echo.events import named_events
 from tokenboard.gateway.echo.words import count_words, cut
 
@@ -21,9 +21,14 @@ def answer(said: Said, model: str) -> dict[str, Any]:
     return _message(model) | {"content": [block], "stop_reason": "end_turn", "usage": usage}
 
 
-def count(said: Said, model: str) -> dict[str, Any]:  # noqa: ARG001 - as the answers are made
-    """Return the tokens of what was sent."""
-    return {"input_tokens": said.prompt}
+def read_to_count(body: Body) -> int:
+    """Return the tokens of what was sent; raises Problem: 400. Nothing is repeated, so nobody need have said it."""
+    return count_conversation(body.get("messages"), "messages", body.get("system"))
+
+
+def count(tokens: int, model: str) -> dict[str, Any]:  # noqa: ARG001 - as the answers are made
+    """Return the answer to a request to count."""
+    return {"input_tokens": tokens}
 
 
 def stream(said: Said, model: str) -> list[bytes]:

@@ -32,7 +32,7 @@ _FORMS: dict[str, tuple[_Reader, _Answerer, _Streamer | None]] = {
     EMBEDDINGS.path: (embeddings.read, embeddings.answer, None),
     RESPONSES.path: (responses.read, responses.answer, responses.stream),
     MESSAGES.path: (messages.read, messages.answer, messages.stream),
-    COUNT_TOKENS.path: (messages.read, messages.count, None),
+    COUNT_TOKENS.path: (messages.read_to_count, messages.count, None),
 }
 
 
