@@ -80,6 +80,8 @@ def parquet(folder: Path, **columns: Any) -> Path:
         ("ts", pa.array([AT.timestamp()])),
         ("ts", pa.array([int(AT.timestamp())])),
         ("ts", pa.array([b"2026-11-20T10:00:00Z"])),
+        ("ts", pa.array(["2026-11-20 10:00:00"])),
+        ("ts", pa.array(["2026-11-20T10:00"])),
     ],
     ids=str,
 )
@@ -174,6 +176,23 @@ def test_an_ending_counts_in_any_case_and_tables_lists_and_lines_say_the_same(
     assert [EXPECTED] == events(tmp_path / name)
 
 
+@pytest.mark.parametrize("kind", ["csv", "tsv", "json", "ndjson"])
+@pytest.mark.parametrize("written_so", ["2026-11-20 10:00:00", "2026-11-20T10:00", "2026-11-20 10:00:00.000"])
+def test_a_text_of_a_time_without_a_zone_is_utc_in_every_kind_of_file(
+    kind: str, written_so: str, tmp_path: Path
+) -> None:
+    body = written(kind)
+    assert b"2026-11-20T10:00:00Z" in body
+    (tmp_path / f"x.{kind}").write_bytes(body.replace(b"2026-11-20T10:00:00Z", written_so.encode()))
+    assert [EXPECTED] == events(tmp_path / f"x.{kind}")
+
+
+def test_a_line_that_is_an_event_but_for_its_time_s_zone_is_that_event(tmp_path: Path) -> None:
+    (tmp_path / "x.ndjson").write_text(json.dumps(PLAIN | {"ts": "2026-11-20 10:00:00"}))
+    (event,) = events(tmp_path / "x.ndjson")
+    assert EXPECTED == {name: value for name, value in event.items() if value is not None}
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_a_packed_file_under_a_plain_name_is_read_too(pack: Any, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(pack(written("csv")))
@@ -210,7 +229,7 @@ def test_columns_that_are_not_read_may_be_named_twice(tmp_path: Path) -> None:
 def test_a_table_without_a_column_that_is_needed_is_refused_by_its_name(missing: str, tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_text(",".join(name for name in PLAIN if name != missing) + "\n")
-    with pytest.raises(FileFault, match=f"there is no column {missing}$"):
+    with pytest.raises(FileFault, match=f"there is no column {missing}; the head needs id, ts, model, "):
         list(pieces(file))
 
 

@@ -22,6 +22,7 @@ REQUIRED = ("id", "ts", "model", "prompt_tokens", "completion_tokens")
 """What no event can do without."""
 
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{0,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_ZONELESS = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?", re.ASCII)
 _UNIX = re.compile(r"\d{1,20}(?:\.\d{0,20})?", re.ASCII)
 _TRUTHS = {"true": True, "false": False}
 _MAX_SHOWN = 40
@@ -49,6 +50,12 @@ def event_of(row: Mapping[str, Any]) -> dict[str, Any]:
             continue
         event[name] = read(name, value)
     return event
+
+
+def zoned(time: str) -> str:
+    """Return the text of a time that names no zone as one in UTC, any other text as it is."""
+    parts = _ZONELESS.fullmatch(time)
+    return time if parts is None else f"{parts[1]}T{parts[2]}{parts[3] or ':00'}Z"
 
 
 def missing_columns(names: list[str]) -> list[str]:
@@ -116,7 +123,7 @@ def _time(column: str, value: Any) -> str | int | float:
     if isinstance(value, str | bytes):
         text = _text(column, value)
         if _UNIX.fullmatch(text) is None:
-            return text
+            return zoned(text)
         value = text
     number = _number(column, value)
     return int(number) if _is_whole(number) else float(number)

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from tokenboard.api.packed import MAX_BYTES
 from tokenboard.api.reports import MAX_EVENTS, Report
-from tokenboard.cli.event_rows import MEMBERS, RowFault, event_of, missing_columns
+from tokenboard.cli.event_rows import MEMBERS, REQUIRED, RowFault, event_of, missing_columns, zoned
 from tokenboard.cli.known_exports import KnownExport, find_export
 from tokenboard.tables import unguarded
 
@@ -62,8 +62,8 @@ class FileFault(Exception):
     """A file of events cannot be read."""
 
     hint = (
-        "Files are NDJSON (.ndjson, .jsonl), JSON, CSV or TSV with a head, or Parquet, with the names of POST /usage; "
-        "all but Parquet also as .gz or .zst. Nothing of this file was taken."
+        "Files are NDJSON (.ndjson, .jsonl), JSON, CSV or TSV with a head, or Parquet, with the names of POST /usage, "
+        "which docs/api.md lists; all but Parquet also as .gz or .zst. Nothing of this file was taken."
     )
 
 
@@ -205,6 +205,8 @@ def _as_event(line: bytes, number: int) -> bytes:
     """Return a line as ``POST /usage`` takes it; one that nobody understands stays as it is, to be refused by name."""
     try:
         report = _report.decode(line)
+        if isinstance(report.ts, str) and (ts := zoned(report.ts)) != report.ts:
+            return _encoder.encode(msgspec.structs.replace(report, ts=ts))
         # Most likely a prompt or an answer stands in a line so long: it is none of ours, and does not travel on.
         return line if len(line) < _LONG_LINE else _encoder.encode(report)
     except (msgspec.DecodeError, OverflowError, UnicodeDecodeError, RecursionError):
@@ -300,7 +302,7 @@ def _layout(names: Collection[str]) -> KnownExport | None:
     if twice := [name for name in _read_by(export) if names.count(name) > 1]:
         raise ValueError(f"the column {twice[0]} is there twice")
     if export is None and (missing := missing_columns(names)):
-        raise ValueError(f"there is no column {missing[0]}")
+        raise ValueError(f"there is no column {', '.join(missing)}; the head needs {', '.join(REQUIRED)}")
     return export
 
 
