@@ -65,7 +65,9 @@ def test_a_merge_moves_the_whole_history_at_once_and_unmerge_and_undo_move_it_ba
     assert {f"old.{site}": 10_000, site: 70_000} == apart == again_apart
     assert {site: 80_000} == together == ranked()
     assert (0, 0) == (merged.code, undone.code)
-    assert "take back with `tokenboard apps undo" in merged.out
+    ids = {url: on_board("apps", "show", url, "--json").json["id"] for url in (f"old.{site}", site)}
+    told = f"merge: app {ids[f'old.{site}']} into app {ids[site]} (take back with `tokenboard apps undo "
+    assert told == merged.out[: len(told)]
 
 
 def test_hiding_renaming_and_publishing_are_in_force_at_once_by_id_and_by_url(
@@ -122,7 +124,7 @@ def test_a_fold_gathers_a_hosts_paths_at_once_and_one_undo_frees_them_with_those
     undone = on_board("apps", "undo", str(entry["entry"]))
 
     head, moved = folded.out.splitlines()
-    assert f"fold: https://{site} (take back with `tokenboard apps undo {entry['entry']}`)" == head
+    assert f"fold: https://{site} into app {root} (take back with `tokenboard apps undo {entry['entry']}`)" == head
     assert [path, f"https://{site}/a", root] == moved.split("\t")
     assert {site: 90_000} == together
     assert [f"https://{site}", root, "2"] in listed

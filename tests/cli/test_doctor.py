@@ -38,7 +38,7 @@ def test_a_stopped_board_is_looked_at_and_not_changed(on_data: Run, data: Path) 
 
     found = checks(on_data("doctor").out)
 
-    assert "ok: 0 apps, 1 keys in force" == found["catalog"]
+    assert "ok: 0 apps, 1 key in force" == found["catalog"]
     assert {"catalog.sqlite", "ids.json"} == {path.name.partition("-")[0] for path in data.iterdir()}
 
 
@@ -120,6 +120,7 @@ def test_upstreams_that_fail_make_it_fail_each_by_name(
 
     found = checks(done.out)
     assert (1, "ok", "FAILED: ") == (done.code, found["upstream good"], found["upstream away"][:8])
+    assert "Check the upstream's base_url" in found["upstream away"]
     assert "error: 1 of 12 checks failed: upstream away" == done.err.splitlines()[0]
     assert done.err.splitlines()[1].startswith("hint: ")
 

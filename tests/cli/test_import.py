@@ -160,7 +160,7 @@ def test_without_a_server_usage_is_in_the_ledger_when_the_command_ends_each_id_o
     mine = write(tmp_path, ".jsonl", reports(2, "mine.example"))
     assert [["2 events taken, 0 had been before"]] == on_data("import", mine, "--key", key).rows
     assert 122 == on_data("apps", "list", "--json").json["total"] + 1
-    assert [["raw events, sums and rankings agree in 1 months"]] == on_data("doctor", "--audit").rows
+    assert [["raw events, sums and rankings agree in 1 month"]] == on_data("doctor", "--audit").rows
     with sqlite3.connect(data / "spool" / "board.sqlite") as spool:
         assert (0,) == spool.execute("SELECT count(*) FROM parcels").fetchone()
 

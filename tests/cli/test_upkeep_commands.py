@@ -23,7 +23,7 @@ ledger.close()
 def test_a_difference_is_printed_ends_with_1_and_a_rebuild_mends_it(on_data: Run, data: Path, tmp_path: Path) -> None:
     on_data("keys", "create", "--label", "x")
     on_data("import", write(tmp_path, ".ndjson", reports(3)))
-    assert [["raw events, sums and rankings agree in 1 months"]] == on_data("doctor", "--audit").rows
+    assert [["raw events, sums and rankings agree in 1 month"]] == on_data("doctor", "--audit").rows
     subprocess.run([sys.executable, "-c", _HARM, str(data)], check=True, cwd=ROOT)
 
     done = on_data("doctor", "--audit")
@@ -32,7 +32,7 @@ def test_a_difference_is_printed_ends_with_1_and_a_rebuild_mends_it(on_data: Run
     assert (1, ["app_daily", "2026-01-01", "app 1", "requests", "3", "0"]) == (done.code, lines[0])
     assert "error: 8 differences in 1 months" == done.err.splitlines()[0]
     assert "hint: `tokenboard rebuild`" in done.err
-    assert [["1 months rebuilt"]] == on_data("rebuild").rows
+    assert [["1 month rebuilt"]] == on_data("rebuild").rows
     assert 0 == on_data("doctor", "--audit").code
 
 
@@ -56,7 +56,7 @@ def test_the_running_server_does_both(on_board: Run, board: BoardProcess) -> Non
     done = on_board("doctor", "--audit")
 
     assert (0, True) == (done.code, done.out.startswith("raw events, sums and rankings agree"))
-    assert on_board("rebuild").rows[0][0].endswith("months rebuilt")
+    assert on_board("rebuild").rows[0][0].endswith((" month rebuilt", " months rebuilt"))
     assert 0 == on_board("doctor", "--audit").code
 
 

@@ -179,10 +179,13 @@ def test_a_probe_tells_what_is_wrong() -> None:
             server = HttpUpstream(UpstreamSpec("one", str(there.origin)), BOARD)
             assert await server.probe() is None
             lister.answer = http(b"", status=401)
-            assert "GET /models answered 401" == await server.probe()
+            assert str(await server.probe()).startswith(
+                "GET /models answered 401. Check the upstream's base_url and its key"
+            )
             await server.aclose()
         away = HttpUpstream(UpstreamSpec("one", "http://127.0.0.1:1"), BOARD)
-        assert "no connection to http://127.0.0.1:1" in str(await away.probe())
+        assert "no connection to http://127.0.0.1:1" in str(fault := await away.probe())
+        assert "that it is running" in str(fault)
         await away.aclose()
         assert await EchoUpstream().probe() is None
 

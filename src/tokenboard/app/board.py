@@ -272,7 +272,7 @@ async def _probe(upstream: Upstream) -> tuple[str, str | None]:
         async with asyncio.timeout(PROBE_WITHIN_S):
             return upstream.name, await upstream.probe()
     except TimeoutError:
-        return upstream.name, f"it gave no list of models within {PROBE_WITHIN_S:.0f} s"
+        return upstream.name, f"it gave no list of models within {PROBE_WITHIN_S:.0f} s. See whether it is overloaded."
 
 
 def _file(named: str, data: Path) -> Path | None:
@@ -284,7 +284,10 @@ def _spec(given: UpstreamSettings, settings: Settings, data: Path) -> UpstreamSp
     # A key read from a file into the environment often ends with a line break.
     api_key = os.environ.get(given.api_key_env, "").strip() if given.api_key_env else None
     if given.api_key_env and not api_key:
-        raise ConfigError(f"[[upstream]] {given.name}: the environment variable {given.api_key_env} is not set")
+        raise ConfigError(
+            f"[[upstream]] {given.name}: the environment variable {given.api_key_env} is not set; "
+            "export it with the upstream's key, or leave api_key_env out when there is none"
+        )
     if api_key and not (api_key.isascii() and api_key.isprintable()):
         raise ConfigError(f"[[upstream]] {given.name}: the value of {given.api_key_env} is no key: not printable ASCII")
     gateway = settings.gateway

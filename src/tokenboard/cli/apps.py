@@ -239,7 +239,7 @@ def _show_entry(entry: AuditEntry, as_json: bool) -> None:
     if entry.before == entry.after:
         say(f"{entry.action}: {_object(entry)} is so already; nothing changed")
     else:
-        say(f"{entry.action}: {_object(entry)} (take back with `tokenboard apps undo {entry.id}`)")
+        say(f"{entry.action}: {_object(entry)}{_into(entry)} (take back with `tokenboard apps undo {entry.id}`)")
 
 
 def _object(entry: AuditEntry) -> str:
@@ -247,6 +247,12 @@ def _object(entry: AuditEntry) -> str:
     if entry.field is Field.FOLD:
         return str(entry.after["host"])
     return f"key {entry.key_id}" if entry.app_id is None else f"app {entry.app_id}"
+
+
+def _into(entry: AuditEntry) -> str:
+    """Return the app that what an entry is about counts for from now on; nothing where it counts for itself."""
+    canonical = entry.after.get("canonical_id")
+    return "" if canonical is None else f" into app {canonical}"
 
 
 def _fields(value: Mapping[str, object]) -> str:

@@ -20,7 +20,7 @@ from tokenboard.app.record import require
 from tokenboard.app.stores import open_spool
 from tokenboard.catalog import CatalogError
 from tokenboard.cli.session import Session, sqlite_file
-from tokenboard.cli.terminal import say, show_table
+from tokenboard.cli.terminal import counted, say, show_table
 from tokenboard.cli.upkeep import audit_figures
 from tokenboard.config import ConfigError, Settings, effective_settings
 from tokenboard.ledger import Ledger, LedgerError
@@ -63,8 +63,11 @@ def check_everything(
 
 def _checks(session: Session, settings: Settings) -> Iterator[tuple[str, str]]:
     yield "settings", f"ok: {session.config_file() or 'defaults and environment'}"
-    yield "clock", "ok" if time.gmtime().tm_year >= _FIRST_SENSIBLE_YEAR else f"{_FAILED}the clock is years behind"
-    yield "rules", _try(lambda: f"ok: {len(attribution_options(settings).rules)} rules")
+    yield (
+        "clock",
+        "ok" if time.gmtime().tm_year >= _FIRST_SENSIBLE_YEAR else f"{_FAILED}the clock is years behind. Set it.",
+    )
+    yield "rules", _try(lambda: f"ok: {counted(len(attribution_options(settings).rules), 'rule')}")
     yield "data folder", _folder(session.folder.path)
     yield "privacy", _privacy(session, settings)
     yield "disk", _disk(session.folder.path)
@@ -104,7 +107,8 @@ def _folder(data: Path) -> str:
 def _disk(data: Path) -> str:
     nearest = _nearest_existing(data)
     free = shutil.disk_usage(nearest).free
-    return f"{'ok: ' if free > _LITTLE_DISK else _FAILED}{free / 1024**3:.1f} GiB free in {nearest}"
+    left = f"{free / 1024**3:.1f} GiB free in {nearest}"
+    return f"ok: {left}" if free > _LITTLE_DISK else f"{_FAILED}{left}. Make room, or name another folder with --data."
 
 
 def _privacy(session: Session, settings: Settings) -> str:
@@ -150,7 +154,7 @@ def _catalog(session: Session, settings: Settings) -> str:
             return f"ok: {_NOT_YET}, and brings an older one up to date"
         total = catalog.apps(limit=1).total
         keys = [key for key in catalog.keys() if key.revoked_ms is None]  # noqa: SIM118 - not a dict
-        return f"ok: {total} apps, {len(keys)} keys in force"
+        return f"ok: {counted(total, 'app')}, {counted(len(keys), 'key')} in force"
 
 
 def _server(running: RunningServer) -> str:
@@ -182,7 +186,7 @@ def _ledger(session: Session, settings: Settings) -> str:
             days = len(ledger.day_changes())
             with session.existing_catalog(settings) as catalog:
                 older = "" if catalog is None else _older(*catalog.unknown(*ledger.ids()))
-            return older or f"ok: {days} days with usage"
+            return older or f"ok: {counted(days, 'day')} with usage"
         finally:
             ledger.close()
     finally:

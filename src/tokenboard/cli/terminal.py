@@ -95,6 +95,11 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number in full with what it counts: ``1 month``, ``1,200 apps``."""
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
+
+
 def at(epoch_ms: int | None) -> str:
     """Return a time for people: UTC, to the minute."""
     return "" if epoch_ms is None else datetime.fromtimestamp(epoch_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

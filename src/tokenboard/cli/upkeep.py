@@ -16,7 +16,7 @@ from tokenboard.app.catalog import wall_clock_ms
 from tokenboard.app.stores import open_stores
 from tokenboard.catalog import Catalog
 from tokenboard.cli.session import Session
-from tokenboard.cli.terminal import say, show_table
+from tokenboard.cli.terminal import counted, say, show_table
 from tokenboard.config import Settings
 from tokenboard.drain import Drain
 from tokenboard.intake import Intake
@@ -74,7 +74,7 @@ def rebuild_rollups(context: typer.Context) -> None:
         for rebuilt in _told(session, "rebuild", Rebuilt, lambda upkeep: upkeep.rebuild()):
             done = rebuilt.number
             shown.update(task, description=_month(rebuilt.month), completed=rebuilt.number, total=rebuilt.of)
-    say(f"{done} months rebuilt")
+    say(f"{counted(done, 'month')} rebuilt")
 
 
 def audit_figures(session: Session) -> None:
@@ -104,7 +104,7 @@ def audit_figures(session: Session) -> None:
         typer.echo(f"error: {differing:,} differences in {months} months", err=True)
         typer.echo("hint: `tokenboard rebuild` sums the rollups anew from the raw events.", err=True)
         raise typer.Exit(1)
-    say(f"raw events, sums and rankings agree in {months} months")
+    say(f"raw events, sums and rankings agree in {counted(months, 'month')}")
 
 
 def progress() -> Progress:

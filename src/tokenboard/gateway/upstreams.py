@@ -237,11 +237,13 @@ class HttpUpstream:
         return form
 
     async def probe(self) -> str | None:
-        """Return what is wrong with the upstream, None when it lists its models."""
+        """Return what is wrong with the upstream and how to mend it, None when it lists its models."""
         try:
             await self._listed()
-        except (UpstreamError, ValueError) as error:
-            return str(error)
+        except UpstreamError as error:
+            return f"{error}. {error.hint}"
+        except ValueError as error:
+            return f"{error}. Check the upstream's base_url and its key, and that it serves GET /models below base_url."
         return None
 
     async def list_models(self) -> tuple[list[dict[str, Any]], bool]:
