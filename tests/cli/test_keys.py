@@ -58,14 +58,6 @@ def test_keys_can_be_made_at_every_moment_of_a_servers_first_start(tmp_path: Pat
     assert ([200] * len(made), len(made)) == (answers, len({key["id"] for key in made}))
 
 
-def test_a_server_that_makes_the_first_key_only_now_lets_a_command_make_one(tmp_path: Path) -> None:
-    board = BoardProcess(tmp_path / "data", module="tests.brisk").start()
-    try:
-        assert 200 == models(board, json.loads(board.run("keys", "create", "--label", "x", "--json"))["key"])
-    finally:
-        board.stop()
-
-
 def test_a_key_without_scopes_may_do_inference_and_read_data(on_data: Run) -> None:
     made = on_data("keys", "create", "--label", "plain", "--json").json
 
