@@ -41,6 +41,8 @@ demo: install ## Serve a year of invented apps and models from ./demo-data (PORT
 	@exec $(BIN)/tokenboard --data $(DEMO) serve --host $(HOST) --port $(PORT)
 
 demo-clean: ## Remove ./demo-data
+	@if $(BIN)/tokenboard --data $(DEMO) counters >/dev/null 2>&1; then \
+	  echo "the demo is running: stop it with Ctrl-C first" >&2; exit 1; fi
 	rm -rf ./$(DEMO)
 
 test: install-dev ## Run all tests; those in a browser need Chromium, those of other clients npm: installed where that may be

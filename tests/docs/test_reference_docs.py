@@ -82,6 +82,15 @@ def test_every_link_within_the_docs_leads_somewhere(page: Path) -> None:
         assert not target or (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_every_counter_is_in_the_commands_page() -> None:
+    text = "".join(module.read_text() for module in MODULES)
+    counted = set(re.findall(r'counters\.add\(f?"([a-z_]+)', text))
+    document = (ROOT / "docs/commands.md").read_text()
+    assert {"recorded", "upstream_failed"} < counted
+    cells = re.findall(r"^\| (`.+?`) \|", document, re.MULTILINE)
+    assert counted <= {name.split(".")[0] for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
 def test_every_decision_is_listed() -> None:
     listed = set(re.findall(r"\((\d{4}-[a-z-]+\.md)\)", (ROOT / "docs/decisions/README.md").read_text()))
     assert {page.name for page in (ROOT / "docs/decisions").glob("0*.md")} == listed

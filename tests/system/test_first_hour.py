@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,28 @@ def test_what_serve_prints_shows_the_app_at_the_first_paste(fresh: BoardProcess)
     assert "Hello, board!" == answer["choices"][0]["message"]["content"]
     assert [("Night Owl", 1, "4")] == [(row["app_name"], row["rank"], row["total_tokens"]) for row in ranking["data"]]
     assert printed.rstrip().endswith("Hello, board!"), "the Python snippet"
-    assert f"Its app is at {fresh.url} within two seconds" in text
+    assert APP in the_page_that_is_told(fresh)
+
+
+def the_page_that_is_told(board: BoardProcess) -> str:
+    told = re.search(r"Its app is at (\S+) within two seconds", board.log())
+    assert told is not None
+    return httpx.get(told[1], follow_redirects=True).text
+
+
+def test_what_serve_prints_leads_to_the_app_on_a_board_whose_pages_show_completed_days(fresh: BoardProcess) -> None:
+    key = {"Authorization": f"Bearer {first_key(fresh)}"}
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    used = {"model": "m", "prompt_tokens": 1_000, "completion_tokens": 1, "referer": "https://busy.example"}
+    body = json.dumps([used | {"id": str(number), "ts": yesterday} for number in range(3)])
+    assert 202 == httpx.post(f"{fresh.url}/api/v1/usage", headers=key, content=body).status_code
+    text = fresh.log()
+    call = text[text.index("export TOKENBOARD_KEY=") : text.index("Its app is at")]
+
+    paste(patient(fresh) + call + "sleep 2")
+
+    assert APP not in httpx.get(fresh.url).text
+    assert APP in the_page_that_is_told(fresh)
 
 
 def test_a_restart_says_how_to_list_and_make_keys(fresh: BoardProcess) -> None:

@@ -30,7 +30,7 @@ def serve_board(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; else [server] port; 0: a free one.")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file.")] = None,
 ) -> None:
-    """Serve the gateway, the Data API and the drain until SIGTERM; then finish, deliver and exit 0."""
+    """Serve the gateway, the pages and the Data API until SIGTERM or Ctrl-C; then finish, deliver and exit 0."""
     session: Session = context.obj
     file = session.config_file(config)
     settings = session.settings(config)

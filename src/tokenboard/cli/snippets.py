@@ -75,7 +75,9 @@ class Welcome:
             if self.secret is None
             else _NEW_KEY.format(secret=self.secret)
         )
-        seen = f"Its app is at {self.url} within two seconds, and" if self.pages else "Its app is within two seconds"
+        # Not the start page: a board with completed days shows those there, and more than one app.
+        page = f"{self.url}/apps?url=nightowl.example"
+        seen = f"Its app is at {page} within two seconds, and" if self.pages else "Its app is within two seconds"
         return _WELCOME.format(
             url=self.url,
             key_lines=lines,
