@@ -35,7 +35,8 @@ def events(path: Path) -> list[dict[str, Any]]:
     found = []
     for piece in pieces(path):
         for line in piece.body.splitlines():
-            event = json.loads(line)
+            # Null is as good as absent.
+            event = {name: value for name, value in json.loads(line).items() if value is not None}
             ts = event["ts"]
             moment = datetime.fromisoformat(ts) if isinstance(ts, str) else datetime.fromtimestamp(ts, UTC)
             found.append(event | {"ts": moment, "cost": Decimal(str(event["cost"]))})
@@ -199,6 +200,92 @@ def test_a_packed_file_under_a_plain_name_is_read_too(pack: Any, tmp_path: Path)
     assert [EXPECTED] == events(tmp_path / "x.csv")
 
 
+def test_a_hole_in_a_list_is_no_category(tmp_path: Path) -> None:
+    assert [EXPECTED] == events(parquet(tmp_path, categories=pa.array([["game", None, "cli-agent"]])))
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "ndjson"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-11-20 10:00:00",  # pandas, DuckDB, SQLite
+        "2026-11-20T10:00:00.000000",  # polars
+        "2026-11-20 10:00",  # spreadsheets
+        "2026-11-20 10:00:00+00",  # PostgreSQL, DuckDB
+        "2026-11-20T11:00:00.000+0100",  # polars
+        "2026-11-20 04:30:00-05:30",
+        "2026-11-20 10:00:00 UTC",  # BigQuery
+        "2026-11-20T10:00:00 Z",
+    ],
+)
+def test_a_time_is_the_same_however_a_table_writes_it_and_utc_without_a_zone(
+    kind: str, written: str, tmp_path: Path
+) -> None:
+    row = PLAIN | {"ts": written}
+    path = tmp_path / f"x.{kind}"
+    if kind == "csv":
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            writer.writeheader()
+            writer.writerow(row)
+    else:
+        path.write_text(json.dumps([row] if kind == "json" else row))
+    assert [EXPECTED] == events(path)
+
+
+@pytest.mark.parametrize("written", ["2026-11-20", "11/20/2026 10:00", "2026-11-20 10:00:00 CET", "10:00:00"])
+def test_what_is_no_time_is_left_for_the_door_to_refuse(written: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.ndjson"
+    path.write_text(json.dumps(PLAIN | {"ts": written}))
+    (piece,) = pieces(path)
+    assert written == json.loads(piece.body)["ts"]
+
+
+HEAD = ",".join(PLAIN)
+CELLS = '7,2026-11-20T10:00:00Z,"game,cli-agent",m,5,4,0.5'
+
+
+@pytest.mark.parametrize(
+    "text", [f"\n{HEAD}\n{CELLS}\n", f",,\r\n\r\n{HEAD}\r\n{CELLS}\r\n", f"{HEAD}\n , ,\n{CELLS}\n\t\n"]
+)
+def test_empty_rows_may_stand_anywhere_before_the_head_too(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    assert [EXPECTED] == events(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "mark", "said"),
+    [
+        ("x.csv", ";", "commas, not by semicolons"),
+        ("x.csv", "\t", "commas, not by tabs"),
+        ("x.tsv", ",", "tabs, not by commas"),
+    ],
+)
+def test_a_table_whose_cells_are_separated_otherwise_is_told_so(
+    name: str, mark: str, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(mark.join(PLAIN) + "\n")
+    with pytest.raises(FileFault, match=f"separate cells by {said}$"):
+        list(pieces(path))
+
+
+def test_an_array_under_the_ending_of_lines_is_read_item_by_item(tmp_path: Path) -> None:
+    path = tmp_path / "x.ndjson"
+    path.write_text(json.dumps([PLAIN, PLAIN]))
+    assert [EXPECTED, EXPECTED] == events(path)
+    (piece,) = pieces(path)
+    assert "item 2" == piece.where(1)
+
+
+def test_an_array_among_lines_is_refused_by_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.ndjson"
+    path.write_text(f"{json.dumps(PLAIN)}\n{json.dumps([PLAIN, PLAIN])}\n")
+    with pytest.raises(FileFault, match="line 2 is an array, not an event"):
+        list(pieces(path))
+
+
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("kind", ["json", "ndjson", "csv"])
 def test_a_byte_order_mark_is_no_part_of_a_file(kind: str, bom: bytes, tmp_path: Path) -> None:
@@ -250,7 +337,7 @@ def test_the_exports_of_other_systems_give_their_events(tmp_path: Path) -> None:
     (log,), (activity,) = found.values()
     assert {
         "id": "chatcmpl-9f1",
-        "ts": "2026-11-20 10:00:00.123Z",
+        "ts": "2026-11-20T10:00:00.123Z",
         "referer": "https://cline.bot",
         "model": "gpt-4o",
         "provider": "openai",
@@ -261,7 +348,7 @@ def test_the_exports_of_other_systems_give_their_events(tmp_path: Path) -> None:
     } == log
     assert {
         "id": "gen-1763632800-abc",
-        "ts": "2026-11-20 10:00:00.123Z",
+        "ts": "2026-11-20T10:00:00.123Z",
         "title": "Cline",
         "model": "openai/gpt-4o-2024-05-13",
         "provider": "OpenAI",

@@ -59,9 +59,11 @@ def test_every_case_is_here() -> None:
 def test_files_of_real_writers_are_taken_with_their_figures(run: Run, empty: BoardProcess) -> None:
     key = run("--data", empty.data, "keys", "create", "--label", "x", "--scopes", "data", "--json").json["key"]
     for name, (_, count, _) in TAKEN.items():
-        assert [[f"{count} events taken, 0 had been before"]] == run("--data", empty.data, "import", CASES / name).rows
+        assert [[f"{count} {'event' if count == 1 else 'events'} taken, 0 had been before"]] == run(
+            "--data", empty.data, "import", CASES / name
+        ).rows
     activity = CASES / "r21-openrouter-activity.csv"
-    assert [["1 events taken, 0 had been before"]] == run("--data", empty.data, "import", activity).rows
+    assert [["1 event taken, 0 had been before"]] == run("--data", empty.data, "import", activity).rows
     empty.wait_until_counted()
 
     window = {"start_date": DAY, "end_date": "2026-11-24"}

@@ -22,8 +22,11 @@ REQUIRED = ("id", "ts", "model", "prompt_tokens", "completion_tokens")
 """What no event can do without."""
 
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{0,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
-_ZONELESS = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?", re.ASCII)
 _UNIX = re.compile(r"\d{1,20}(?:\.\d{0,20})?", re.ASCII)
+# ISO 8601 as databases and tables write it: `2026-05-11 23:59`, `… 23:59:59.5+00`, `…T23:59:59+0100`, `… 23:59:59 UTC`.
+_TIME = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)? ?(?:[Zz]|UTC|([+-]\d{2})(?::?(\d{2}))?)?", re.ASCII
+)
 _TRUTHS = {"true": True, "false": False}
 _MAX_SHOWN = 40
 _LARGEST = 10**40
@@ -52,10 +55,13 @@ def event_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return event
 
 
-def zoned(time: str) -> str:
-    """Return the text of a time that names no zone as one in UTC, any other text as it is."""
-    parts = _ZONELESS.fullmatch(time)
-    return time if parts is None else f"{parts[1]}T{parts[2]}{parts[3] or ':00'}Z"
+def zoned(text: str) -> str:
+    """Return a time as ``POST /usage`` takes it; one without a zone is UTC, and what is no time stays as it is."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return text
+    day, minute, second, hours, minutes = found.groups()
+    return f"{day}T{minute}{second or ':00'}" + (f"{hours}:{minutes or '00'}" if hours else "Z")
 
 
 def missing_columns(names: list[str]) -> list[str]:
@@ -79,7 +85,9 @@ def _text(column: str, value: Any) -> str:
 
 
 def _list(column: str, value: Any) -> str:
-    return ",".join(_text(column, item) for item in value) if isinstance(value, list | tuple) else _text(column, value)
+    if isinstance(value, list | tuple):
+        return ",".join(_text(column, item) for item in value if item is not None)
+    return _text(column, value)
 
 
 def _count(column: str, value: Any) -> int:

@@ -47,6 +47,7 @@ _PACKED = (".gz", ".zst")
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
+_MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAX_REASON = 300
 _LONG_LINE = 2_048
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -120,7 +121,7 @@ def pieces(path: Path) -> Iterator[Piece]:
         def read_so_far(_: float) -> float:
             return min(file.tell() / max(size, 1), 1.0)
 
-        if kind == "json" and _first_byte(plain) == b"[":
+        if kind in {"json", "ndjson"} and _first_byte(plain) == b"[":
             yield from _gather("item", _array(plain), read_so_far)
         elif kind in {"json", "ndjson"}:
             yield from _gather("line", _ndjson(plain), read_so_far)
@@ -198,6 +199,9 @@ def _ndjson(file: io.BufferedReader) -> Iterator[_Event]:
         if number == 1:
             line = line.removeprefix(_BOM)
         if stripped := line.strip():
+            if stripped.startswith(b"["):
+                # At the beginning of a piece it would be taken for all of it.
+                raise ValueError(f"line {number:,} is an array, not an event")
             yield _Event(_as_event(stripped, number), number)
 
 
@@ -239,9 +243,12 @@ def _csv(file: io.BufferedReader, delimiter: str) -> Iterator[_Event]:
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     try:
         rows = csv.reader(text, delimiter=delimiter, strict=True)
-        names = [name.strip() for name in next(rows, [])]
-        if not names:
+        # Empty rows may stand before the head, too.
+        names = next((cells for row in rows if any(cells := [cell.strip() for cell in row])), None)
+        if names is None:
             return
+        if len(names) == 1 and (other := next((mark for mark in ";\t,|" if mark in names[0]), "")):
+            raise ValueError(f"the head is one cell; separate cells by {_MARKS[delimiter]}, not by {_MARKS[other]}")
         export = _layout(names)
         while True:
             try:
@@ -250,7 +257,7 @@ def _csv(file: io.BufferedReader, delimiter: str) -> Iterator[_Event]:
                 raise ValueError(f"line {rows.line_num:,}: {error}") from error
             if row is None:
                 return
-            if not any(row):
+            if not any(map(str.strip, row)):
                 continue
             if len(row) != len(names):
                 raise ValueError(f"line {rows.line_num:,} has {len(row)} cells, the head has {len(names)}")

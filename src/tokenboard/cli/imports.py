@@ -20,7 +20,7 @@ from tokenboard.app.folder import BodyRefused, RunningServer, ServerBusy
 from tokenboard.catalog import Scope, digest_of
 from tokenboard.cli.events_file import FileFault, Piece, pieces
 from tokenboard.cli.session import Session
-from tokenboard.cli.terminal import say
+from tokenboard.cli.terminal import counted, say
 from tokenboard.cli.upkeep import OwnStores, own_stores
 from tokenboard.config import Settings
 from tokenboard.drain import MAX_BATCH
@@ -79,7 +79,7 @@ def import_files(
                     raise BadEvents(f"{file}: {error}") from error
                 taken, repeated = taken + new, repeated + known
                 shown.update(task, completed=piece.read, description=f"{file.name}, {taken:,} events")
-    say(f"{taken:,} events taken, {repeated:,} had been before")
+    say(f"{counted(taken, 'event')} taken, {repeated:,} had been before")
 
 
 def _good_pieces(file: Path, settings: Settings) -> Iterator[Piece]:

@@ -2,10 +2,11 @@
 
 LiteLLM      the table LiteLLM_SpendLogs; the app's headers are in its metadata, as far as the proxy kept them
 OpenRouter   the activity export; it names the app, but not its URL, so the usage is nobody's unless a rule says so
+
+Both write times in UTC without saying so, as which any time without a zone is taken.
 """
 
 import json
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,6 @@ from typing import Any
 
 Row = Mapping[str, Any]
 
-_WITHOUT_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?", re.ASCII)
 _HEADERS = {
     "referer": ("http-referer",),
     "title": ("x-openrouter-title", "x-title"),
@@ -48,7 +48,7 @@ def _spend_log(row: Row) -> dict[str, Any]:
     details = _object(_object(metadata.get("usage_object")).get("prompt_tokens_details"))
     return {
         "id": row.get("request_id"),
-        "ts": _utc(row.get("startTime")),
+        "ts": row.get("startTime"),
         "model": row.get("model_group") or row.get("model"),
         "provider": row.get("custom_llm_provider"),
         "prompt_tokens": row.get("prompt_tokens"),
@@ -75,7 +75,7 @@ def _headers(metadata: Row) -> dict[str, Any]:
 def _activity(row: Row) -> dict[str, Any]:
     return {
         "id": row.get("generation_id"),
-        "ts": _utc(row.get("created_at")),
+        "ts": row.get("created_at"),
         "title": row.get("app_name"),
         "model": row.get("model_permaslug"),
         "provider": row.get("provider_name"),
@@ -118,11 +118,6 @@ def _object(value: Any) -> Row:
         except (ValueError, RecursionError):
             return {}
     return value if isinstance(value, dict) else {}
-
-
-def _utc(value: Any) -> Any:
-    """Return a time with its zone: both systems write UTC without saying so."""
-    return f"{value}Z" if isinstance(value, str) and _WITHOUT_ZONE.fullmatch(value) else value
 
 
 def _elapsed_ms(start: Any, end: Any) -> float | None:
