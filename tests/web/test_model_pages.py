@@ -165,7 +165,7 @@ def test_an_unknown_model_is_404_in_every_form(browser: TestClient, path: str) -
         answer = browser.get(path + ending)
         assert 404 == answer.status_code
     assert 404 == browser.get(f"{path}.json").json()["error"]["code"]
-    assert "Nothing here" in browser.get(path).text
+    assert "<h1>Not found</h1>" in browser.get(path).text
 
 
 @pytest.mark.parametrize(
@@ -176,6 +176,12 @@ def test_the_charts_of_models_are_drawn_in_every_size(browser: TestClient, path:
         answer = browser.get(f"{path}?size={size}")
         assert (200, "image/svg+xml") == (answer.status_code, answer.headers["content-type"])
     assert 400 == browser.get(f"{path}?size=huge").status_code
+
+
+def test_the_page_of_a_bad_parameter_says_so_in_its_title(browser: TestClient) -> None:
+    answer = browser.get("/rankings?period=x")
+    assert 400 == answer.status_code
+    assert "<h1>Invalid request</h1>" in answer.text
 
 
 def test_an_unknown_tab_is_refused_by_its_name(browser: TestClient) -> None:

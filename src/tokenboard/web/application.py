@@ -279,10 +279,12 @@ class Web:
 
 
 _TITLES = {
-    400: "That cannot be asked",
-    404: "Nothing here",
-    405: "Not in this way",
-    503: "In a moment",
+    400: "Invalid request",
+    401: "Key not accepted",
+    403: "No access",
+    404: "Not found",
+    405: "Method not allowed",
+    503: "Temporarily unavailable",
 }
 
 
