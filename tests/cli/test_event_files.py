@@ -404,3 +404,13 @@ def test_a_file_cut_short_anywhere_is_refused(name: str, tmp_path: Path) -> None
             continue
         with pytest.raises(FileFault):
             list(pieces(tmp_path / name))
+
+
+def test_a_file_that_is_not_there_is_no_matter_of_formats(tmp_path: Path) -> None:
+    for place in (tmp_path / "none.csv", tmp_path):
+        target = place if place.suffix else place / "folder.csv"
+        if target.name == "folder.csv":
+            target.mkdir()
+        with pytest.raises(FileFault) as refused:
+            list(pieces(target))
+        assert "Check the path" in refused.value.hint

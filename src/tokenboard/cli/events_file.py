@@ -68,6 +68,12 @@ class FileFault(Exception):
     )
 
 
+class FileUnreadable(FileFault):
+    """A file cannot be opened."""
+
+    hint = "Check the path and its permissions. Nothing of this file was taken."
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Some events as NDJSON, and where they stand in the file.
@@ -148,6 +154,8 @@ def _told(path: Path) -> Iterator[None]:
         raise FileFault(f"cannot read {path}: it is not UTF-8 text ({error.reason})") from error
     except EOFError as error:
         raise FileFault(f"cannot read {path}: it is cut short") from error
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise FileUnreadable(f"cannot read {path}: {error.strerror}") from error
     except _DAMAGED as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise FileFault(f"cannot read {path}: {reason[:_MAX_REASON]}") from error

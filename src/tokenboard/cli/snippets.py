@@ -81,7 +81,7 @@ class Welcome:
         return _WELCOME.format(
             url=self.url,
             key_lines=lines,
-            key=self.secret or "tb-YOUR-KEY",
+            key=self.secret or "${TOKENBOARD_KEY:-tb-YOUR-KEY}",  # a good one in the shell stays
             model="tokenboard/echo" if self.echo else "YOUR-MODEL",
             model_note="" if self.echo else "; YOUR-MODEL is any of your upstreams'",
             where=f"{seen} in the ranking of today so far:",

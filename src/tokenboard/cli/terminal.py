@@ -69,7 +69,9 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         for row in cells:
             say("\t".join(row))
         return
-    table = Table(*columns, box=None, pad_edge=False, show_header=any(columns))
+    table = Table(box=None, pad_edge=False, show_header=any(columns))
+    for column in columns:
+        table.add_column(column, overflow="fold")  # what does not fit goes on below: nothing is left out
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
     console = Console()
