@@ -17,7 +17,7 @@ from tests.board import BoardProcess, now_text, running_board
 from tests.events import event, parcel
 from tokenboard.app.record import FILE, MARKS, Record, StoreMissing
 from tokenboard.app.stores import Stores, open_stores
-from tokenboard.catalog import Catalog, Marks
+from tokenboard.catalog import Catalog, CatalogFault, Marks
 from tokenboard.config import Settings
 
 
@@ -166,6 +166,28 @@ def test_a_catalog_that_is_gone_or_emptied_is_not_made_anew_until_an_operator_sa
     with opened(data) as stores:
         assert (2, 2) == (stores.unknown_apps, stores.unknown_keys)
     assert () == (Record.read(data) or Record("", (), ("?",))).accepted
+
+
+@pytest.mark.parametrize("text", ["{", '{"app_id": "x"}', "[]"])
+def test_a_damaged_file_of_the_highest_ids_stops_the_start_and_doctor_says_so(data: Path, text: str) -> None:
+    (data / MARKS).write_text(text)
+    with pytest.raises(CatalogFault, match=r"ids\.json") as refused:
+        open_stores(Settings(), data)
+    assert "Restore it, or remove it and start the server" in refused.value.hint
+    if text == "{":
+        done = subprocess.run(BoardProcess(data).command("doctor"), capture_output=True, text=True, check=False)
+        assert (1, True) == (done.returncode, str(data / MARKS) in done.stdout)
+
+
+def test_a_damaged_catalog_is_named_and_moved_aside_on_an_operators_word(data: Path) -> None:
+    for path in data.glob("catalog.sqlite-*"):
+        path.unlink()
+    (data / "catalog.sqlite").write_bytes(b"not what it was" * 1_000)
+    with pytest.raises(CatalogFault, match=r"catalog\.sqlite"):
+        open_stores(Settings(), data)
+    BoardProcess(data).run("stores", "accept", "catalog")
+    assert [b"not what it was" * 1_000] == [path.read_bytes() for path in data.glob("catalog.sqlite.damaged-*")]
+    assert Marks(3, 3, 3) == next_ids(data)
 
 
 def test_a_ledger_whose_volume_is_not_mounted_stops_the_start(data: Path, tmp_path: Path) -> None:

@@ -250,6 +250,7 @@ def test_only_posts_are_uses() -> None:
         ("?api-version=1&x=%20a+b", {}, "?api-version=1&x=%20a+b"),
         ("?key=s&beta=1&API_KEY=t&access_token=u", {}, "?beta=1"),
         ("?key=s", {}, ""),
+        ("?a=1;key=s&b=2;c", {}, "?b=2;c"),
         ("", {"api-version": "2024-10-21"}, "?api-version=2024-10-21"),
         ("?api-version=1&b=2", {"api-version": "2024 10"}, "?b=2&api-version=2024+10"),
         ("?&&", {}, ""),

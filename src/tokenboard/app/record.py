@@ -6,6 +6,9 @@ DIR/ids.json     the highest ids given out, the catalog's own file
 
 import json
 import os
+import sqlite3
+import time
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -132,3 +135,30 @@ def require(store: Store, settings: Settings, data: Path) -> None:
     for fault in missing(settings, data):
         if fault.store == store:
             raise fault
+
+
+def set_aside_if_damaged(file: Path) -> Path | None:
+    """Move a catalog's SQLite file away when it is none, or damaged; return where to, None when it stays.
+
+    Raises:
+        FolderUnusable: it cannot be moved.
+
+    """
+    if not file.exists() or _is_sound(file):
+        return None
+    moved = file.with_name(f"{file.name}.damaged-{int(time.time())}")
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                file.with_name(file.name + suffix).rename(moved.with_name(moved.name + suffix))
+    except OSError as error:
+        raise FolderUnusable(f"cannot move {file}: {error.strerror}") from error
+    return moved
+
+
+def _is_sound(file: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            return connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+    except sqlite3.DatabaseError:
+        return False

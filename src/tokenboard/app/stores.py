@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from tokenboard.app.catalog import open_catalog, wall_clock_ms
 from tokenboard.app.record import MARKS, STORES, Record, Store, StoreMissing, is_there, missing, place_of, require
-from tokenboard.catalog import Catalog, Marks
+from tokenboard.catalog import Catalog, Marks, MarksFile
 from tokenboard.config import Settings
 from tokenboard.drain import Plan, PlanError, decode_plan
 from tokenboard.event import EventDecodeError, decode_columns, decode_parcel, is_by_columns
@@ -74,11 +74,13 @@ def open_stores(settings: Settings, data: Path, *, ledger: Ledger | None = None)
 
     Raises:
         StoreMissing: one is missing, emptied, of another board, or of another time than the others.
+        CatalogFault: the file of the highest ids is damaged: the first new app would stop all delivery.
 
     """
     for fault in missing(settings, data):
         raise fault
     record = Record.read(data)
+    MarksFile(data / MARKS).read()
     with ExitStack() as opened:
         catalog = opened.enter_context(closing(open_catalog(settings, data)))
         if not (data / MARKS).exists() and not any(_is_held(store, settings, data) for store in ("ledger", "spool")):

@@ -32,7 +32,7 @@ from tokenboard.catalog.errors import (
 from tokenboard.catalog.folds import Fold, Folded
 from tokenboard.catalog.keys import Account, Key, NewKey, Scope, digest_of
 from tokenboard.catalog.migrate import SchemaState
-from tokenboard.catalog.numbering import Marks
+from tokenboard.catalog.numbering import Marks, MarksFile
 from tokenboard.catalog.sightings import SIGHTINGS_LIMIT
 from tokenboard.catalog.standing import Sighted, Sighting, TitlePolicy
 
@@ -59,6 +59,7 @@ __all__ = [
     "KeyRevoked",
     "LimitReached",
     "Marks",
+    "MarksFile",
     "MergeRefused",
     "NewKey",
     "SchemaOutdated",

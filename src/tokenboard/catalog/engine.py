@@ -285,7 +285,8 @@ class Database:
         unavailable = tuple(getattr(dbapi, name) for name in ("OperationalError", "InterfaceError", "InternalError"))
         if isinstance(error, unavailable):
             return CatalogUnavailable(f"the catalog's database is unavailable: {text}")
-        return CatalogFault(f"the catalog's database refused a statement: {text}")
+        file = f" {self._engine.url.database}" if self._sqlite else ""
+        return CatalogFault(f"the catalog's database{file} refused a statement: {text}")
 
 
 _REVISION_SQL = {

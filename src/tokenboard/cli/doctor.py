@@ -16,9 +16,9 @@ import typer
 from tokenboard.app.board import attribution_options, probe_upstreams
 from tokenboard.app.folder import FolderError, RunningServer
 from tokenboard.app.privacy import exposed
-from tokenboard.app.record import require
+from tokenboard.app.record import MARKS, is_there, place_of, require
 from tokenboard.app.stores import open_spool
-from tokenboard.catalog import CatalogError
+from tokenboard.catalog import CatalogError, MarksFile
 from tokenboard.cli.session import Session, sqlite_file
 from tokenboard.cli.terminal import counted, say, show_table
 from tokenboard.cli.upkeep import audit_figures
@@ -149,9 +149,12 @@ def _older(unknown_apps: int, unknown_keys: int) -> str:
 
 def _catalog(session: Session, settings: Settings) -> str:
     require("catalog", settings, session.folder.path)
+    MarksFile(session.folder.path / MARKS).read()
     with session.existing_catalog(settings) as catalog:
         if catalog is None:
-            return f"ok: {_NOT_YET}, and brings an older one up to date"
+            place = place_of("catalog", settings, session.folder.path)
+            older = place is None or is_there(place)
+            return "ok: of an older program; `tokenboard serve` brings it up to date" if older else f"ok: {_NOT_YET}"
         total = catalog.apps(limit=1).total
         keys = [key for key in catalog.keys() if key.revoked_ms is None]  # noqa: SIM118 - not a dict
         return f"ok: {counted(total, 'app')}, {counted(len(keys), 'key')} in force"

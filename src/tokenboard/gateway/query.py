@@ -22,10 +22,14 @@ class UpstreamQuery:
         """Return the query to send for a client's: with its question mark, or nothing; parameters keep their bytes."""
         if not query:
             return self.alone
-        parts = [part for part in query.split(b"&") if part and _name(part) not in self._withheld]
+        parts = [part for part in query.split(b"&") if part and not self._withholds(part)]
         if self._fixed:
             parts.append(self._fixed)
         return b"?" + b"&".join(parts) if parts else b""
+
+    def _withholds(self, part: bytes) -> bool:
+        # Some servers take a semicolon for a separator, too: what one of them would read as a key goes nowhere.
+        return any(_name(each) in self._withheld for each in part.split(b";"))
 
 
 def _name(part: bytes) -> str:
