@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
 DEMO := demo-data
+# Tests wait for servers and browsers half of their time: one worker more than there are cores.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 HOST ?= 127.0.0.1
 PORT ?= 8787
 
@@ -48,7 +50,7 @@ demo-clean: ## Remove ./demo-data
 test: install-dev ## Run all tests; those in a browser need Chromium, those of other clients npm: installed where that may be
 	@sh tests/browser/install.sh
 	@sh tests/clients/install.sh $(BIN)/python
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 fuzz: install-dev ## Thousands of requests made of the OpenAPI document, and long lives of a board beside the reference
 	TOKENBOARD_FUZZ_CASES=10000 TOKENBOARD_TEST_LIVES=60 TOKENBOARD_TEST_EFFORT=20 $(BIN)/python -m pytest --timeout=3600 \

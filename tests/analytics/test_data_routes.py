@@ -322,7 +322,8 @@ def test_other_origins_may_read_when_the_setting_says_so(rig: Rig) -> None:
         assert READ_BY_SCRIPTS <= {
             name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")
         }
-        assert "access-control-allow-origin" not in rig.client.get("/api/v1/attribution").headers
+        assert origin == rig.client.get("/api/v1/attribution").headers["access-control-allow-origin"]
+        assert "access-control-allow-origin" not in rig.client.get("/api/v1/admin/apps").headers
 
 
 def test_a_page_of_parquet_says_what_it_is_of(rig: Rig) -> None:

@@ -3,10 +3,11 @@
 import json
 import shutil
 import sqlite3
-import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.events import event, parcel
 from tokenboard.app.record import FILE, MARKS, Record, StoreMissing
 from tokenboard.app.stores import Stores, open_stores
 from tokenboard.catalog import Catalog, CatalogFault, Marks
+from tokenboard.cli.main import main
 from tokenboard.config import Settings
 
 
@@ -43,9 +45,9 @@ def report(board: BoardProcess, key: str, name: str) -> None:
     board.wait_until_counted()
 
 
-def create_key(board: BoardProcess, account: str) -> dict[str, Any]:
+def create_key(data: Path, account: str) -> dict[str, Any]:
     scopes = ["--scopes", "inference,data,ingest,admin", "--account", account]
-    return dict(json.loads(board.run("keys", "create", "--label", account, *scopes, "--json")))
+    return dict(json.loads(done(data, "keys", "create", "--label", account, *scopes, "--json")))
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +55,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("stores")
     data, earlier = folder / "data", folder / "earlier"
     board = BoardProcess(data, module="tests.brisk")
-    first = create_key(board, "one")
+    first = create_key(data, "one")
     board.start()
     report(board, first["key"], "a")
     assert 0 == board.stop()
     shutil.copytree(data, earlier, symlinks=True)
-    second = create_key(board, "two")
+    second = create_key(data, "two")
     assert (1, 2) == (first["id"], second["id"])
     # Another process, on a port of its own: others may have taken the first one's meanwhile.
     board = BoardProcess(data, module="tests.brisk").start()
@@ -74,13 +76,33 @@ def data(made: Made, tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+def command(data: Path, *arguments: str) -> tuple[int, str, str]:
+    """Run a command in this process; return its exit code, and what it printed on standard output and error."""
+    out, err = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["tokenboard", "--data", str(data), *arguments])
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        else:
+            code = 0
+    assert code is None or isinstance(code, int)
+    return code or 0, out.getvalue(), err.getvalue()
+
+
+def done(data: Path, *arguments: str) -> str:
+    """Run a command that must succeed, and return what it prints."""
+    code, out, err = command(data, *arguments)
+    assert code == 0, (out, err)
+    return out
+
+
 def failed(data: Path, *arguments: str) -> list[str]:
     """Run a command that must fail, and return what it says."""
-    done = subprocess.run(
-        BoardProcess(data).command(*arguments), capture_output=True, text=True, check=False, timeout=60, cwd=data
-    )
-    assert 1 == done.returncode, (done.stdout, done.stderr)
-    return [line for line in done.stderr.splitlines() if line.startswith(("error: ", "hint: "))]
+    code, out, err = command(data, *arguments)
+    assert 1 == code, (out, err)
+    return [line for line in err.splitlines() if line.startswith(("error: ", "hint: "))]
 
 
 @contextmanager
@@ -104,7 +126,7 @@ def set_back(made: Made, data: Path, name: str) -> None:
 
 def next_ids(data: Path) -> Marks:
     """Return the ids that a new key, of a new account, gets; without a server."""
-    key = create_key(BoardProcess(data), "new")
+    key = create_key(data, "new")
     with closing(sqlite3.connect(data / "catalog.sqlite")) as connection:
         (account,) = connection.execute("SELECT account_id FROM keys WHERE id = ?", (key["id"],)).fetchone()
         (app,) = connection.execute("SELECT value FROM revisions WHERE name = 'app_id'").fetchone()
@@ -116,16 +138,16 @@ def test_a_catalog_restored_from_before_gives_out_no_id_again_and_is_told_of(mad
     assert Marks(3, 3, 3) == next_ids(data)
 
     with running_board(data, module="tests.brisk") as board:
-        key = create_key(board, "third")
+        key = create_key(data, "third")
         report(board, key["key"], "c")
-        told = board.run("doctor")
-        apps = json.loads(board.run("apps", "list", "--json"))
+        told = done(data, "doctor")
+        apps = json.loads(done(data, "apps", "list", "--json"))
 
     assert "the catalog is older than the ledger" in board.log()
     assert "warning: the catalog is older than the ledger: 1 apps and 1 keys with usage are unknown to it" in told
     assert [1, 3] == [app["id"] for app in apps["apps"]]
     assert 4 == key["id"]
-    stopped = BoardProcess(data).run("doctor")
+    stopped = done(data, "doctor")
     assert "ledger\twarning: the catalog is older than the ledger: 1 apps" in stopped
 
 
@@ -161,7 +183,7 @@ def test_a_catalog_that_is_gone_or_emptied_is_not_made_anew_until_an_operator_sa
     assert [] == list(data.glob("catalog.sqlite*"))
     Catalog.open(f"sqlite:///{data / 'catalog.sqlite'}").migrate()
     assert failed(data, "serve", "--port", "0")[0].endswith("has been emptied: it knows nothing of its board")
-    BoardProcess(data).run("stores", "accept", "catalog")
+    done(data, "stores", "accept", "catalog")
     assert Marks(3, 3, 3) == next_ids(data)
     with opened(data) as stores:
         assert (2, 2) == (stores.unknown_apps, stores.unknown_keys)
@@ -175,8 +197,8 @@ def test_a_damaged_file_of_the_highest_ids_stops_the_start_and_doctor_says_so(da
         open_stores(Settings(), data)
     assert "Restore it, or remove it and start the server" in refused.value.hint
     if text == "{":
-        done = subprocess.run(BoardProcess(data).command("doctor"), capture_output=True, text=True, check=False)
-        assert (1, True) == (done.returncode, str(data / MARKS) in done.stdout)
+        code, out, _ = command(data, "doctor")
+        assert (1, True) == (code, str(data / MARKS) in out)
 
 
 def test_a_damaged_catalog_is_named_and_moved_aside_on_an_operators_word(data: Path) -> None:
@@ -185,7 +207,7 @@ def test_a_damaged_catalog_is_named_and_moved_aside_on_an_operators_word(data: P
     (data / "catalog.sqlite").write_bytes(b"not what it was" * 1_000)
     with pytest.raises(CatalogFault, match=r"catalog\.sqlite"):
         open_stores(Settings(), data)
-    BoardProcess(data).run("stores", "accept", "catalog")
+    done(data, "stores", "accept", "catalog")
     assert [b"not what it was" * 1_000] == [path.read_bytes() for path in data.glob("catalog.sqlite.damaged-*")]
     assert Marks(3, 3, 3) == next_ids(data)
 
@@ -200,7 +222,7 @@ def test_a_ledger_whose_volume_is_not_mounted_stops_the_start(data: Path, tmp_pa
     assert hint.startswith("hint: Bring it back: mount its volume")
     assert [] == list((data / "ledger").iterdir())
     assert "checks failed: ledger" in failed(data, "doctor")[0]
-    assert "ledger\tmissing\t" in BoardProcess(data).run("stores", "list")
+    assert "ledger\tmissing\t" in done(data, "stores", "list")
     (data / "ledger").rmdir()
     (tmp_path / "away").rename(data / "ledger")
     with opened(data) as stores:
@@ -209,7 +231,7 @@ def test_a_ledger_whose_volume_is_not_mounted_stops_the_start(data: Path, tmp_pa
 
 def test_a_ledger_that_is_lost_for_good_is_begun_anew_on_an_operators_word(data: Path) -> None:
     shutil.rmtree(data / "ledger")
-    BoardProcess(data).run("stores", "accept", "ledger")
+    done(data, "stores", "accept", "ledger")
 
     for _ in range(2):
         with opened(data) as stores:
@@ -221,7 +243,7 @@ def test_a_spool_that_is_gone_stops_the_start(data: Path) -> None:
 
     assert failed(data, "serve", "--port", "0")[0].startswith("error: the spool is missing: there is nothing in ")
     assert failed(data, "spool", "list")[0].startswith("error: the spool is missing: there is nothing in ")
-    BoardProcess(data).run("stores", "accept", "spool")
+    done(data, "stores", "accept", "spool")
     for _ in range(2):
         with opened(data) as stores:
             assert 0 == stores.spool.state().pending
@@ -234,7 +256,7 @@ def test_a_spool_whose_log_lost_its_end_stops_the_start(data: Path) -> None:
 
     assert f"error: the spool {data}/spool/board.sqlite is damaged: file is not a database" == error
     assert "`tokenboard stores accept spool`" in hint
-    BoardProcess(data).run("stores", "accept", "spool")
+    done(data, "stores", "accept", "spool")
     with opened(data) as stores:
         assert not stores.spool.used()
 
@@ -248,7 +270,7 @@ def test_a_store_of_an_earlier_time_is_told_and_taken_on_an_operators_word(
     for _ in range(2):
         with pytest.raises(StoreMissing, match=said), opened(data):
             pass
-    BoardProcess(data).run("stores", "accept", store)
+    done(data, "stores", "accept", store)
     for _ in range(2):
         with opened(data):
             pass

@@ -16,9 +16,10 @@ import httpx
 import pytest
 
 from tests.board import BoardProcess, now_text, today, wait_for
+from tests.effort import examples
 from tests.system.feed import rankings
 
-KILLS = 20
+KILLS = examples(12)
 SEED = 20261121
 
 

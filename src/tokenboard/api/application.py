@@ -28,8 +28,11 @@ BASE = "/api/v1"
 INFERENCE_BASES = (BASE, "/v1")
 """Where the routes beside the inference endpoints live: as these do, under the OpenAI-style alias too."""
 
-DATA_PREFIXES = tuple(f"{BASE}/{name}" for name in ("datasets/", "apps", "models/", "openapi.json"))
-"""What pages of other origins may read, if the setting says so."""
+OPEN_PREFIXES = (
+    *(f"{BASE}/{name}" for name in ("datasets/", "apps", "models/", "openapi.json", "attribution")),
+    *(f"{base}/{name}" for base in INFERENCE_BASES for name in ("generation", "key", "credits")),
+)
+"""What pages of other origins may read, if the setting says so: figures, and what callers of models ask beside them."""
 
 _log = logger("api")
 _RETRY = {"Retry-After": "2"}
@@ -76,7 +79,7 @@ def create_api(services: Services) -> FastAPI:
     for away in (CatalogUnavailable, LedgerUnavailable, SpoolUnavailable):
         api.add_exception_handler(away, _handler(partial(_unavailable, told)))
     api.add_exception_handler(Exception, _handler(_fault))
-    api.add_middleware(Cors, origin=services.data.cors_origin, prefixes=DATA_PREFIXES)
+    api.add_middleware(Cors, origin=services.data.cors_origin, prefixes=OPEN_PREFIXES)
     return api
 
 

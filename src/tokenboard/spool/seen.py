@@ -42,7 +42,8 @@ class Seen:
 
     def lived_ms(self) -> int:
         """Return the spool's own time, in ms."""
-        return self._before_ms + int((self._elapsed_s() - self._began_s) * 1000)
+        # Rounded: cut off, a time could be a millisecond early, and an id be forgotten as much too soon.
+        return self._before_ms + round((self._elapsed_s() - self._began_s) * 1000)
 
     def save(self, connection: sqlite3.Connection) -> None:
         """Write down the time; without it the next run begins at that of the last id."""
