@@ -50,7 +50,7 @@ demo-clean: ## Remove ./demo-data
 test: install-dev ## Run all tests; those in a browser need Chromium, those of other clients npm: installed where that may be
 	@sh tests/browser/install.sh
 	@sh tests/clients/install.sh $(BIN)/python
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 fuzz: install-dev ## Thousands of requests made of the OpenAPI document, and long lives of a board beside the reference
 	TOKENBOARD_FUZZ_CASES=10000 TOKENBOARD_TEST_LIVES=60 TOKENBOARD_TEST_EFFORT=20 $(BIN)/python -m pytest --timeout=3600 \

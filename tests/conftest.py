@@ -41,19 +41,13 @@ strip_prefix = true
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-TOGETHER = "tests/browser/"
-"""Tests that share a board which takes long to seed: one worker runs them all, one after the other."""
-
-LONG_FIRST = ("tests/system/", "tests/ledger/", "tests/catalog/", "tests/web/", "tests/app/")
+LONG_FIRST = ("tests/system/", "tests/browser/", "tests/ledger/", "tests/catalog/", "tests/web/", "tests/app/")
 """Where tests take longest: begun first, so that at the end no worker is left alone with them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what one worker runs as a whole: a file, or all of the browser's; and put the long ones first."""
-    for item in items:
-        together = item.nodeid.startswith(TOGETHER)
-        item.add_marker(pytest.mark.xdist_group(TOGETHER if together else item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: (not item.nodeid.startswith(TOGETHER), not item.nodeid.startswith(LONG_FIRST)))
+    """Put the long ones first when several workers share the tests."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG_FIRST))
 
 
 @pytest.fixture(scope="session")
