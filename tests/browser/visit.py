@@ -80,6 +80,14 @@ class Visit:
         if parts.scheme not in {"data", "blob"} and parts.netloc != self.host:
             self.foreign.append(request.url)
 
+    def missed(self, request: Request) -> None:
+        """Keep a request without an answer; not an image that the browser gave up for one of another width or theme.
+
+        What it chose in the end is looked at by `show_all`.
+        """
+        if not (request.resource_type == "image" and request.failure == "net::ERR_ABORTED"):
+            self.faults.append(f"failed: {request.url} {request.failure}")
+
     def got(self, response: Response) -> None:
         """Keep an answer that is an error, of anything but the page itself."""
         if response.status >= 400 and not response.request.is_navigation_request():
@@ -95,7 +103,7 @@ def visiting(page: Page, base: str, status: int = 200) -> Iterator[Visit]:
         "pageerror": lambda error: visit.faults.append(f"script: {error}"),
         "request": visit.asked,
         "response": visit.got,
-        "requestfailed": lambda request: visit.faults.append(f"failed: {request.url} {request.failure}"),
+        "requestfailed": visit.missed,
     }
     for event, listener in listeners.items():
         page.on(event, listener)
