@@ -17,7 +17,7 @@ from benchmarks.rankings.peers import fill_rollup
 from benchmarks.rankings.sample import LAST, Sample, invent
 from benchmarks.table import Table, milliseconds
 from tokenboard.attribution import AppIdentity
-from tokenboard.catalog import Catalog, Sighting
+from tokenboard.catalog import Catalog, Observation
 from tokenboard.ledger import Ledger
 
 _APPS = 10_000
@@ -114,9 +114,9 @@ def _fill(data: Path, sample: Sample) -> None:
     try:
         catalog.migrate()
         seen_ms = int(datetime(LAST.year, LAST.month, LAST.day, tzinfo=UTC).timestamp() * 1000)
-        catalog.sight(
+        catalog.observe(
             [
-                Sighting(AppIdentity(f"https://app-{number}.example"), f"App {number}", (), seen_ms, seen_ms, 1)
+                Observation(AppIdentity(f"https://app-{number}.example"), f"App {number}", (), seen_ms, seen_ms, 1)
                 for number in range(1, sample.apps + 1)
             ]
         )

@@ -17,16 +17,16 @@ from starlette.testclient import TestClient
 
 from tests.events import event
 from tests.followed import follow
-from tokenboard.access import Access
-from tokenboard.allowance import Allowance, Counts
 from tokenboard.analytics import Analytics
 from tokenboard.api import DataSettings, Services, create_api
 from tokenboard.attribution import AppIdentity, AttributionOptions
-from tokenboard.catalog import Catalog, Sighting
+from tokenboard.auth import Auth
+from tokenboard.catalog import Catalog, Observation
 from tokenboard.event import UsageEvent
 from tokenboard.ledger import ROLLUPS, Ledger, arrange_rows
 from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
+from tokenboard.rate_limits import Counts, RateLimits
 
 FLOOR = date(2026, 1, 1)
 TODAY = date(2026, 4, 15)
@@ -99,18 +99,18 @@ class Rig:
         """Make the API; of the parts that the data's routes do not touch there are none."""
         nothing: Any = None
         counts = Counts(None, self.clock_ms)
-        access = Access(self.catalog)
-        self.followed["keys of the API"] = access.refresh
+        auth = Auth(self.catalog)
+        self.followed["keys of the API"] = auth.refresh
         return create_api(
             Services(
-                access=access,
+                auth=auth,
                 catalog=self.catalog,
                 spool=nothing,
                 intake=nothing,
                 ledger=self.ledger,
                 rankings=self.rankings,
                 analytics=self.analytics,
-                allowance=Allowance(counts, per_minute=self.per_minute, per_day=self.per_day),
+                rate_limits=RateLimits(counts, per_minute=self.per_minute, per_day=self.per_day),
                 upkeep=nothing,
                 counters=Counters(),
                 drain_state=nothing,
@@ -133,7 +133,7 @@ class Rig:
         return answer.json()
 
     def use(self, *uses: Use) -> None:
-        app_ids = [self.sight(use) for use in uses]
+        app_ids = [self.observe(use) for use in uses]
         events = [self._event(use) for use in uses]
         rows = arrange_rows(events, app_ids, [None] * len(events))
         assert not rows.refused
@@ -144,11 +144,11 @@ class Rig:
         """Return a number for a batch: the ledger is shared by tests, each with a rig of its own."""
         return self.ledger.last_batch() + 1
 
-    def sight(self, use: Use) -> int:
+    def observe(self, use: Use) -> int:
         if use.url is None:
             return 0
-        seen = Sighting(AppIdentity.of(use.url, use.title), use.title, use.categories, use.ts_ms, use.ts_ms, 1)
-        (answer,) = self.catalog.sight([seen])
+        seen = Observation(AppIdentity.of(use.url, use.title), use.title, use.categories, use.ts_ms, use.ts_ms, 1)
+        (answer,) = self.catalog.observe([seen])
         self.ids[use.url] = answer.app_id
         return answer.app_id
 

@@ -271,7 +271,7 @@ def test_an_account_shares_its_day_over_its_keys_and_with_nobody_else(rig: Rig) 
     assert [429, 200] == [answer.status_code for answer in asked.values()]
 
 
-def test_who_has_no_key_takes_nothing_of_anybodys_allowance(rig: Rig) -> None:
+def test_who_has_no_key_takes_nothing_of_anybodys_rate_limits(rig: Rig) -> None:
     rig.per_minute = 1
     lacking = rig.catalog.create_key("lacking", ["inference"]).secret
     rig.restart()

@@ -14,7 +14,7 @@ from tokenboard.problem import Problem
 @pytest.fixture
 def services() -> MagicMock:
     made = MagicMock()
-    made.access.check.return_value = Key(1, 1, "default", "ops", frozenset(Scope), b"", "tb-…", 0, None)
+    made.auth.check.return_value = Key(1, 1, "default", "ops", frozenset(Scope), b"", "tb-…", 0, None)
     return made
 
 
@@ -38,7 +38,7 @@ def test_a_store_that_fails_is_told_apart_from_a_refusal(
 
 
 def test_nothing_of_a_request_is_looked_at_before_its_key(services: MagicMock, api: FastAPI) -> None:
-    services.access.check.side_effect = Problem(401, "No.")
+    services.auth.check.side_effect = Problem(401, "No.")
     with TestClient(api) as client:
         answer = client.put("/api/v1/admin/apps/one/name", content=b"{" * 100_000)
     assert 401 == answer.status_code

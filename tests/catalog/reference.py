@@ -1,10 +1,10 @@
-"""The catalog as slow, obvious dictionaries: what sightings, actions and undo should come to."""
+"""The catalog as slow, obvious dictionaries: what observations, actions and undo should come to."""
 
 from typing import Any
 
 from tokenboard.attribution import merge_categories
-from tokenboard.catalog import App, Sighting, Visibility
-from tokenboard.catalog.sightings import DAY_MS
+from tokenboard.catalog import App, Observation, Visibility
+from tokenboard.catalog.observations import DAY_MS
 
 
 class Refused(Exception):
@@ -22,7 +22,7 @@ class Reference:
         self.folds: dict[str, dict[str, Any]] = {}
         self.log: list[dict[str, Any]] = []
 
-    def sight(self, batch: list[Sighting]) -> list[int]:
+    def observe(self, batch: list[Observation]) -> list[int]:
         for one in batch:
             maker = (one.key_id, one.received_ms // DAY_MS)
             made = sum(app["maker"] == maker for app in self.apps.values())
@@ -45,10 +45,10 @@ class Reference:
                 self._see(self.apps[self._id(one)], one)
         return [self._id(one) for one in batch]
 
-    def _id(self, one: Sighting) -> int:
+    def _id(self, one: Observation) -> int:
         return next((number for number, app in self.apps.items() if app["identity"] == one.identity), 0)
 
-    def _see(self, app: dict[str, Any], one: Sighting) -> None:
+    def _see(self, app: dict[str, Any], one: Observation) -> None:
         app["first_seen_ms"] = min(app["first_seen_ms"], one.ts_ms)
         app["categories"] = merge_categories(app["categories"], one.categories)
         if one.title is None:

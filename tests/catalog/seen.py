@@ -1,7 +1,7 @@
 """Short ways to say what was seen."""
 
 from tokenboard.attribution import AppIdentity
-from tokenboard.catalog import Catalog, Sighting
+from tokenboard.catalog import Catalog, Observation
 
 NOON = 1_700_000_000_000
 
@@ -13,11 +13,11 @@ def seen(
     at: int = 0,
     received: int = 0,
     key: int = 1,
-) -> Sighting:
-    """One sighting; times are ms after NOON."""
-    return Sighting(AppIdentity.of(url, title), title, categories, NOON + at, NOON + received, key)
+) -> Observation:
+    """One observation; times are ms after NOON."""
+    return Observation(AppIdentity.of(url, title), title, categories, NOON + at, NOON + received, key)
 
 
 def make(catalog: Catalog, *urls: str) -> list[int]:
     """Let apps be seen; return their ids."""
-    return [answer.app_id for answer in catalog.sight([seen(url) for url in urls])]
+    return [answer.app_id for answer in catalog.observe([seen(url) for url in urls])]

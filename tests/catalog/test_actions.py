@@ -91,14 +91,14 @@ def test_apps_are_hidden_made_private_and_published(catalog: Catalog) -> None:
 
 def test_unpin_takes_the_name_that_headers_have_come_to(catalog: Catalog) -> None:
     catalog.rename(1, "Pinned", "ops")
-    catalog.sight([seen("https://a.dev", "By header")])
+    catalog.observe([seen("https://a.dev", "By header")])
     catalog.unpin(1, "ops")
     assert (catalog.app(1).name, catalog.app(1).pinned) == ("By header", False)
 
 
 def test_a_name_may_be_pinned_as_it_is(catalog: Catalog) -> None:
     catalog.rename(1, catalog.app(1).name, "ops")
-    catalog.sight([seen("https://a.dev", "By header")])
+    catalog.observe([seen("https://a.dev", "By header")])
     assert catalog.app(1).name == "a.dev"
 
 
@@ -123,9 +123,9 @@ def test_an_actor_without_a_name_is_refused(catalog: Catalog) -> None:
 
 
 def test_an_operators_categories_replace_and_are_pinned(catalog: Catalog) -> None:
-    catalog.sight([seen("https://a.dev", None, "game")])
+    catalog.observe([seen("https://a.dev", None, "game")])
     catalog.categorize(1, ["legal", "cli-agent", "legal"], "ops")
-    catalog.sight([seen("https://a.dev", None, "roleplay")])
+    catalog.observe([seen("https://a.dev", None, "roleplay")])
     assert (catalog.app(1).categories, catalog.app(1).categories_pinned) == (("legal", "cli-agent"), True)
     catalog.categorize(1, [], "ops")
     assert (catalog.app(1).categories, catalog.app(1).categories_pinned) == ((), True)
@@ -210,7 +210,7 @@ def test_undo_puts_the_field_back_and_notes_it_at_both_entries(catalog: Catalog)
 
 def test_undoing_a_rename_shows_what_headers_have_come_to(catalog: Catalog) -> None:
     catalog.rename(1, "Pinned", "ops")
-    catalog.sight([seen("https://a.dev", "By header")])
+    catalog.observe([seen("https://a.dev", "By header")])
     catalog.undo(1, "ops")
     assert (catalog.app(1).name, catalog.app(1).pinned) == ("By header", False)
 
@@ -218,14 +218,14 @@ def test_undoing_a_rename_shows_what_headers_have_come_to(catalog: Catalog) -> N
 def test_undoing_an_unpin_pins_the_name_again(catalog: Catalog) -> None:
     catalog.rename(1, "Pinned", "ops")
     entry = catalog.unpin(1, "ops")
-    catalog.sight([seen("https://a.dev", "By header")])
+    catalog.observe([seen("https://a.dev", "By header")])
     catalog.undo(entry.id, "ops")
     assert (catalog.app(1).name, catalog.app(1).pinned) == ("Pinned", True)
 
 
 def test_undoing_a_categorize_gives_the_headers_set(catalog: Catalog) -> None:
     catalog.categorize(1, ["game"], "ops")
-    catalog.sight([seen("https://a.dev", None, "legal")])
+    catalog.observe([seen("https://a.dev", None, "legal")])
     catalog.undo(1, "ops")
     assert catalog.app(1).categories == ("legal",)
 

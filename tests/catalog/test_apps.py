@@ -10,7 +10,7 @@ from tokenboard.catalog import AmbiguousApp, App, Catalog, InvalidValue, Unknown
 
 
 def test_an_app_has_what_was_seen_of_it(catalog: Catalog) -> None:
-    catalog.sight([seen("https://cline.bot", "Cline", "cli-agent", at=3)])
+    catalog.observe([seen("https://cline.bot", "Cline", "cli-agent", at=3)])
     expected = App(
         id=1,
         identity=AppIdentity("https://cline.bot"),
@@ -62,12 +62,12 @@ def test_what_is_neither_id_nor_url_is_said_so(catalog: Catalog, ref: str) -> No
 
 
 def test_a_loopback_url_of_one_app_finds_it(catalog: Catalog) -> None:
-    catalog.sight([seen("http://localhost:3000", "Chat")])
+    catalog.observe([seen("http://localhost:3000", "Chat")])
     assert catalog.find("localhost:3000").name == "Chat"
 
 
 def test_a_loopback_url_of_several_apps_is_ambiguous(catalog: Catalog) -> None:
-    catalog.sight([seen("http://localhost:3000", title) for title in ("Chat", "Draw")])
+    catalog.observe([seen("http://localhost:3000", title) for title in ("Chat", "Draw")])
     with pytest.raises(AmbiguousApp, match=r"1 \(Chat\), 2 \(Draw\)") as caught:
         catalog.find("http://localhost:3000/path")
     assert caught.value.ids == (1, 2)
@@ -94,12 +94,12 @@ def test_a_listing_is_paged_by_id(catalog: Catalog) -> None:
     ],
 )
 def test_a_listing_is_searched_by_name_and_url_whatever_the_case(catalog: Catalog, search: str, ids: list[int]) -> None:
-    catalog.sight([seen("https://a.dev", "Éclair"), seen("https://b.dev", "Two"), seen("https://c.dev", "100%")])
+    catalog.observe([seen("https://a.dev", "Éclair"), seen("https://b.dev", "Two"), seen("https://c.dev", "100%")])
     assert [app.id for app in catalog.apps(search).apps] == ids
 
 
 def test_a_search_finds_an_app_by_the_name_an_operator_gave(catalog: Catalog) -> None:
-    catalog.sight([seen("https://a.dev", "Before")])
+    catalog.observe([seen("https://a.dev", "Before")])
     catalog.rename(1, "After", "ops")
     assert (catalog.apps("before").total, catalog.apps("after").total) == (0, 1)
 

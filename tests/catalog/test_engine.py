@@ -127,19 +127,19 @@ def _create_keys(url: str, start: Barrier, number: int) -> None:
     catalog.close()
 
 
-def _sight(url: str, start: Barrier, number: int) -> None:
+def _observe(url: str, start: Barrier, number: int) -> None:
     catalog = Catalog.open(url, new_app_limit=0)
     start.wait()
     for count in range(20):
         mine = [seen(f"https://app{number}x{count}x{n}.dev", "T") for n in range(10)]
-        catalog.sight([*mine, seen("https://shared.dev", f"T{number}", at=count)])
+        catalog.observe([*mine, seen("https://shared.dev", f"T{number}", at=count)])
     catalog.close()
 
 
 def test_processes_that_write_at_once_wait_for_each_other(url: str, catalog: Catalog) -> None:
     spawn = multiprocessing.get_context("spawn")
     start = spawn.Barrier(5)
-    workers = [_create_keys, _sight, _create_keys, _sight]
+    workers = [_create_keys, _observe, _create_keys, _observe]
     processes = [spawn.Process(target=work, args=(url, start, number)) for number, work in enumerate(workers)]
     for process in processes:
         process.start()
@@ -164,7 +164,7 @@ def test_a_reader_that_follows_changes_misses_none(catalog: Catalog, open_catalo
     def work(number: int) -> None:
         own = open_catalog(new_app_limit=0)
         for count in range(15):
-            own.sight([seen(f"https://app{number}.dev", f"T{count}", at=count)])
+            own.observe([seen(f"https://app{number}.dev", f"T{count}", at=count)])
         done.release()
 
     done = threading.Semaphore(0)
@@ -188,7 +188,7 @@ def test_a_reader_that_follows_changes_misses_none(catalog: Catalog, open_catalo
 def test_threads_share_one_catalog(catalog: Catalog) -> None:
     def work(number: int) -> None:
         for count in range(10):
-            catalog.sight([seen("https://a.dev", f"T{number}", at=count), seen(f"https://b{number}.dev")])
+            catalog.observe([seen("https://a.dev", f"T{number}", at=count), seen(f"https://b{number}.dev")])
             catalog.create_key("k", ["data"])
             catalog.revision()
 

@@ -78,7 +78,7 @@ def test_another_process_folds_and_the_next_birth_knows(open_catalog: Callable[.
 
 
 def test_without_a_root_the_first_app_seen_is_chosen_and_the_root_folds_into_it_when_it_comes(catalog: Catalog) -> None:
-    catalog.sight([seen(f"{HOST}/late", at=9), seen(f"{HOST}/early", at=1)])
+    catalog.observe([seen(f"{HOST}/late", at=9), seen(f"{HOST}/early", at=1)])
     assert 2 == catalog.fold(HOST, "ops").entry.app_id
     make(catalog, HOST)
     assert {1: 2, 2: None, 3: 2} == pointers(catalog)
@@ -242,7 +242,7 @@ def test_a_url_nobody_has_sent_yet_resolves_where_its_host_is_folded(catalog: Ca
     ],
 )
 def test_what_has_no_paths_is_not_folded(host: str, said: str, catalog: Catalog) -> None:
-    catalog.sight([seen("http://localhost:3000", "Mine"), seen("http://localhost:3000", "Yours")])
+    catalog.observe([seen("http://localhost:3000", "Mine"), seen("http://localhost:3000", "Yours")])
     with pytest.raises(InvalidValue, match=said):
         catalog.fold(host, "ops", into=1)
     assert ((), ()) == (catalog.log(), catalog.folds())
@@ -264,7 +264,7 @@ def test_what_is_not_there_is_refused(catalog: Catalog, monkeypatch: pytest.Monk
 
 def test_a_host_with_more_apps_than_a_page_is_folded_whole(catalog: Catalog) -> None:
     count = 1_200
-    catalog.sight([seen(f"{HOST}/{number}", key=number) for number in range(count)])
+    catalog.observe([seen(f"{HOST}/{number}", key=number) for number in range(count)])
     folded = catalog.fold(HOST, "ops")
     assert (count - 1, 1_000) == (folded.total, len(folded.apps))
     assert count - 1 == len(catalog.aliases(1))

@@ -1,4 +1,4 @@
-"""The catalog against a slow reference: sightings, actions and undos in any order, by two with little memory."""
+"""The catalog against a slow reference: observations, actions and undos in any order, by two with little memory."""
 
 import shutil
 import tempfile
@@ -16,9 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.catalog.reference import Reference, Refused, shown
 from tests.effort import examples
 from tokenboard.attribution import CATEGORIES, AppIdentity
-from tokenboard.catalog import Catalog, CatalogError, Sighting, Visibility, standing
+from tokenboard.catalog import Catalog, CatalogError, Observation, Visibility, standing
 from tokenboard.catalog.engine import Database
-from tokenboard.catalog.sightings import DAY_MS, Sightings
+from tokenboard.catalog.observations import DAY_MS, Observations
 
 VARIANTS = 3
 LIMIT = 2
@@ -38,8 +38,8 @@ def identify(url: str, title: str | None) -> AppIdentity:
     return AppIdentity.of(url, title or "A")
 
 
-sightings = st.builds(
-    lambda url, title, categories, ts, day, key: Sighting(
+observations = st.builds(
+    lambda url, title, categories, ts, day, key: Observation(
         identify(url, title), title, tuple(categories), ts, day * DAY_MS, key
     ),
     st.sampled_from(URLS),
@@ -49,7 +49,7 @@ sightings = st.builds(
     st.integers(0, 1),
     st.integers(1, 2),
 )
-batches = st.lists(sightings, max_size=12)
+batches = st.lists(observations, max_size=12)
 ids = st.integers(1, 6)
 who = st.integers(0, 1)
 
@@ -69,7 +69,7 @@ class Catalogs(RuleBasedStateMachine):
         for _ in range(2):
             database = Database(f"sqlite:///{folder}/catalog.db")
             self.held.callback(database.close)
-            takes = Sightings(database, new_app_limit=LIMIT, policy=standing.TitlePolicy(policy), memory_limit=4)
+            takes = Observations(database, new_app_limit=LIMIT, policy=standing.TitlePolicy(policy), memory_limit=4)
             self.catalogs.append(Catalog(database, takes, lambda: 0))
         self.reference = Reference(limit=LIMIT, policy=policy, variants=VARIANTS)
         self.read: dict[int, dict[str, Any]] = {}
@@ -79,14 +79,14 @@ class Catalogs(RuleBasedStateMachine):
         self.held.close()
 
     @rule(batch=batches, who=who, again=st.booleans())
-    def sight(self, batch: list[Sighting], who: int, again: bool) -> None:
-        expected = self.reference.sight(batch)
-        assert expected == [answer.app_id for answer in self.catalogs[who].sight(batch)]
+    def observe(self, batch: list[Observation], who: int, again: bool) -> None:
+        expected = self.reference.observe(batch)
+        assert expected == [answer.app_id for answer in self.catalogs[who].observe(batch)]
         if again:
             revision = self.catalogs[who].revision()
-            assert expected == [answer.app_id for answer in self.catalogs[who].sight(batch)]
+            assert expected == [answer.app_id for answer in self.catalogs[who].observe(batch)]
             assert revision == self.catalogs[who].revision()
-            self.reference.sight(batch)
+            self.reference.observe(batch)
 
     @rule(alias_id=ids, canonical_id=ids, who=who)
     def merge(self, alias_id: int, canonical_id: int, who: int) -> None:

@@ -44,7 +44,7 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.builds(lambda app_id: lambda catalog: catalog.categorize(app_id, ["image-gen"], "x"), ids),
     st.builds(lambda app_id: lambda catalog: catalog.uncategorize(app_id, "x"), ids),
     st.builds(lambda back: lambda catalog: catalog.undo(len(catalog.log(1000)) - back, "x"), st.integers(0, 4)),
-    st.just(lambda catalog: catalog.sight([seen(url, None, category) for url, category in LATER])),
+    st.just(lambda catalog: catalog.observe([seen(url, None, category) for url, category in LATER])),
 )
 
 
@@ -55,7 +55,7 @@ class World:
         self.catalog = catalog
         self.ledger = FakeLedger()
         self.rankings = Rankings(self.ledger, catalog, floor=DAY - timedelta(days=400), clock=lambda: NOW)
-        catalog.sight([seen(url, None, category) for url, category in APPS])
+        catalog.observe([seen(url, None, category) for url, category in APPS])
         for app_id in range(len(APPS) + len(LATER) + 1):
             self.ledger.add(DAY, app_id, tokens=10**app_id)
         self.rankings.fill()

@@ -105,7 +105,7 @@ def _break(part: str, step: str, how: Callable[..., Any]) -> Break:
 
 STEPS = [
     ("spool", "peek"),
-    ("catalog", "sight"),
+    ("catalog", "observe"),
     ("spool", "fix"),
     ("ledger", "insert"),
     ("rig", "delivered"),
@@ -254,16 +254,16 @@ def test_a_record_set_aside_can_be_replayed_once_its_cause_is_mended(rig: Rig) -
 
 
 def choking_on(rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception, *keys: str) -> list[int]:
-    """Let the catalog fail whenever one of these apps is among the sightings; return the sizes of its calls."""
-    sight, sizes = rig.catalog.sight, list[int]()
+    """Let the catalog fail whenever one of these apps is among the observations; return the sizes of its calls."""
+    observe, sizes = rig.catalog.observe, list[int]()
 
-    def choke(sightings: Any) -> Any:
-        sizes.append(len(sightings))
-        if any(sighting.identity.key in keys for sighting in sightings):
+    def choke(observations: Any) -> Any:
+        sizes.append(len(observations))
+        if any(observation.identity.key in keys for observation in observations):
             raise error
-        return sight(sightings)
+        return observe(observations)
 
-    monkeypatch.setattr(rig.catalog, "sight", choke)
+    monkeypatch.setattr(rig.catalog, "observe", choke)
     return sizes
 
 

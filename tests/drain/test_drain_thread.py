@@ -101,10 +101,10 @@ def test_an_outage_is_said_kept_count_of_and_over_with_everything_delivered_once
 def test_what_an_error_was_raised_from_is_not_logged_as_it_may_quote_events(
     rig: Rig, drain: Drain, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def sight(_: object) -> None:
+    def observe(_: object) -> None:
         raise CatalogUnavailable("locked") from RuntimeError("INSERT … ('the title of an app')")
 
-    monkeypatch.setattr(rig.catalog, "sight", sight)
+    monkeypatch.setattr(rig.catalog, "observe", observe)
     put(rig, "a")
     drain.start()
     wait_for(lambda: drain.state().error)

@@ -19,9 +19,9 @@ import uvloop
 
 from tests.gateway.stage import Handler
 from tests.gateway.upstream_server import until, upstream
-from tokenboard.access import Access
 from tokenboard.app.serve import render_problem
 from tokenboard.attribution import AttributionOptions
+from tokenboard.auth import Auth
 from tokenboard.catalog import Catalog
 from tokenboard.event import UsageEvent, decode_parcel
 from tokenboard.gateway import EchoUpstream, Gateway, HttpUpstream, Timeouts, Upstreams, UpstreamSpec
@@ -245,7 +245,7 @@ async def gateway(
     upstreams = [HttpUpstream(spec, BOARD) for spec in specs]
     fallback = next((upstream for upstream in upstreams if upstream.name == default), None)
     app = Gateway(
-        access=Access(stores.catalog),
+        auth=Auth(stores.catalog),
         intake=Intake(spool, counters, floor=date(2025, 1, 1), clock_ms=lambda: NOW_MS),
         upstreams=Upstreams([EchoUpstream(), *upstreams], fallback, failover=failover),
         options=options or AttributionOptions(),

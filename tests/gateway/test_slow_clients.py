@@ -10,8 +10,8 @@ import pytest
 from tests.gateway.rig import REPORTED, Caller, Stores, outcome, relaying, run
 from tests.gateway.stage import DONE, FIRST, STREAM, STREAM_HEAD, USED, Stage, chunk, event
 from tests.gateway.upstream_server import Peer, until
-from tokenboard.errand import Errand
 from tokenboard.gateway.client import LONGEST_PIECE, Client, ClientStalled
+from tokenboard.inline_task import InlineTask
 
 MIB = 1024 * 1024
 TEXT = event("x" * 65_000)
@@ -217,9 +217,9 @@ def test_a_stalled_send_is_told_apart_from_a_cancelled_one() -> None:
                 ends.append((type(error), client.left))
 
         loop = asyncio.get_running_loop()
-        Errand(answer(0.05), loop).step()
+        InlineTask(answer(0.05), loop).step()
         await until(lambda: bool(ends))
-        errand = Errand(answer(60.0), loop)
+        errand = InlineTask(answer(60.0), loop)
         errand.step()
         errand.cancel()
         await until(errand.done)

@@ -1,10 +1,12 @@
 """The Data API's limits on a real board: they hold, and outlive the board's end."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import httpx
 
-from tests.board import UNLIMITED, running_board
+from tests.board import UNLIMITED, running_board, wait_for
 
 RANKINGS = "/api/v1/datasets/app-rankings"
 
@@ -14,6 +16,8 @@ def test_a_days_count_survives_a_kill_and_a_restart(tmp_path: Path) -> None:
     with running_board(tmp_path, environment=environment) as board:
         first, second = board.make_key(label="first"), board.make_key(label="second")
         assert [200, 200] == [ask(board.url, key).status_code for key in (first, second)]
+        # Counts reach the disk a moment after their answers: what is there by now outlives the process.
+        wait_for(lambda: 2 in counts_on_disk(tmp_path), 10)
         board.kill()
         board.start()
         assert ("200", "0") == (str((last := ask(board.url, first)).status_code), last.headers["x-ratelimit-remaining"])
@@ -25,6 +29,11 @@ def test_a_days_count_survives_a_kill_and_a_restart(tmp_path: Path) -> None:
         board.stop()
         board.start()
         assert 429 == ask(board.url, first).status_code
+
+
+def counts_on_disk(data: Path) -> list[int]:
+    with contextlib.closing(sqlite3.connect(data / "limits.sqlite")) as database:
+        return [count for (count,) in database.execute("SELECT count FROM counts")]
 
 
 def ask(url: str, key: str) -> httpx.Response:

@@ -8,8 +8,8 @@ from unittest.mock import MagicMock
 from starlette.testclient import TestClient
 
 from tests.analytics.rig import FLOOR, Rig, Use, days_before
-from tokenboard.access import Access, Sessions
 from tokenboard.api import create_api, describe
+from tokenboard.auth import Auth, Sessions
 from tokenboard.web import Site, WebServices, create_web
 from tokenboard.web.charts import Renderer
 
@@ -51,10 +51,10 @@ class SmallBoard:
 
     def services(self, **site: Any) -> WebServices:
         rig = self.rig
-        access = Access(rig.catalog)
-        rig.followed["keys of the pages"] = access.refresh
+        auth = Auth(rig.catalog)
+        rig.followed["keys of the pages"] = auth.refresh
         return WebServices(
-            access=access,
+            auth=auth,
             sessions=Sessions(None, rig.clock_ms),
             analytics=rig.analytics,
             rankings=rig.rankings,

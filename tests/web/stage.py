@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from tests.analytics.rig import FLOOR, TODAY, Rig, Use
 from tests.web.rig import api_document
-from tokenboard.access import Access, Sessions
+from tokenboard.auth import Auth, Sessions
 from tokenboard.ledger import arrange_rows
 from tokenboard.web import Site, Visibility, WebServices, create_web
 from tokenboard.web.charts import Renderer
@@ -45,12 +45,12 @@ class Stage:
 
     rig: Rig
     renderer: Renderer
-    access: Access
+    auth: Auth
     sessions: Sessions
 
     def services(self, visibility: Visibility = Visibility.PUBLIC) -> WebServices:
         return WebServices(
-            access=self.access,
+            auth=self.auth,
             sessions=self.sessions,
             analytics=self.rig.analytics,
             rankings=self.rig.rankings,
@@ -74,15 +74,15 @@ def set_stage(rig: Rig, renderer: Renderer) -> Stage:
     _store(rig, list(_quarter()))
     rig.catalog.hide(rig.ids[HIDDEN], "test")
     rig.catalog.merge(rig.ids[ALIAS], rig.ids[CREATIVE], "test")
-    access = Access(rig.catalog)
-    rig.followed["keys of the pages"] = access.refresh
-    return Stage(rig, renderer, access, Sessions(None, rig.clock_ms))
+    auth = Auth(rig.catalog)
+    rig.followed["keys of the pages"] = auth.refresh
+    return Stage(rig, renderer, auth, Sessions(None, rig.clock_ms))
 
 
 def _store(rig: Rig, uses: list[Use]) -> None:
     """Store usage as `Rig.use` does, each app named once: hundreds of transactions would take seconds."""
     for use in {use.url: use for use in uses}.values():
-        rig.sight(use)
+        rig.observe(use)
     app_ids = [0 if use.url is None else rig.ids[use.url] for use in uses]
     rig.ledger.insert(rig.next_batch(), arrange_rows([rig._event(use) for use in uses], app_ids, [None] * len(uses)))
     rig.rankings.refresh()

@@ -13,10 +13,10 @@ import pytest
 
 from tests.analytics.rig import Rig, Use, days_before
 from tests.web.rig import ALIAS, CLINE, HIDDEN, HOSTILE, NIGHT, PRIVATE, UNSEEN, SmallBoard, fill
-from tokenboard.web.asked import Asked
 from tokenboard.web.charts import Renderer
 from tokenboard.web.pages import DRAWINGS, PAGES
 from tokenboard.web.pages.share_images import app_picture, model_picture, ranking_picture
+from tokenboard.web.query import Asked
 
 BURIED = "https://buried-birch.example"
 """A hidden alias of a shown app."""

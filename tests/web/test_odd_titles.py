@@ -13,9 +13,9 @@ import pytest
 from tests.analytics.rig import Rig, Use, days_before
 from tests.web.names import HOSTILE, ODD_TITLES
 from tests.web.rig import SmallBoard
-from tokenboard.web.asked import Asked
 from tokenboard.web.charts import Renderer
 from tokenboard.web.pages.share_images import app_picture, ranking_picture
+from tokenboard.web.query import Asked
 
 # Some that no client can send, as the door cleans them: what shows them need not trust it. SQLite takes no surrogates.
 TITLES = {

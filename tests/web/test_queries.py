@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 from tests.web.stage import BASE_URL, Stage
 from tokenboard.rankings import QuestionError
 from tokenboard.web import Visibility
-from tokenboard.web.gate import COOKIE
 from tokenboard.web.pages import DRAWINGS, PAGES
 from tokenboard.web.parameters import Parameter, canonical
+from tokenboard.web.sessions import COOKIE
 
 KNOWN = (Parameter("sort", "popular"), Parameter("offset", "0", number=True), Parameter("q"))
 EVIL = {"Host": "evil.example"}

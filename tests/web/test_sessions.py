@@ -8,10 +8,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.web.stage import BASE_URL, STEADY, Stage
-from tokenboard.access import Sessions
+from tokenboard.auth import Sessions
 from tokenboard.catalog import NewKey
 from tokenboard.web import Visibility
-from tokenboard.web.gate import COOKIE
+from tokenboard.web.sessions import COOKIE
 
 PAGES = (
     "/",
@@ -125,7 +125,7 @@ def test_a_revoked_key_ends_its_sessions(locked: TestClient, stage: Stage, key: 
     log_in(locked, key.secret)
     assert 200 == locked.get("/rankings").status_code
     stage.rig.catalog.revoke_key(key.key.id)
-    stage.access.refresh()
+    stage.auth.refresh()
     assert 401 == locked.get("/rankings").status_code
     assert 401 == log_in(locked, key.secret)[0]
 

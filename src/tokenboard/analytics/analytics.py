@@ -35,9 +35,9 @@ from tokenboard.analytics.answers import (
     RankPoint,
 )
 from tokenboard.analytics.cache import AnswerCache
-from tokenboard.analytics.gate import Gate, Shown
-from tokenboard.analytics.register import Registrar
+from tokenboard.analytics.directory import Registrar
 from tokenboard.analytics.sums import WindowSums, day_sums, descending, window_sums
+from tokenboard.analytics.visibility import Gate, Shown
 from tokenboard.attribution import RefererError, canonical_url, searchable
 from tokenboard.catalog import AmbiguousApp, Catalog, UnknownApp
 from tokenboard.ledger import ANY_KIND, Analyst, RequestKind

@@ -15,8 +15,8 @@ from tokenboard.analytics.answers import (
     ModelRow,
     Period,
 )
-from tokenboard.analytics.gate import Gate
 from tokenboard.analytics.sums import WindowSums
+from tokenboard.analytics.visibility import Gate
 from tokenboard.ledger import ANY_KIND, NOTHING, Analyst, Consumption, RequestKind
 from tokenboard.ledger.analyst import ModelSums
 from tokenboard.rankings import Figures, Rankings, Window

@@ -3,8 +3,8 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 from tokenboard.analytics.answers import AppUsage, Grain, HourCell, HourPattern, ModelShare, UsagePoint
-from tokenboard.analytics.gate import Shown
 from tokenboard.analytics.models import share_of
+from tokenboard.analytics.visibility import Shown
 from tokenboard.ledger import HOURS_KEPT_DAYS, NOTHING, Analyst, Consumption
 from tokenboard.rankings import Window
 

@@ -64,7 +64,7 @@ def admin_route(services: Services) -> type[APIRoute]:
             answer = super().get_route_handler()
 
             async def handle(request: Request) -> Response:
-                request.state.key = services.access.check(request.headers.raw, Scope.ADMIN, request.client)
+                request.state.key = services.auth.check(request.headers.raw, Scope.ADMIN, request.client)
                 body = await _read(request)
                 try:
                     response = await answer(Request(request.scope, _given(body)))

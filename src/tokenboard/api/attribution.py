@@ -21,7 +21,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/attribution")
     def check_attribution(request: Request) -> Response:
-        key = services.access.check(request.headers.raw, None, request.client)
+        key = services.auth.check(request.headers.raw, None, request.client)
         who = attribute(request.headers.raw, services.options, key_label=key.label)
         # Whoever administers the board sees every app there is; anybody else those that may be shown.
         canonical = services.catalog.root_of if Scope.ADMIN in key.scopes else services.analytics.canonical_id

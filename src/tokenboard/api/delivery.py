@@ -5,13 +5,13 @@ from functools import partial
 
 from fastapi import Request, Response
 
-from tokenboard.allowance import Verdict
 from tokenboard.analytics import AnswerCache
 from tokenboard.api.formats import Format, Rendered, Sheet, asked_format, render
 from tokenboard.api.services import Services
 from tokenboard.catalog import Scope
 from tokenboard.http_fields import none_match
 from tokenboard.problem import Problem
+from tokenboard.rate_limits import Verdict
 from tokenboard.workers import Workers
 
 THREADS = 16
@@ -40,8 +40,8 @@ class Delivery:
             Problem: 401 or 403 by its key, 429 when the key or its account have asked too often.
 
         """
-        key = self._services.access.check(request.headers.raw, Scope.DATA, request.client)
-        verdict = self._services.allowance.take(key_id=key.id, account_id=key.account_id)
+        key = self._services.auth.check(request.headers.raw, Scope.DATA, request.client)
+        verdict = self._services.rate_limits.take(key_id=key.id, account_id=key.account_id)
         if verdict is None:
             return
         request.state.headers = _told(verdict)

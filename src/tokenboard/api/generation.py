@@ -66,7 +66,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/generation")
     def generation(request: Request) -> Response:
-        key = services.access.check(request.headers.raw, Scope.INFERENCE, request.client)
+        key = services.auth.check(request.headers.raw, Scope.INFERENCE, request.client)
         wanted = request.query_params.get("id", "")
         if not 0 < len(wanted) <= MAX_ID:
             raise Problem(

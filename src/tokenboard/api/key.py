@@ -34,13 +34,13 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/key")
     def current_key(request: Request) -> Response:
-        key = services.access.check(request.headers.raw, Scope.INFERENCE, request.client)
+        key = services.auth.check(request.headers.raw, Scope.INFERENCE, request.client)
         body = _encoder.encode({"data": describe(key, ask.of(key))})
         return Response(body, headers={"Cache-Control": "no-store"}, media_type="application/json")
 
     @routes.get("/credits")
     def credits_used(request: Request) -> Response:
-        key = services.access.check(request.headers.raw, Scope.INFERENCE)
+        key = services.auth.check(request.headers.raw, Scope.INFERENCE)
         told = {"total_credits": 0.0, "total_usage": float(ask.of(key).total)}
         return Response(
             _encoder.encode({"data": told}), headers={"Cache-Control": "no-store"}, media_type="application/json"

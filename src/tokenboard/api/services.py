@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
-from tokenboard.access import Access
-from tokenboard.allowance import Allowance
 from tokenboard.analytics import Analytics
 from tokenboard.api.try_page import TryPage
 from tokenboard.attribution import AttributionOptions
+from tokenboard.auth import Auth
 from tokenboard.catalog import Catalog
 from tokenboard.drain import DrainState
 from tokenboard.follower import Following
@@ -16,6 +15,7 @@ from tokenboard.intake import Intake
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
+from tokenboard.rate_limits import RateLimits
 from tokenboard.spool import Spool
 from tokenboard.upkeep import Upkeep
 
@@ -36,14 +36,14 @@ class Services:
     waiting, whether the catalog can be read.
     """
 
-    access: Access
+    auth: Auth
     catalog: Catalog
     spool: Spool
     intake: Intake
     ledger: Ledger
     rankings: Rankings
     analytics: Analytics
-    allowance: Allowance
+    rate_limits: RateLimits
     upkeep: Upkeep
     counters: Counters
     drain_state: Callable[[], DrainState]

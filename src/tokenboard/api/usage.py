@@ -36,7 +36,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/usage")
     async def report_usage(request: Request) -> Response:
-        key = services.access.check(request.headers.raw, Scope.INGEST, request.client)
+        key = services.auth.check(request.headers.raw, Scope.INGEST, request.client)
         return await _report(services, workers, request, Caller(key.account_id, key.id, key.label))
 
     return routes

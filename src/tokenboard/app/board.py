@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 
-from tokenboard.access import Access, Sessions
-from tokenboard.allowance import Allowance, Counts
 from tokenboard.analytics import Analytics
 from tokenboard.api import DataSettings, Services, TryPage, create_api, describe
 from tokenboard.app.asgi import Application
@@ -17,6 +15,7 @@ from tokenboard.app.catalog import open_followed, wall_clock_ms
 from tokenboard.app.folder import DEMO_MARK
 from tokenboard.app.stores import open_stores
 from tokenboard.attribution import AttributionOptions, AttributionRule
+from tokenboard.auth import Auth, Sessions
 from tokenboard.config import ConfigError, Settings
 from tokenboard.config.settings import Upstream as UpstreamSettings
 from tokenboard.drain import Drain
@@ -37,6 +36,7 @@ from tokenboard.intake import Intake
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
+from tokenboard.rate_limits import Counts, RateLimits
 from tokenboard.upkeep import Upkeep
 from tokenboard.web import DEMO_NOTICE, Site, Visibility, WebServices, create_web, own_address
 from tokenboard.web.charts import Renderer
@@ -57,10 +57,10 @@ def open_upkeep(settings: Settings, ledger: Ledger, rankings: Rankings, drain: D
     )
 
 
-def open_allowance(settings: Settings, data: Path) -> Allowance:
+def open_rate_limits(settings: Settings, data: Path) -> RateLimits:
     """Return the rate limits of the Data API, with the counts that the data folder holds."""
     given = settings.data_api
-    return Allowance(
+    return RateLimits(
         Counts(data / "limits.sqlite", wall_clock_ms),
         per_minute=given.requests_per_minute,
         per_day=given.requests_per_day,
@@ -115,19 +115,19 @@ class Board:
             clock_ms=wall_clock_ms,
         )
         self.upkeep = open_upkeep(settings, self.ledger, self.rankings, self.drain)
-        self.access = Access(self._followed, self.counters)
+        self.auth = Auth(self._followed, self.counters)
         self.follower = Follower(
-            {"keys": self.access.refresh, "apps": self.rankings.catch_up},
+            {"keys": self.auth.refresh, "apps": self.rankings.catch_up},
             counters=self.counters,
             clock_ms=wall_clock_ms,
         )
         self.analytics = Analytics(
             self.rankings, self.catalog, self.ledger.analyst, floor=floor, clock=lambda: datetime.now(UTC)
         )
-        self.allowance = open_allowance(settings, data)
+        self.rate_limits = open_rate_limits(settings, data)
         intake = Intake(self.spool, self.counters, floor=floor, clock_ms=wall_clock_ms)
         self.gateway = Gateway(
-            access=self.access,
+            auth=self.auth,
             intake=intake,
             upstreams=upstreams,
             options=options,
@@ -142,14 +142,14 @@ class Board:
         visibility = Visibility(settings.pages.visibility)
         api = create_api(
             Services(
-                access=self.access,
+                auth=self.auth,
                 catalog=self.catalog,
                 spool=self.spool,
                 intake=intake,
                 ledger=self.ledger,
                 rankings=self.rankings,
                 analytics=self.analytics,
-                allowance=self.allowance,
+                rate_limits=self.rate_limits,
                 upkeep=self.upkeep,
                 counters=self.counters,
                 drain_state=self.drain.state,
@@ -172,7 +172,7 @@ class Board:
         self.sessions = Sessions(data / "sessions.sqlite", wall_clock_ms)
         web = create_web(
             WebServices(
-                access=self.access,
+                auth=self.auth,
                 sessions=self.sessions,
                 analytics=self.analytics,
                 rankings=self.rankings,
@@ -208,7 +208,7 @@ class Board:
         sound = self.spool.sound
         self.spool.close()
         self.ledger.close()
-        self.allowance.close()
+        self.rate_limits.close()
         self.sessions.close()
         self._followed.close()
         self.catalog.close()

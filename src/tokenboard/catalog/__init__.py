@@ -33,11 +33,11 @@ from tokenboard.catalog.folds import Fold, Folded
 from tokenboard.catalog.keys import Account, Key, NewKey, Scope, digest_of
 from tokenboard.catalog.migrate import SchemaState
 from tokenboard.catalog.numbering import Marks, MarksFile
-from tokenboard.catalog.sightings import SIGHTINGS_LIMIT
-from tokenboard.catalog.standing import Sighted, Sighting, TitlePolicy
+from tokenboard.catalog.observations import OBSERVATIONS_LIMIT
+from tokenboard.catalog.standing import Observation, Observed, TitlePolicy
 
 __all__ = [
-    "SIGHTINGS_LIMIT",
+    "OBSERVATIONS_LIMIT",
     "Account",
     "AmbiguousApp",
     "App",
@@ -62,12 +62,12 @@ __all__ = [
     "MarksFile",
     "MergeRefused",
     "NewKey",
+    "Observation",
+    "Observed",
     "SchemaOutdated",
     "SchemaState",
     "SchemaUnknown",
     "Scope",
-    "Sighted",
-    "Sighting",
     "TitlePolicy",
     "TitleVariant",
     "UndoRefused",

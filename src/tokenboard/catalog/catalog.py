@@ -18,9 +18,9 @@ from tokenboard.catalog.keys import Account, Key, NewKey, Scope
 from tokenboard.catalog.label import clean_label
 from tokenboard.catalog.migrate import SchemaState
 from tokenboard.catalog.numbering import Marks, MarksFile
+from tokenboard.catalog.observations import Observations
 from tokenboard.catalog.schema import APPS, BOARD, KEYS
-from tokenboard.catalog.sightings import Sightings
-from tokenboard.catalog.standing import Sighted, Sighting, TitlePolicy
+from tokenboard.catalog.standing import Observation, Observed, TitlePolicy
 
 
 def wall_clock_ms() -> int:
@@ -38,9 +38,9 @@ class Catalog:
     ``CatalogFault`` (a damaged database); the docstrings name what else is raised, all of it ``CatalogError``.
     """
 
-    def __init__(self, database: Database, sightings: Sightings, clock: Callable[[], int]) -> None:
+    def __init__(self, database: Database, observations: Observations, clock: Callable[[], int]) -> None:
         self._database = database
-        self._sightings = sightings
+        self._observations = observations
         self._clock = clock
 
     @classmethod
@@ -67,8 +67,8 @@ class Catalog:
         if new_app_limit < 0:
             raise ValueError("new_app_limit is negative")
         database = Database(url, timeout_s=timeout_s, marks=None if marks is None else MarksFile(marks))
-        sightings = Sightings(database, new_app_limit=new_app_limit, policy=TitlePolicy(title_policy))
-        return cls(database, sightings, clock)
+        observations = Observations(database, new_app_limit=new_app_limit, policy=TitlePolicy(title_policy))
+        return cls(database, observations, clock)
 
     def close(self) -> None:
         """Close the connections. The catalog is not used any more afterwards."""
@@ -123,11 +123,11 @@ class Catalog:
             connection.execute(sa.delete(BOARD))
             connection.execute(sa.insert(BOARD), {"id": board})
 
-    def sight(self, sightings: Sequence[Sighting]) -> list[Sighted]:
-        """Take in up to 10,000 sightings, in one transaction; return one answer each, in order.
+    def observe(self, observations: Sequence[Observation]) -> list[Observed]:
+        """Take in up to 10,000 observations, in one transaction; return one answer each, in order.
 
         An identity not seen before becomes an app, unless its key has made ``new_app_limit`` apps on the UTC day of
-        ``received_ms``: then the answer is id 0 and ``Reason.NEW_APP_LIMIT``, and the sighting changes nothing. The
+        ``received_ms``: then the answer is id 0 and ``Reason.NEW_APP_LIMIT``, and the observation changes nothing. The
         apps of a batch are made before any of it is answered, so an identity that one key may not make, but another
         key of the same batch may, is answered with its id throughout.
 
@@ -141,10 +141,10 @@ class Catalog:
         raises, nothing of the batch is stored.
 
         Raises:
-            ValueError: more than 10,000 sightings.
+            ValueError: more than 10,000 observations.
 
         """
-        return self._sightings.sight(sightings)
+        return self._observations.observe(observations)
 
     def revision(self) -> int:
         """Return the number of the last transaction that changed anything visible of any app; about 10 µs on SQLite."""

@@ -1,4 +1,4 @@
-"""How an app stands in the eyes of the sightings: a working copy of its row and title variants. Pure arithmetic."""
+"""How an app stands in the eyes of the observations: a working copy of its row and title variants. Pure arithmetic."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,7 +18,7 @@ class TitlePolicy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class Observation:
     """An app seen in one event, at ``ts_ms`` by the event's time, accepted at ``received_ms`` (UTC epoch ms)."""
 
     identity: AppIdentity
@@ -30,7 +30,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighted:
+class Observed:
     """The app's id; 0 when the catalog refused to make the app, and then why."""
 
     app_id: int
@@ -48,7 +48,7 @@ class Variant:
 
 @dataclass(slots=True, eq=False)
 class Standing:
-    """One app. Sightings change it; ``moved`` and ``gone`` name the variants that the database has yet to learn of.
+    """One app. Observations change it; ``moved`` and ``gone`` name the variants that the database has yet to learn of.
 
     ``header_at`` is the time of the latest event that bore ``header_title``. ``made_by`` is the key and the UTC day
     (days since 1970) that made an app which the database has not, ``folded_into`` the app that its host was folded into
@@ -69,13 +69,13 @@ class Standing:
     moved: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     weighed: int = 0
-    sighted: Sighted = field(init=False)
+    observed: Observed = field(init=False)
     stored: tuple[object, ...] = field(init=False)
     published: tuple[object, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         """Take the values given as what the database has, but for ``made_by``."""
-        self.sighted = Sighted(self.app_id, None)
+        self.observed = Observed(self.app_id, None)
         self.stored = self.row
         self.published = self.visible
 
@@ -86,12 +86,12 @@ class Standing:
 
     @property
     def row(self) -> tuple[object, ...]:
-        """What sightings can change of the app's row."""
+        """What observations can change of the app's row."""
         return self.first_seen_ms, self.header_title, self.header_categories
 
     @property
     def visible(self) -> tuple[object, ...]:
-        """What sightings can change of what readers see."""
+        """What observations can change of what readers see."""
         categories = self.header_categories if self.pinned_categories is None else self.pinned_categories
         return self.first_seen_ms, self.name, categories
 

@@ -47,7 +47,7 @@ def serve_board(
         if not keys:
             try:
                 first = board.catalog.create_key("first key", _FIRST_KEY, actor="serve").secret
-                board.access.refresh()
+                board.auth.refresh()
             except CatalogError as error:
                 _log.error("the first key could not be made", extra={"reason": str(error), "hint": error.hint})
         welcome = Welcome(

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tokenboard.catalog import Catalog, CatalogError, CatalogFault, Sighted, Sighting
-from tokenboard.drain.sightings import tell
+from tokenboard.catalog import Catalog, CatalogError, CatalogFault, Observation, Observed
+from tokenboard.drain.observations import tell
 from tokenboard.event import (
     EventDecodeError,
     UsageEvent,
@@ -23,7 +23,7 @@ from tokenboard.event import (
 from tokenboard.ledger import OUT_OF_TIME, Rows, arrange_table, fit_events, misfit_times
 from tokenboard.spool import Parcel
 
-_SIGHTINGS = 10_000  # what the catalog takes in one call
+_OBSERVATIONS = 10_000  # what the catalog takes in one call
 _ABOUT_VALUES = (ValueError, TypeError, OverflowError)
 _REASON = 200  # characters of another part's complaint
 _UNSOUND = "its bytes are not those that were stored: the disk has changed them"
@@ -217,11 +217,11 @@ def _place(table: pa.Table, catalog: Catalog, why_not: dict[int, str]) -> tuple[
     told = tell(table, skipped)
     why_not |= dict.fromkeys(told.unfit.tolist(), _NO_APP_KEY)
     faults: dict[int, Exception] = {}
-    placed: dict[int, Sighted] = {}
-    for start in range(0, len(told.sightings), _SIGHTINGS):
-        some = dict(enumerate(told.sightings[start : start + _SIGHTINGS], start))
-        placed.update(_sight(some, catalog, faults))
-    if faults and len(faults) == len(told.sightings):
+    placed: dict[int, Observed] = {}
+    for start in range(0, len(told.observations), _OBSERVATIONS):
+        some = dict(enumerate(told.observations[start : start + _OBSERVATIONS], start))
+        placed.update(_observe(some, catalog, faults))
+    if faults and len(faults) == len(told.observations):
         # Nothing passes: then it is the catalog that is at fault, unless the complaint is about a value.
         for error in faults.values():
             if not isinstance(error, _ABOUT_VALUES):
@@ -229,10 +229,10 @@ def _place(table: pa.Table, catalog: Catalog, why_not: dict[int, str]) -> tuple[
     groups = max(told.groups, default=-1) + 1
     by_group = np.zeros(groups + 1, np.int64)  # the last is that of the rows in no group, whose number is -1
     reasons: dict[int, str] = {}
-    for number, sighted in placed.items():
-        by_group[told.groups[number]] = sighted.app_id
-        if sighted.reason:
-            reasons[told.groups[number]] = str(sighted.reason)
+    for number, observed in placed.items():
+        by_group[told.groups[number]] = observed.app_id
+        if observed.reason:
+            reasons[told.groups[number]] = str(observed.reason)
     for number, error in faults.items():
         for row in np.flatnonzero(told.group_of == told.groups[number]).tolist():
             why_not[row] = f"the catalog refuses it: {_named(error)}"
@@ -242,20 +242,22 @@ def _place(table: pa.Table, catalog: Catalog, why_not: dict[int, str]) -> tuple[
     return by_group[told.group_of], given
 
 
-def _sight(sightings: dict[int, Sighting], catalog: Catalog, faults: dict[int, Exception]) -> dict[int, Sighted]:
-    """Ask the catalog about all sightings at once; when it chokes, halve them until those at fault stand alone."""
+def _observe(
+    observations: dict[int, Observation], catalog: Catalog, faults: dict[int, Exception]
+) -> dict[int, Observed]:
+    """Ask the catalog about all observations at once; when it chokes, halve them until those at fault stand alone."""
     try:
-        return dict(zip(sightings, catalog.sight(list(sightings.values())), strict=True))
+        return dict(zip(observations, catalog.observe(list(observations.values())), strict=True))
     except Exception as error:
         if isinstance(error, CatalogError) and not isinstance(error, CatalogFault):
             raise
-        order = list(sightings)
+        order = list(observations)
         if len(order) == 1:
             faults[order[0]] = error
             return {}
     middle = len(order) // 2
-    placed = _sight({at: sightings[at] for at in order[:middle]}, catalog, faults)
-    return placed | _sight({at: sightings[at] for at in order[middle:]}, catalog, faults)
+    placed = _observe({at: observations[at] for at in order[:middle]}, catalog, faults)
+    return placed | _observe({at: observations[at] for at in order[middle:]}, catalog, faults)
 
 
 def _named(error: Exception) -> str:

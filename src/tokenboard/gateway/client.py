@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from tokenboard.errand import Errand
+from tokenboard.inline_task import InlineTask
 from tokenboard.problem import Dialect, Problem
 
 WATCH_AFTER_S = 0.02
@@ -141,7 +141,7 @@ class Client:
             await self._until_taken()
 
     async def _until_taken(self) -> None:
-        errand = Errand.current
+        errand = InlineTask.current
         if errand is None or math.isinf(self._send_timeout_s):
             await self._line.writable()
             return

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from tokenboard.errand import Errand
 from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.client import Client
 from tokenboard.gateway.headers import Headers, response_headers
@@ -18,6 +17,7 @@ from tokenboard.gateway.relay import upstream_problem
 from tokenboard.gateway.request import InferenceRequest
 from tokenboard.gateway.upstream import UpstreamError
 from tokenboard.gateway.upstreams import Answer, UpstreamDialect
+from tokenboard.inline_task import InlineTask
 from tokenboard.observability import logger
 from tokenboard.problem import Problem
 from tokenboard.usage import CHARACTERS_PER_TOKEN
@@ -50,7 +50,7 @@ async def count_tokens(
         Problem: no upstream gave an answer.
 
     """
-    errand = Errand.current
+    errand = InlineTask.current
     client.watch(errand.cancel if errand is not None else lambda: None)
     try:
         answer = await asked

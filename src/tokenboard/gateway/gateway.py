@@ -5,8 +5,8 @@ import random
 import secrets
 from collections.abc import Callable
 
-from tokenboard.access import Access
 from tokenboard.attribution import Attribution, AttributionOptions, attribute, client_family
+from tokenboard.auth import Auth
 from tokenboard.catalog import CatalogError, Key, Scope
 from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.client import Client, ClientStalled, Line
@@ -46,7 +46,7 @@ class Gateway:
     def __init__(
         self,
         *,
-        access: Access,
+        auth: Auth,
         intake: Intake,
         upstreams: Upstreams,
         options: AttributionOptions,
@@ -57,7 +57,7 @@ class Gateway:
         counters: Counters,
         cors_origin: str | None = None,
     ) -> None:
-        self._access = access
+        self._auth = auth
         self._intake = intake
         self._upstreams = upstreams
         self._models = ModelList(upstreams)
@@ -87,7 +87,7 @@ class Gateway:
         )
 
     async def answer(self, line: Line, /) -> None:
-        """Answer one HTTP request whose path the gateway owns, as an `Errand`."""
+        """Answer one HTTP request whose path the gateway owns, as an `InlineTask`."""
         now = self._clock_ms()
         request_id = f"gen-{now}-{self._dice.getrandbits(80):020x}"
         client = Client(line, self._send_timeout_s)
@@ -264,7 +264,7 @@ class Gateway:
 
     def _check(self, line: Line, asked: Introduction, own: OwnHeaders, who: Attribution) -> tuple[Key, Attribution]:
         """Return the request's key, and its attribution once more, now that the key may give an app by a rule."""
-        key = self._access.check_credentials(asked.authorization, asked.api_key, Scope.INFERENCE, line.scope["client"])
+        key = self._auth.check_credentials(asked.authorization, asked.api_key, Scope.INFERENCE, line.scope["client"])
         if self._options.rules and not who.tracked:
             who = attribute(asked.fields, self._options, key_label=key.label)
             own[1] = (b"x-tokenboard-app", _app_header(who))

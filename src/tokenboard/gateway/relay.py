@@ -15,7 +15,6 @@ from collections.abc import Awaitable
 from typing import Final, Protocol
 
 from tokenboard.attribution import Attribution
-from tokenboard.errand import Errand
 from tokenboard.event import Source
 from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.client import Client, ClientStalled
@@ -31,6 +30,7 @@ from tokenboard.gateway.upstream import (
     UpstreamError,
 )
 from tokenboard.gateway.upstreams import Answer
+from tokenboard.inline_task import InlineTask
 from tokenboard.intake import Caller, Facts
 from tokenboard.observability import logger
 from tokenboard.problem import Problem
@@ -148,7 +148,7 @@ class Relay:
         self._ends_line = True  # what the client was sent so far, that is
         self._recorded = False
         self._committing = False
-        self._errand: Errand | None = None
+        self._errand: InlineTask | None = None
 
     async def run(self, asked: Awaitable[Answer]) -> None:
         """Await the upstream's answer and carry it to the client, who is watched meanwhile.
@@ -162,7 +162,7 @@ class Relay:
             SpoolError: the usage could not be recorded; the answer must not be completed.
 
         """
-        self._errand = Errand.current
+        self._errand = InlineTask.current
         self._client.watch(self._leave)
         try:
             await self._carry(await self._answer(asked))

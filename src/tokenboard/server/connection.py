@@ -8,7 +8,7 @@ import struct
 from collections import deque
 from typing import Any, Protocol, cast
 
-from tokenboard.errand import Errand
+from tokenboard.inline_task import InlineTask
 from tokenboard.observability import Counters
 from tokenboard.server.exchange import Exchange
 from tokenboard.server.head import Head, too_much
@@ -34,7 +34,7 @@ class Owner(Protocol):
     counters: Counters
     connections: set["Connection"]
 
-    def run(self, exchange: Exchange) -> Errand | None:
+    def run(self, exchange: Exchange) -> InlineTask | None:
         """Start the application on a request, or give the errand that does so once it is begun."""
 
     def date_line(self) -> bytes:
@@ -84,7 +84,7 @@ class Connection(asyncio.Protocol):
         self._refusal: Refusal | None = None
         self._eof = False
         self._reading = False
-        self._unbegun: Errand | None = None
+        self._unbegun: InlineTask | None = None
         self._swallowing = False
         self._paused = False
         self._framing_bytes = 0

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
-from tokenboard.errand import Errand
+from tokenboard.inline_task import InlineTask
 from tokenboard.observability import BoundedLog, logger
 from tokenboard.server.head import Head
 from tokenboard.server.refusal import FAULT
@@ -114,7 +114,7 @@ class Exchange:
         self.scope = scope
         self.length = head.length
         self.keep = keep
-        self.task: asyncio.Task[None] | Errand | None = None
+        self.task: asyncio.Task[None] | InlineTask | None = None
         self.on_leave: Callable[[], object] | None = None
         self.received = 0
         self.held = 0

@@ -5,7 +5,7 @@ import socket
 import time
 from email.utils import formatdate
 
-from tokenboard.errand import Errand
+from tokenboard.inline_task import InlineTask
 from tokenboard.observability import BoundedLog, Counters, logger
 from tokenboard.server.connection import Connection
 from tokenboard.server.exchange import App, Direct, Exchange
@@ -111,7 +111,7 @@ class HttpServer:
 
     # -- what connections ask for
 
-    def run(self, exchange: Exchange) -> Errand | None:
+    def run(self, exchange: Exchange) -> InlineTask | None:
         """Start the application on a request, in a task of its own; an errand is for the caller to begin."""
         if self._loop is None:
             raise RuntimeError("the server was not started")
@@ -119,7 +119,7 @@ class HttpServer:
         direct_answers = direct is not None and direct.owns(exchange.scope["path"])
         self.running.add(exchange)
         if direct_answers:
-            errand = Errand(exchange.run(self._app, direct, self.running.discard, self._stumbled), self._loop)
+            errand = InlineTask(exchange.run(self._app, direct, self.running.discard, self._stumbled), self._loop)
             exchange.task = errand
             return errand
         exchange.task = self._loop.create_task(exchange.run(self._app, None, self.running.discard, self._stumbled))

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Final, NamedTuple
 
-from tokenboard.errand import Pause
+from tokenboard.inline_task import Pause
 from tokenboard.spool.errors import SpoolError, SpoolUnavailable
 from tokenboard.spool.health import Health, hint_for, is_of_the_file
 

@@ -16,17 +16,17 @@ from tokenboard.ledger import LedgerUnavailable
 from tokenboard.observability import logger
 from tokenboard.problem import Problem, store_away
 from tokenboard.rankings import NotFilledError, QuestionError
-from tokenboard.web.asked import Asked
 from tokenboard.web.assets import Assets
 from tokenboard.web.charts import SVG_POLICY
-from tokenboard.web.frame import Form, Frame
-from tokenboard.web.gate import Gate
+from tokenboard.web.layout import Form, Frame
+from tokenboard.web.page_cache import PageCache
 from tokenboard.web.pages import DRAWINGS, PAGES, Drawn, Page
 from tokenboard.web.parameters import Parameter, canonical
-from tokenboard.web.presses import NoSuchForm, Press, Printed
+from tokenboard.web.query import Asked
+from tokenboard.web.rendering import NoSuchForm, Press, Printed
 from tokenboard.web.security import POLICY, secured
 from tokenboard.web.services import WebServices
-from tokenboard.web.shelf import Shelf
+from tokenboard.web.sessions import Gate
 from tokenboard.web.site import Visibility
 from tokenboard.web.templates import environment
 from tokenboard.web.view import Elsewhere, NothingThere, View
@@ -55,9 +55,9 @@ class Web:
     def __init__(self, services: WebServices) -> None:
         self._services = services
         self._assets = Assets()
-        self._gate = Gate(services.site, services.access, services.sessions)
+        self._gate = Gate(services.site, services.auth, services.sessions)
         self._press = Press(environment(services.site, self._assets), demo=services.site.demo)
-        self._shelf = Shelf()
+        self._cache = PageCache()
         # A drawing waits for the one process that draws: pages must not wait behind it.
         self._pages = Workers("pages", PAGE_THREADS)
         self._drawings = Workers("drawings", DRAWING_THREADS, DRAWINGS_WAITING)
@@ -131,7 +131,7 @@ class Web:
                 # Its charts are asked for next; a board that nobody looks at never starts the process that draws.
                 self._services.renderer.start()
             key: Hashable = (form, asked.path, asked.query)
-            shown = await self._shelf.get(
+            shown = await self._cache.get(
                 key, self._services.analytics.stamp, lambda: workers.run(partial(self._attempt, make, asked, form))
             )
             return self._respond(request, shown)

@@ -6,7 +6,7 @@ from typing import Any
 
 from tokenboard.rankings import Figures, Totals, Window
 from tokenboard.tables import instant
-from tokenboard.web.asked import Span
+from tokenboard.web.query import Span
 
 
 def of_window(window: Window, as_of: datetime) -> dict[str, str]:

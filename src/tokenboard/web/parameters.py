@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tokenboard.rankings import QuestionError
-from tokenboard.web.frame import Query
+from tokenboard.web.layout import Query
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from tokenboard.access import Access, Sessions
 from tokenboard.analytics import Analytics
+from tokenboard.auth import Auth, Sessions
 from tokenboard.rankings import Rankings
 from tokenboard.web.charts import Renderer
 from tokenboard.web.site import Site
@@ -20,7 +20,7 @@ class WebServices:
     is first read: to make the document takes longer than a board should need to start.
     """
 
-    access: Access
+    auth: Auth
     sessions: Sessions
     analytics: Analytics
     rankings: Rankings

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenboard.tables import Table
-from tokenboard.web.frame import Frame
+from tokenboard.web.layout import Frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.web.names import HOSTILE
 from tokenboard.web.badges import Badge, Colour, Metric, Style, app_badge, no_badge
-from tokenboard.web.lettering import Face, clean, isolated, width
+from tokenboard.web.text_metrics import Face, clean, isolated, width
 
 SPACE = "{http://www.w3.org/2000/svg}"
 

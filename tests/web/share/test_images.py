@@ -7,8 +7,8 @@ import pytest
 
 from tests.web.names import HOSTILE
 from tokenboard.web.charts import Picture, Renderer
-from tokenboard.web.lettering import Face, clean, width
 from tokenboard.web.share import HEIGHT, WIDTH, Place, app_image, model_image, ranking_image
+from tokenboard.web.text_metrics import Face, clean, width
 
 SPACE = "{http://www.w3.org/2000/svg}"
 WINDOW = "14–20 Nov 2026"

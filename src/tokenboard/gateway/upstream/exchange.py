@@ -7,8 +7,8 @@ by then be carrying somebody else's request.
 import asyncio
 from typing import Protocol
 
-from tokenboard.errand import Pause
 from tokenboard.gateway.upstream.errors import UpstreamError
+from tokenboard.inline_task import Pause
 
 
 class Source(Protocol):

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from tokenboard.web.lettering import Face, clean, fitted, isolated, width, xml
+from tokenboard.web.text_metrics import Face, clean, fitted, isolated, width, xml
 
 HEIGHT: Final = 20
 """Height of a badge, in px."""

@@ -4,8 +4,8 @@ from enum import StrEnum
 from typing import Final
 
 from tokenboard.web.badges.badge import Badge, Colour
-from tokenboard.web.lettering import Face, fitted
 from tokenboard.web.numbers import compact, counted
+from tokenboard.web.text_metrics import Face, fitted
 
 _GROUP_ROOM: Final = 16.0
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from tokenboard.web.charts.drawing import Drawing, Series, Size
-from tokenboard.web.charts.frame import Json, chart, data, days_axis, figure, name_of, sentences, values_axis
+from tokenboard.web.charts.layout import Json, chart, data, days_axis, figure, name_of, sentences, values_axis
 from tokenboard.web.charts.scale import scale_to
 from tokenboard.web.charts.span import Span, span_of
 from tokenboard.web.charts.theme import INKS, SLOTS, ink_of

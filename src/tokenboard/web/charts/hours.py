@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from tokenboard.web.charts.drawing import Drawing, Size
-from tokenboard.web.charts.frame import chart, data, figure, sentences
+from tokenboard.web.charts.layout import chart, data, figure, sentences
 from tokenboard.web.charts.theme import INKS
 from tokenboard.web.numbers import compact
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from tokenboard.web.charts.drawing import Drawing, Size
-from tokenboard.web.charts.frame import TYPE_SIZE, Json, chart, data, figure, name_of, sentences
+from tokenboard.web.charts.layout import TYPE_SIZE, Json, chart, data, figure, name_of, sentences
 from tokenboard.web.charts.svg import label
 from tokenboard.web.charts.theme import INKS, ink_of
-from tokenboard.web.lettering import Face, fitted, width
 from tokenboard.web.numbers import compact, percent
+from tokenboard.web.text_metrics import Face, fitted, width
 
 MOST: Final = 30
 """Most rows of one drawing."""

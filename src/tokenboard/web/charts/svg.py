@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from tokenboard.web.charts.drawing import Drawing
 from tokenboard.web.charts.theme import FONTS, LIGHT, NAMES, STYLE, UNSEEN
-from tokenboard.web.lettering import xml
+from tokenboard.web.text_metrics import xml
 
 _SPACE: Final = "{http://www.w3.org/2000/svg}"
 _NUMBER: Final = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")

@@ -1,8 +1,8 @@
 """The API's reference, made of its OpenAPI document: figures on one page, inference and operators' work on others."""
 
-from tokenboard.web.asked import Asked
-from tokenboard.web.frame import Form, Frame, twins
+from tokenboard.web.layout import Form, Frame, twins
 from tokenboard.web.pages.page import Page
+from tokenboard.web.query import Asked
 from tokenboard.web.reference import Heading, read_reference
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from tokenboard.analytics import PERIOD_DAYS, AppDetail, AppUsage, HourPattern, Period, RankPoint
 from tokenboard.rankings import Window
 from tokenboard.tables import instant
-from tokenboard.web import choices
-from tokenboard.web.asked import Asked, Span, as_day
-from tokenboard.web.charts.frame import name_of
+from tokenboard.web import filters
+from tokenboard.web.charts.layout import name_of
 from tokenboard.web.charts.span import Span as Bins
 from tokenboard.web.charts.span import span_of
-from tokenboard.web.choices import Choice, Option
-from tokenboard.web.frame import FeedLink, Frame, Query, address, twins
+from tokenboard.web.filters import Choice, Option
+from tokenboard.web.layout import FeedLink, Frame, Query, address, twins
 from tokenboard.web.numbers import counted
 from tokenboard.web.pages import app_charts
 from tokenboard.web.pages.app_twins import app_document, app_table
@@ -28,6 +27,7 @@ from tokenboard.web.pages.app_use import (
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import window_to
 from tokenboard.web.parameters import SPAN
+from tokenboard.web.query import Asked, Span, as_day
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import host_of, is_web
 from tokenboard.web.view import NothingThere, View
@@ -123,7 +123,7 @@ def _description(services: WebServices, detail: AppDetail, span: Span) -> str:
 def _periods(services: WebServices, path: str, span: Span) -> Choice:
     """Return the choice of day, week and month, and of more, as far as the dataset reaches."""
     plain: Query = () if span.period is None else span.query
-    given = choices.periods(path, plain, span)
+    given = filters.periods(path, plain, span)
     last = services.analytics.window(Period.MONTH).end
     longer = []
     for label, days in _LONGER:

@@ -2,12 +2,12 @@
 
 from tokenboard.analytics import Period
 from tokenboard.rankings import Standing, parse_question
-from tokenboard.web.asked import Asked
 from tokenboard.web.badges import Badge, Metric, Style, app_badge, no_badge
 from tokenboard.web.pages.app_use import find_app
 from tokenboard.web.pages.page import Drawn
 from tokenboard.web.parameters import CATEGORY, METRIC, Parameter
-from tokenboard.web.presses import Printed, printed
+from tokenboard.web.query import Asked
+from tokenboard.web.rendering import Printed, printed
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import NothingThere
 

@@ -6,14 +6,14 @@ from typing import Final
 
 from tokenboard.analytics import AppDetail
 from tokenboard.rankings import Window
-from tokenboard.web.asked import Asked
 from tokenboard.web.charts import Drawing, Series, Size, hours, lines, parts_by_day, ranks, single, stacked_days
-from tokenboard.web.charts.frame import name_of
+from tokenboard.web.charts.layout import name_of
 from tokenboard.web.numbers import compact
 from tokenboard.web.pages.app_use import DailyUse, by_day, charted, find_app, parse_app_span, per_request, use_of
 from tokenboard.web.pages.page import Drawn, drawn_chart
 from tokenboard.web.pages.rankings import window_to
 from tokenboard.web.parameters import SIZE, SPAN
+from tokenboard.web.query import Asked
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import NothingThere
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from tokenboard.analytics import AppDetail, AppStanding, AppUsage, Consumption, HourPattern, RankPoint
 from tokenboard.tables import Column, Kind, Table, instant
-from tokenboard.web.asked import Span, as_day
 from tokenboard.web.meta import as_text, of_span
 from tokenboard.web.pages.app_use import DailyUse
+from tokenboard.web.query import Span, as_day
 
 
 def app_document(

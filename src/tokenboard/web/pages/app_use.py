@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 from tokenboard.analytics import AppDetail, AppUsage, Consumption
 from tokenboard.rankings import Window
-from tokenboard.web.asked import Asked, Span, app_period, parse_span
-from tokenboard.web.frame import address
+from tokenboard.web.layout import address
 from tokenboard.web.pages.rankings import window_to
+from tokenboard.web.query import Asked, Span, app_period, parse_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import Elsewhere, NothingThere
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from tokenboard.analytics import DirectoryPage, DirectoryRow, NotFound, Order
 from tokenboard.attribution import GROUPS
 from tokenboard.rankings import Extra, Question, Sort, Totals, Window, parse_question
-from tokenboard.web import choices
-from tokenboard.web.asked import Asked, changed, parse_board_span
-from tokenboard.web.choices import Choice, Option
-from tokenboard.web.frame import FeedLink, Frame, Query, address, twins
+from tokenboard.web import filters
+from tokenboard.web.filters import Choice, Option
+from tokenboard.web.layout import FeedLink, Frame, Query, address, twins
 from tokenboard.web.pages.apps_twins import Listed, directory_document, directory_table
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import SPARK_DAYS, spark_of, window_to
 from tokenboard.web.parameters import CATEGORY, OFFSET, SEARCH, SORT, SPAN, Parameter
+from tokenboard.web.query import Asked, changed, parse_board_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import label_of
 from tokenboard.web.view import Elsewhere, NothingThere, View
@@ -93,8 +93,8 @@ def _view(services: WebServices, asked: Asked) -> View:
         "listing": page,
         "aisles": () if listed.narrowed else _aisles(services, listed),
         "sorts": _sorts(query, listed.sort),
-        "periods": choices.periods(PATH, query, listed.span),
-        "categories": choices.categories(PATH, query, listed.category, listed.subcategory),
+        "periods": filters.periods(PATH, query, listed.span),
+        "categories": filters.categories(PATH, query, listed.category, listed.subcategory),
         "before": address(PATH, changed(query, offset=_offset(max(0, listed.offset - ROWS)))) if listed.offset else "",
         "after": address(PATH, changed(query, offset=_offset(last))) if page.rows and last < page.total else "",
         "rows_after": min(ROWS, page.total - last),

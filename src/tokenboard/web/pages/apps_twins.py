@@ -6,9 +6,9 @@ from typing import Any
 from tokenboard.analytics import DirectoryPage, DirectoryRow, Order
 from tokenboard.rankings import Totals
 from tokenboard.tables import Column, Kind, Table, instant
-from tokenboard.web.asked import Span
-from tokenboard.web.frame import Query
+from tokenboard.web.layout import Query
 from tokenboard.web.meta import left_out, of_span
+from tokenboard.web.query import Span
 
 
 @dataclass(frozen=True, slots=True)

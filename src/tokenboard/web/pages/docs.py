@@ -15,10 +15,10 @@ from tokenboard.attribution import (
 )
 from tokenboard.rankings import QuestionError
 from tokenboard.tables import instant
-from tokenboard.web.asked import Asked
-from tokenboard.web.frame import Form, Frame, Query, twins
+from tokenboard.web.layout import Form, Frame, Query, twins
 from tokenboard.web.pages.page import Page
 from tokenboard.web.parameters import Parameter
+from tokenboard.web.query import Asked
 from tokenboard.web.services import WebServices
 from tokenboard.web.snippets import snippets
 from tokenboard.web.view import View

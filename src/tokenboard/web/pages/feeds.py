@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from urllib.parse import urlsplit
 
-from tokenboard.web.asked import Asked
 from tokenboard.web.feeds import Entry, Feed, Movement, News, read_news, write_atom
 from tokenboard.web.feeds.atom import MEDIA_TYPE
 from tokenboard.web.numbers import compact, exact, growth
 from tokenboard.web.pages.app_use import find_app
 from tokenboard.web.pages.page import Drawn
-from tokenboard.web.presses import Printed, printed
+from tokenboard.web.query import Asked
+from tokenboard.web.rendering import Printed, printed
 from tokenboard.web.services import WebServices
 from tokenboard.web.site import Site
 

@@ -6,9 +6,8 @@ from typing import Any
 from tokenboard.analytics import ModelPage
 from tokenboard.rankings import Question, Sort
 from tokenboard.tables import Column, Kind, Table, instant
-from tokenboard.web import choices
-from tokenboard.web.asked import Asked, Span, parse_board_span
-from tokenboard.web.frame import FeedLink, Frame, address, twins
+from tokenboard.web import filters
+from tokenboard.web.layout import FeedLink, Frame, address, twins
 from tokenboard.web.meta import left_out, of_span
 from tokenboard.web.numbers import counted
 from tokenboard.web.pages.apps import Card, trending
@@ -16,6 +15,7 @@ from tokenboard.web.pages.apps_twins import row_document
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import TopApps, top_apps
 from tokenboard.web.parameters import SPAN
+from tokenboard.web.query import Asked, Span, parse_board_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 
@@ -68,7 +68,7 @@ def _view(services: WebServices, asked: Asked) -> View:
         "rankings": address("/rankings", span.query),
         "all_models": address("/models", span.query),
         "growing": address("/apps", (*span.query, ("sort", "trending"))),
-        "periods": choices.periods(PATH, span.query, span),
+        "periods": filters.periods(PATH, span.query, span),
     }
     return View(frame, "home.html", context, document=_document(start), table=lambda: _table(start))
 

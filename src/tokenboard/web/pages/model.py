@@ -9,16 +9,16 @@ from typing import Any
 from tokenboard.analytics import Consumption, ModelAppRow, ModelApps, ModelDetail, Window
 from tokenboard.ledger import NOTHING
 from tokenboard.tables import Column, Kind, Table, instant
-from tokenboard.web import choices
-from tokenboard.web.asked import Asked, Span, changed, model_period, parse_span
+from tokenboard.web import filters
 from tokenboard.web.charts import Drawing, Size, parts_by_day
-from tokenboard.web.choices import Choice, Option
-from tokenboard.web.frame import Frame, Query, address, twins
+from tokenboard.web.filters import Choice, Option
+from tokenboard.web.layout import Frame, Query, address, twins
 from tokenboard.web.meta import of_span, of_window
 from tokenboard.web.pages.models import chart_window
 from tokenboard.web.pages.page import Drawn, Page, drawn_chart
 from tokenboard.web.pages.rankings import MOST_DAYS_SHOWN
 from tokenboard.web.parameters import SIZE, SPAN, Parameter
+from tokenboard.web.query import Asked, Span, changed, model_period, parse_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import path_of
 from tokenboard.web.view import NothingThere, View
@@ -79,7 +79,7 @@ def _view(services: WebServices, asked: Asked) -> View:
                 for each in Tab
             ),
         ),
-        "periods": choices.periods(path, query, span),
+        "periods": filters.periods(path, query, span),
     }
     if tab is Tab.APPS:
         return _apps_view(services, frame, context, name, span)

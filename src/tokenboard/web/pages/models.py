@@ -7,15 +7,15 @@ from typing import Any
 from tokenboard.analytics import Authors, ModelPage, Window
 from tokenboard.rankings import QuestionError
 from tokenboard.tables import Column, Kind, Table, instant
-from tokenboard.web import choices
-from tokenboard.web.asked import Asked, Span, changed, parse_board_span
+from tokenboard.web import filters
 from tokenboard.web.charts import Drawing, Series, Share, Size, shares, stacked_days
-from tokenboard.web.frame import Frame, Query, address, twins
+from tokenboard.web.layout import Frame, Query, address, twins
 from tokenboard.web.meta import as_text, of_span
 from tokenboard.web.numbers import top_of
 from tokenboard.web.pages.page import Drawn, Page, drawn_chart
 from tokenboard.web.pages.rankings import MOST_DAYS_SHOWN, SPARK_DAYS, window_to
 from tokenboard.web.parameters import OFFSET, SEARCH, SIZE, SPAN
+from tokenboard.web.query import Asked, Span, changed, parse_board_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 
@@ -108,7 +108,7 @@ def _view(services: WebServices, asked: Asked) -> View:
         "chart_title": _chart_title(daily),
         "authors_chart": address(AUTHORS_PATH, span.query),
         "authors_title": _authors_title(span),
-        "periods": choices.periods(PATH, query, span),
+        "periods": filters.periods(PATH, query, span),
         "search": search,
         "kept": span.query,
         "all": address(PATH, span.query),

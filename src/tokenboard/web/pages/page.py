@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tokenboard.rankings import QuestionError
-from tokenboard.web.asked import Asked
 from tokenboard.web.charts import Drawing, Size
-from tokenboard.web.frame import Form
+from tokenboard.web.layout import Form
 from tokenboard.web.parameters import Parameter
-from tokenboard.web.presses import Printed, printed
+from tokenboard.web.query import Asked
+from tokenboard.web.rendering import Printed, printed
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 

@@ -7,15 +7,15 @@ from typing import Any
 from tokenboard.analytics import AppsDaily, Authors, ModelPage
 from tokenboard.rankings import Answer, Extra, Question, RankedApp, Sort, Window
 from tokenboard.tables import Column, Kind, Table, instant
-from tokenboard.web import choices
-from tokenboard.web.asked import Asked, Span, parse_board_span, parse_ranking, ranking_query
+from tokenboard.web import filters
 from tokenboard.web.charts import Drawing, Series, Size, stacked_days
 from tokenboard.web.charts.span import span_of
-from tokenboard.web.frame import FeedLink, Frame, address, twins
+from tokenboard.web.layout import FeedLink, Frame, address, twins
 from tokenboard.web.meta import as_text, figures, left_out, of_span
 from tokenboard.web.numbers import top_of
 from tokenboard.web.pages.page import Drawn, Page, drawn_chart
 from tokenboard.web.parameters import CATEGORY, METRIC, OFFSET, SIZE, SORT, SPAN
+from tokenboard.web.query import Asked, Span, parse_board_span, parse_ranking, ranking_query
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import label_of
 from tokenboard.web.view import View
@@ -118,11 +118,11 @@ def _view(services: WebServices, asked: Asked) -> View:
         "chart_title": _chart_title(question, daily),
         "chart_note": span_of(daily.days).note(),
         "choices": (
-            choices.periods(PATH, query, span),
-            choices.sorts(PATH, query, question),
-            choices.metrics(PATH, query, question.metric),
+            filters.periods(PATH, query, span),
+            filters.sorts(PATH, query, question),
+            filters.metrics(PATH, query, question.metric),
         ),
-        "categories": choices.categories(PATH, query, question.category, question.subcategory),
+        "categories": filters.categories(PATH, query, question.category, question.subcategory),
         "trending": question.sort is Sort.TRENDING,
         "before": address(PATH, ranking_query(question, span, offset=max(0, question.offset - ROWS)))
         if question.offset

@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 from tokenboard.rankings import Sort, Window
-from tokenboard.web.asked import Asked, Span, model_period, parse_board_span, parse_ranking, parse_span
 from tokenboard.web.charts import Picture, window_name
 from tokenboard.web.pages.app_use import find_app, parse_app_span
 from tokenboard.web.pages.page import Drawn
 from tokenboard.web.pages.rankings import RANKING, SPARK_DAYS, top_apps, window_to
 from tokenboard.web.parameters import SPAN
-from tokenboard.web.presses import Printed, printed
+from tokenboard.web.query import Asked, Span, model_period, parse_board_span, parse_ranking, parse_span
+from tokenboard.web.rendering import Printed, printed
 from tokenboard.web.services import WebServices
 from tokenboard.web.share import ROWS, Place, app_image, model_image, ranking_image
 from tokenboard.web.text import host_of, label_of

@@ -5,7 +5,7 @@ from typing import Final
 
 from tokenboard.web.charts.drawing import Picture
 from tokenboard.web.charts.theme import LIGHT
-from tokenboard.web.lettering import Face, clean, fitted, width, xml
+from tokenboard.web.text_metrics import Face, clean, fitted, width, xml
 
 WIDTH: Final = 1200
 HEIGHT: Final = 630

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tokenboard.analytics import Activity, AppDetail, Period
 from tokenboard.rankings import Question, QuestionError, Sort, Window, parse_question
-from tokenboard.web.frame import Query
+from tokenboard.web.layout import Query
 from tokenboard.web.services import WebServices
 
 MAX_SEARCH = 200

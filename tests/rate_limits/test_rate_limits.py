@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenboard.allowance import Allowance, Counts, Verdict
+from tokenboard.rate_limits import Counts, RateLimits, Verdict
 
 MIDNIGHT_S = 1_800_057_600
 """2027-01-16T00:00:00Z."""
@@ -19,23 +19,23 @@ class Clock:
         return int(self.now_s * 1000)
 
 
-def allowance(file: Path | None, clock: Clock, *, per_minute: int = 0, per_day: int = 0) -> Allowance:
-    return Allowance(Counts(file, clock), per_minute=per_minute, per_day=per_day)
+def rate_limits(file: Path | None, clock: Clock, *, per_minute: int = 0, per_day: int = 0) -> RateLimits:
+    return RateLimits(Counts(file, clock), per_minute=per_minute, per_day=per_day)
 
 
-def take(allowed: Allowance, key_id: int = 1, account_id: int = 1) -> Verdict:
+def take(allowed: RateLimits, key_id: int = 1, account_id: int = 1) -> Verdict:
     verdict = allowed.take(key_id=key_id, account_id=account_id)
     assert verdict is not None
     return verdict
 
 
 def test_without_limits_nothing_is_counted() -> None:
-    assert allowance(None, Clock()).take(key_id=1, account_id=1) is None
+    assert rate_limits(None, Clock()).take(key_id=1, account_id=1) is None
 
 
 def test_a_key_asks_so_often_a_minute_of_the_clock_and_no_more() -> None:
     clock = Clock(MIDNIGHT_S + 15.5)
-    allowed = allowance(None, clock, per_minute=2)
+    allowed = rate_limits(None, clock, per_minute=2)
     assert Verdict(2, 1, MIDNIGHT_S + 60, None, "minute") == take(allowed)
     assert Verdict(2, 0, MIDNIGHT_S + 60, None, "minute") == take(allowed)
     assert Verdict(2, 0, MIDNIGHT_S + 60, 45, "minute") == take(allowed)
@@ -46,7 +46,7 @@ def test_a_key_asks_so_often_a_minute_of_the_clock_and_no_more() -> None:
 
 
 def test_all_keys_of_an_account_share_its_day_and_two_accounts_share_nothing() -> None:
-    allowed = allowance(None, Clock(), per_day=2)
+    allowed = rate_limits(None, Clock(), per_day=2)
     assert [1, 0] == [take(allowed, key_id=key).remaining for key in (1, 2)]
     assert (86_400, "day") == (take(allowed, key_id=3).wait_s, take(allowed, key_id=3).window)
     assert take(allowed, key_id=4, account_id=2).wait_s is None
@@ -54,7 +54,7 @@ def test_all_keys_of_an_account_share_its_day_and_two_accounts_share_nothing() -
 
 def test_the_day_is_the_utc_day() -> None:
     clock = Clock(MIDNIGHT_S + 86_399)
-    allowed = allowance(None, clock, per_day=1)
+    allowed = rate_limits(None, clock, per_day=1)
     assert take(allowed).wait_s is None
     assert 1 == take(allowed).wait_s
     clock.now_s = MIDNIGHT_S + 86_400
@@ -63,7 +63,7 @@ def test_the_day_is_the_utc_day() -> None:
 
 def test_a_refused_question_counts_nowhere() -> None:
     clock = Clock()
-    allowed = allowance(None, clock, per_minute=1, per_day=3)
+    allowed = rate_limits(None, clock, per_minute=1, per_day=3)
     take(allowed)
     for _ in range(5):
         assert "minute" == take(allowed).window
@@ -75,7 +75,7 @@ def test_a_refused_question_counts_nowhere() -> None:
 
 
 def test_the_limit_with_the_least_left_is_told() -> None:
-    allowed = allowance(None, Clock(), per_minute=30, per_day=2)
+    allowed = rate_limits(None, Clock(), per_minute=30, per_day=2)
     verdict = take(allowed)
     assert (2, 1, "day") == (verdict.limit, verdict.remaining, verdict.window)
 
@@ -83,19 +83,19 @@ def test_the_limit_with_the_least_left_is_told() -> None:
 def test_counts_outlive_the_process_within_their_window(tmp_path: Path) -> None:
     clock, file = Clock(), tmp_path / "limits.sqlite"
     counts = Counts(file, clock)
-    first = Allowance(counts, per_minute=0, per_day=2)
+    first = RateLimits(counts, per_minute=0, per_day=2)
     take(first)
     take(first)
     assert counts.flush()
-    again = allowance(file, clock, per_day=2)  # the first was not closed: it was killed
+    again = rate_limits(file, clock, per_day=2)  # the first was not closed: it was killed
     assert take(again).wait_s is not None
     clock.now_s += 86_400
-    assert take(allowance(file, clock, per_day=2)).wait_s is None
+    assert take(rate_limits(file, clock, per_day=2)).wait_s is None
 
 
 def test_counts_of_windows_that_ended_are_forgotten_on_disk_too(tmp_path: Path) -> None:
     clock, file = Clock(), tmp_path / "limits.sqlite"
-    allowed = allowance(file, clock, per_minute=5, per_day=5)
+    allowed = rate_limits(file, clock, per_minute=5, per_day=5)
     for account in range(10):
         take(allowed, account_id=account)
     clock.now_s += 86_400
@@ -109,15 +109,15 @@ def test_counts_of_windows_that_ended_are_forgotten_on_disk_too(tmp_path: Path) 
 def test_a_damaged_file_is_begun_anew(tmp_path: Path) -> None:
     file = tmp_path / "limits.sqlite"
     file.write_bytes(b"this is no database, and it is long enough to be looked at" * 100)
-    allowed = allowance(file, Clock(), per_day=1)
+    allowed = rate_limits(file, Clock(), per_day=1)
     assert take(allowed).wait_s is None
     allowed.close()
-    assert take(allowance(file, Clock(), per_day=1)).wait_s is not None
+    assert take(rate_limits(file, Clock(), per_day=1)).wait_s is not None
 
 
 def test_counting_goes_on_when_the_file_cannot_be_written(tmp_path: Path) -> None:
     counts = Counts(tmp_path / "limits.sqlite", Clock())
-    allowed = Allowance(counts, per_minute=0, per_day=2)
+    allowed = RateLimits(counts, per_minute=0, per_day=2)
     with sqlite3.connect(tmp_path / "limits.sqlite") as other:
         other.execute("DROP TABLE counts")
     other.close()
@@ -129,7 +129,7 @@ def test_counting_goes_on_when_the_file_cannot_be_written(tmp_path: Path) -> Non
 
 def test_counting_waits_for_nobody_who_holds_the_file_and_is_written_afterwards(tmp_path: Path) -> None:
     file = tmp_path / "limits.sqlite"
-    allowed = allowance(file, Clock(), per_day=500)
+    allowed = rate_limits(file, Clock(), per_day=500)
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for _ in range(100):
@@ -139,7 +139,7 @@ def test_counting_waits_for_nobody_who_holds_the_file_and_is_written_afterwards(
         other.execute("ROLLBACK")
     take(allowed)
     allowed.close()
-    assert 500 - 102 == take(allowance(file, Clock(), per_day=500)).remaining
+    assert 500 - 102 == take(rate_limits(file, Clock(), per_day=500)).remaining
 
 
 @given(
@@ -151,7 +151,7 @@ def test_no_window_ever_lets_more_through_than_its_limit_nor_fewer(
     steps: list[tuple[int, int, int]], per_minute: int, per_day: int
 ) -> None:
     clock = Clock()
-    allowed = allowance(None, clock, per_minute=per_minute, per_day=per_day)
+    allowed = rate_limits(None, clock, per_minute=per_minute, per_day=per_day)
     let_through: list[tuple[int, int, int]] = []
     for pause, key, account in steps:
         clock.now_s += pause

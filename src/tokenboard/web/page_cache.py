@@ -8,7 +8,7 @@ from cachetools import LRUCache
 
 from tokenboard.analytics import OVERHEAD, weight
 from tokenboard.problem import Problem
-from tokenboard.web.presses import Printed
+from tokenboard.web.rendering import Printed
 
 MAX_BYTES = 32 * 1024 * 1024
 """Bytes of pages and their keys kept."""
@@ -23,7 +23,7 @@ class _Kept(NamedTuple):
     size: int
 
 
-class Shelf:
+class PageCache:
     """A bounded cache for one event loop. ``stamp`` says which state of the figures an entry belongs to."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from tokenboard.errand import Errand, Pause
+from tokenboard.inline_task import InlineTask, Pause
 
 Log = list[Any]
 
@@ -26,8 +26,8 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> list[dict[str, Any]]:
     return told
 
 
-def begin(coroutine: Coroutine[Any, Any, None]) -> Errand:
-    errand = Errand(coroutine, asyncio.get_running_loop())
+def begin(coroutine: Coroutine[Any, Any, None]) -> InlineTask:
+    errand = InlineTask(coroutine, asyncio.get_running_loop())
     errand.step()
     return errand
 
@@ -110,18 +110,18 @@ def test_one_errand_may_carry_on_another_and_goes_on_itself() -> None:
     async def main() -> None:
         log: Log = []
         first, second = Pause(), Pause()
-        inner: Errand
+        inner: InlineTask
 
         async def ending() -> None:
             await first
             second.end()
-            log.append(("still", Errand.current is outer))
+            log.append(("still", InlineTask.current is outer))
 
         inner = begin(waiting(second, log))
         outer = begin(ending())
         first.end()
         assert [None, ("still", True)] == log
-        assert (True, True, None) == (inner.done(), outer.done(), Errand.current)
+        assert (True, True, None) == (inner.done(), outer.done(), InlineTask.current)
 
     assert [] == run(main)
 
@@ -168,15 +168,15 @@ def test_an_errand_that_is_cancelled_while_it_runs_or_before_ends_at_its_next_wa
         log: Log = []
 
         async def itself() -> None:
-            assert Errand.current is not None
-            Errand.current.cancel()
+            assert InlineTask.current is not None
+            InlineTask.current.cancel()
             log.append("goes on")
             await waiting(Pause(), log)
 
         errand = begin(itself())
         await turns()
         assert (["goes on", asyncio.CancelledError], True) == (log, errand.done())
-        errand = Errand(waiting(Pause(), log), asyncio.get_running_loop())
+        errand = InlineTask(waiting(Pause(), log), asyncio.get_running_loop())
         errand.cancel()
         errand.step()
         await turns()

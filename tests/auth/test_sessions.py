@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenboard.access import LASTS_S, Sessions
-from tokenboard.access.sessions import MAX_PER_KEY
+from tokenboard.auth import LASTS_S, Sessions
+from tokenboard.auth.sessions import MAX_PER_KEY
 from tokenboard.problem import Problem
 
 KEYS = (b"k" * 32, b"l" * 32)

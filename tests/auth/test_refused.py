@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tokenboard.access import Access
+from tokenboard.auth import Auth
 from tokenboard.catalog import Catalog, Scope
 from tokenboard.observability import Counters
 from tokenboard.problem import Problem
@@ -23,9 +23,9 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
     catalog.close()
 
 
-def refuse(access: Access, secret: bytes, scope: Scope = Scope.INFERENCE) -> None:
+def refuse(auth: Auth, secret: bytes, scope: Scope = Scope.INFERENCE) -> None:
     with pytest.raises(Problem):
-        access.check([(b"authorization", b"Bearer " + secret)], scope, PEER)
+        auth.check([(b"authorization", b"Bearer " + secret)], scope, PEER)
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
@@ -36,11 +36,11 @@ def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
 def test_the_log_names_the_client_and_the_form_of_the_key_but_no_letter_of_it(
     catalog: Catalog, caplog: pytest.LogCaptureFixture
 ) -> None:
-    access = Access(catalog, Counters())
+    auth = Auth(catalog, Counters())
     narrow = catalog.create_key("narrow", ["data"])
-    access.refresh()
-    refuse(access, b"tb-SECRETSECRET")
-    refuse(access, narrow.secret.encode())
+    auth.refresh()
+    refuse(auth, b"tb-SECRETSECRET")
+    refuse(auth, narrow.secret.encode())
     assert [
         {"reason": "unknown", "client": "192.0.2.7", "key_length": 15, "looks_like_ours": True},
         {"reason": "scope", "client": "192.0.2.7", "key_id": narrow.key.id},
@@ -53,14 +53,14 @@ def test_a_hundred_thousand_unknown_keys_are_counted_logged_once_and_write_nothi
     catalog: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counters = Counters()
-    access = Access(catalog, counters)
+    auth = Auth(catalog, counters)
     # What the catalog would answer each time; asking SQLite so often is what makes the test slow, not what it shows.
     revision = catalog.keys_revision()
     monkeypatch.setattr(catalog, "keys_revision", lambda: revision)
     before = {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
     with caplog.at_level(logging.INFO):
         for number in range(100_000):
-            refuse(access, b"tb-%d" % number)
+            refuse(auth, b"tb-%d" % number)
     assert {"refused_keys.unknown": 100_000} == counters.read()
     assert 1 == len(caplog.records)
     assert before == {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}

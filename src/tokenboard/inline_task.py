@@ -22,7 +22,7 @@ class Pause:
 
     def __init__(self) -> None:
         self._ended = False
-        self._errand: Errand | None = None
+        self._errand: InlineTask | None = None
         self._future: asyncio.Future[None] | None = None
 
     @property
@@ -44,7 +44,7 @@ class Pause:
 
     def __await__(self) -> Generator[Any, None, None]:
         if not self._ended:
-            errand = Errand.current
+            errand = InlineTask.current
             if errand is None:
                 self._future = asyncio.get_running_loop().create_future()
                 yield from self._future
@@ -57,7 +57,7 @@ class Pause:
         self._errand = None
 
 
-class Errand:
+class InlineTask:
     """Runs a coroutine to its end; `current` is the one that runs at this moment.
 
     The coroutine may await a `Pause`, a future, or a task made for what asks for asyncio's current task
@@ -65,7 +65,7 @@ class Errand:
     ``done`` and ``cancel`` are those of a task.
     """
 
-    current: ClassVar["Errand | None"] = None
+    current: ClassVar["InlineTask | None"] = None
 
     __slots__ = ("_coroutine", "_done", "_interruption", "_loop", "_waits_for")
 
@@ -82,8 +82,8 @@ class Errand:
 
     def step(self, error: BaseException | None = None) -> None:
         """Run on to the next wait; with ``error`` the wait that was ends in it."""
-        before = Errand.current
-        Errand.current = self
+        before = InlineTask.current
+        InlineTask.current = self
         self._waits_for = None
         try:
             waits_for = self._coroutine.send(None) if error is None else self._coroutine.throw(error)
@@ -95,7 +95,7 @@ class Errand:
             self._loop.call_exception_handler({"message": "an errand failed", "exception": escaped})
             return
         finally:
-            Errand.current = before
+            InlineTask.current = before
         if isinstance(waits_for, Pause):
             self._waits_for = waits_for
         elif waits_for is None:  # a task would give others a turn

@@ -9,8 +9,8 @@ from tokenboard.web.charts.drawing import Drawing, Size, describe
 from tokenboard.web.charts.scale import Scale
 from tokenboard.web.charts.span import Span
 from tokenboard.web.charts.theme import INKS, UNSEEN
-from tokenboard.web.lettering import Face, clean, fitted, isolated
 from tokenboard.web.numbers import compact, exact
+from tokenboard.web.text_metrics import Face, clean, fitted, isolated
 
 TYPE_SIZE: Final = 12
 """Size of all text, in px."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.web.names import HOSTILE
-from tokenboard.web.lettering import Face, clean, fitted, isolated, width, xml
+from tokenboard.web.text_metrics import Face, clean, fitted, isolated, width, xml
 
 TEXTS = st.one_of(st.text(), st.text(alphabet=st.characters(codec=None)), st.sampled_from(HOSTILE))
 FACES = st.sampled_from(Face)

@@ -1,4 +1,4 @@
-"""The allowance: two limits that a question must both have room in before it counts in either."""
+"""The rate_limits: two limits that a question must both have room in before it counts in either."""
 
 from dataclasses import dataclass
 from threading import Lock
@@ -6,7 +6,7 @@ from threading import Lock
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
 
-from tokenboard.allowance.counts import Counts
+from tokenboard.rate_limits.counts import Counts
 
 _LARGEST = 2**53
 
@@ -27,7 +27,7 @@ class Verdict:
     window: str
 
 
-class Allowance:
+class RateLimits:
     """Counts questions; a refused one counts nowhere. 0 switches a limit off. Safe from any thread; waits for no disk.
 
     Windows are the minute of the clock and the UTC day. All keys of an account share its day, so a new key gives no

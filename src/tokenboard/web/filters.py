@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from tokenboard.analytics import Period
 from tokenboard.attribution import GROUPS
 from tokenboard.rankings import Question, Sort
-from tokenboard.web.asked import Span, changed
-from tokenboard.web.frame import Query, address
+from tokenboard.web.layout import Query, address
+from tokenboard.web.query import Span, changed
 from tokenboard.web.text import label_of
 
 _PERIODS = {

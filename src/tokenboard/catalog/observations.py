@@ -17,22 +17,22 @@ from tokenboard.catalog import folds, numbering, revisions
 from tokenboard.catalog.app import Visibility, search_text, split_list
 from tokenboard.catalog.engine import Database
 from tokenboard.catalog.schema import APP_TITLES, APPS
-from tokenboard.catalog.standing import Sighted, Sighting, Standing, TitlePolicy, Variant
+from tokenboard.catalog.standing import Observation, Observed, Standing, TitlePolicy, Variant
 
-SIGHTINGS_LIMIT = 10_000
-"""Most sightings of one call."""
+OBSERVATIONS_LIMIT = 10_000
+"""Most observations of one call."""
 
 MEMORY_LIMIT = 100_000
 """Most apps and title variants, together, that are kept in memory between calls: about 65 MB."""
 
 DAY_MS = 86_400_000
 
-_REFUSED = Sighted(0, Reason.NEW_APP_LIMIT)
+_REFUSED = Observed(0, Reason.NEW_APP_LIMIT)
 _CHUNK = 500
 
 
-class Sightings:
-    """The sightings' side of one catalog; calls from several threads take turns."""
+class Observations:
+    """The observations' side of one catalog; calls from several threads take turns."""
 
     def __init__(
         self, database: Database, *, new_app_limit: int, policy: TitlePolicy, memory_limit: int = MEMORY_LIMIT
@@ -46,16 +46,16 @@ class Sightings:
         self._writes = -1
         self._turn = threading.Lock()
 
-    def sight(self, sightings: Sequence[Sighting]) -> list[Sighted]:
-        """Take in a batch, in one transaction, and return one answer each, in order; see ``Catalog.sight``."""
-        if len(sightings) > SIGHTINGS_LIMIT:
-            raise ValueError(f"{len(sightings)} sightings in one call; at most {SIGHTINGS_LIMIT} are allowed")
-        if not sightings:
+    def observe(self, observations: Sequence[Observation]) -> list[Observed]:
+        """Take in a batch, in one transaction, and return one answer each, in order; see ``Catalog.observe``."""
+        if len(observations) > OBSERVATIONS_LIMIT:
+            raise ValueError(f"{len(observations)} observations in one call; at most {OBSERVATIONS_LIMIT} are allowed")
+        if not observations:
             return []
         with self._turn:
             try:
                 with self._database.writing() as connection:
-                    answers, seen, writes = self._take_in(connection, sightings)
+                    answers, seen, writes = self._take_in(connection, observations)
             except BaseException:
                 # What is in memory may be ahead of the database now.
                 self._forget()
@@ -65,48 +65,50 @@ class Sightings:
             return answers
 
     def _take_in(
-        self, connection: sa.Connection, sightings: Sequence[Sighting]
-    ) -> tuple[list[Sighted], dict[str, Standing], int]:
+        self, connection: sa.Connection, observations: Sequence[Observation]
+    ) -> tuple[list[Observed], dict[str, Standing], int]:
         writes = revisions.read(connection, "writes")
         if writes != self._writes:
             self._forget()
         known = self._known
-        keys = [sighting.identity.key for sighting in sightings]
+        keys = [observation.identity.key for observation in observations]
         distinct = dict.fromkeys(keys)
         unknown = [key for key in distinct if key not in known]
         if unknown:
             known.update(_load(connection, unknown))
-            self._make_apps(connection, {key for key in unknown if key not in known}, keys, sightings)
+            self._make_apps(connection, {key for key in unknown if key not in known}, keys, observations)
         answers = []
-        for key, sighting in zip(keys, sightings, strict=True):
+        for key, observation in zip(keys, observations, strict=True):
             standing = known.get(key)
             if standing is None:
                 answers.append(_REFUSED)
                 continue
-            standing.see(sighting.title, sighting.categories, sighting.ts_ms, self._policy)
-            answers.append(standing.sighted)
+            standing.see(observation.title, observation.categories, observation.ts_ms, self._policy)
+            answers.append(standing.observed)
         seen = {key: known[key] for key in distinct if key in known}
         return answers, seen, _store(connection, list(seen.values()), writes)
 
     def _make_apps(
-        self, connection: sa.Connection, missing: set[str], keys: list[str], sightings: Sequence[Sighting]
+        self, connection: sa.Connection, missing: set[str], keys: list[str], observations: Sequence[Observation]
     ) -> None:
-        """Make the missing apps that the limit admits, in order of their first admitted sighting.
+        """Make the missing apps that the limit admits, in order of their first admitted observation.
 
-        All of a batch's apps are decided upon before any sighting is answered, so that a repeated batch is answered
+        All of a batch's apps are decided upon before any observation is answered, so that a repeated batch is answered
         alike.
         """
         if not missing:
             return
         made: dict[tuple[int, int], int] = {}
-        hosts = {key: folds.host_of(sighting.identity.url) for key, sighting in zip(keys, sightings, strict=True)}
+        hosts = {
+            key: folds.host_of(observation.identity.url) for key, observation in zip(keys, observations, strict=True)
+        }
         targets = _targets(connection, {host for key, host in hosts.items() if key in missing and host is not None})
         first_id = next_id = numbering.next_id(connection, "app_id")
-        for key, sighting in zip(keys, sightings, strict=True):
+        for key, observation in zip(keys, observations, strict=True):
             if key not in missing:
                 continue
-            maker = (sighting.key_id, sighting.received_ms // DAY_MS)
-            if self._new_app_limit and sighting.key_id:  # what the operator imports has no key, and no limit
+            maker = (observation.key_id, observation.received_ms // DAY_MS)
+            if self._new_app_limit and observation.key_id:  # what the operator imports has no key, and no limit
                 if maker not in made:
                     made[maker] = _made_by(connection, *maker)
                 if made[maker] >= self._new_app_limit:
@@ -114,8 +116,8 @@ class Sightings:
                 made[maker] += 1
             self._known[key] = Standing(
                 next_id,
-                sighting.identity,
-                sighting.ts_ms,
+                observation.identity,
+                observation.ts_ms,
                 made_by=maker,
                 folded_into=targets.get(hosts[key] or ""),
             )
@@ -186,7 +188,7 @@ def _standing(row: sa.Row[Any]) -> Standing:
 
 
 def _store(connection: sa.Connection, seen: Iterable[Standing], writes: int) -> int:
-    """Store what the sightings changed and return the counter ``writes`` as it is then."""
+    """Store what the observations changed and return the counter ``writes`` as it is then."""
     changed = [standing for standing in seen if standing.changed]
     if not changed:
         return writes
@@ -211,7 +213,7 @@ def _store(connection: sa.Connection, seen: Iterable[Standing], writes: int) -> 
 
 
 def _row(standing: Standing) -> dict[str, Any]:
-    """Return what sightings can change of a stored row."""
+    """Return what observations can change of a stored row."""
     name = standing.name
     return {
         "of": standing.app_id,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tokenboard.access import Access
+from tokenboard.auth import Auth
 from tokenboard.catalog import Catalog, CatalogUnavailable, Key, Scope
 from tokenboard.problem import Problem
 
@@ -25,18 +25,18 @@ def bearing(secret: str) -> Headers:
     return [(b"accept", b"*/*"), (b"authorization", b"Bearer " + secret.encode())]
 
 
-def refusal(access: Access, headers: Headers, scope: Scope | None = None) -> Problem:
+def refusal(auth: Auth, headers: Headers, scope: Scope | None = None) -> Problem:
     with pytest.raises(Problem) as caught:
-        access.check(headers, scope)
+        auth.check(headers, scope)
     return caught.value
 
 
 def test_a_key_is_let_in_for_its_scopes_only(catalog: Catalog) -> None:
     made = catalog.create_key("k", [Scope.INFERENCE, Scope.DATA])
-    access = Access(catalog)
+    auth = Auth(catalog)
     for scope in (Scope.INFERENCE, Scope.DATA, None):
-        assert made.key == access.check(bearing(made.secret), scope)
-    problem = refusal(access, bearing(made.secret), Scope.ADMIN)
+        assert made.key == auth.check(bearing(made.secret), scope)
+    problem = refusal(auth, bearing(made.secret), Scope.ADMIN)
     assert (403, {"required_scope": "admin"}) == (problem.status, problem.metadata)
     assert "lacks the scope `admin` (it has: data, inference)" in problem.message
 
@@ -57,7 +57,7 @@ def test_a_key_is_let_in_for_its_scopes_only(catalog: Catalog) -> None:
     ],
 )
 def test_without_a_key_there_is_a_challenge(catalog: Catalog, headers: Headers, words: str) -> None:
-    problem = refusal(Access(catalog), headers)
+    problem = refusal(Auth(catalog), headers)
     assert (401, {"WWW-Authenticate": "Bearer"}) == (problem.status, problem.headers)
     assert words in problem.message
 
@@ -65,69 +65,69 @@ def test_without_a_key_there_is_a_challenge(catalog: Catalog, headers: Headers, 
 def test_names_and_scheme_are_matched_without_regard_to_case(catalog: Catalog) -> None:
     made = catalog.create_key("k", ["data"])
     headers = [(b"AuthoRization", b"  bEARER   " + made.secret.encode() + b"  ")]
-    assert made.key == Access(catalog).check(headers, Scope.DATA)
+    assert made.key == Auth(catalog).check(headers, Scope.DATA)
 
 
 def test_of_several_headers_the_first_counts(catalog: Catalog) -> None:
     made = catalog.create_key("k", ["data"])
-    assert 401 == refusal(Access(catalog), [(b"authorization", b"Bearer x"), *bearing(made.secret)]).status
+    assert 401 == refusal(Auth(catalog), [(b"authorization", b"Bearer x"), *bearing(made.secret)]).status
 
 
 def test_a_key_may_come_as_anthropics_clients_send_it(catalog: Catalog) -> None:
     made = catalog.create_key("k", ["data"])
-    access = Access(catalog)
+    auth = Auth(catalog)
     plain = (b"X-Api-Key", b" " + made.secret.encode() + b" ")
     for headers in ([plain], [(b"authorization", b"Basic eA=="), plain], [(b"authorization", b""), plain]):
-        assert made.key == access.check(headers, Scope.DATA)
-    assert 401 == refusal(access, [(b"x-api-key", b"x"), plain]).status
+        assert made.key == auth.check(headers, Scope.DATA)
+    assert 401 == refusal(auth, [(b"x-api-key", b"x"), plain]).status
 
 
 def test_a_bearer_counts_before_the_other_wherever_they_stand(catalog: Catalog) -> None:
     first, second = (catalog.create_key(label, ["data"]) for label in ("first", "second"))
-    access = Access(catalog)
+    auth = Auth(catalog)
     other = (b"x-api-key", second.secret.encode())
-    assert first.key == access.check([other, *bearing(first.secret)], Scope.DATA)
-    assert 401 == refusal(access, [other, *bearing("tb-unknown")]).status
+    assert first.key == auth.check([other, *bearing(first.secret)], Scope.DATA)
+    assert 401 == refusal(auth, [other, *bearing("tb-unknown")]).status
 
 
 def test_a_key_made_later_is_known_from_the_next_refresh_on(catalog: Catalog) -> None:
-    access = Access(catalog)
+    auth = Auth(catalog)
     made = catalog.create_key("k", ["data"])
-    assert 401 == refusal(access, bearing(made.secret)).status
-    access.refresh()
-    assert made.key == access.check(bearing(made.secret), Scope.DATA)
+    assert 401 == refusal(auth, bearing(made.secret)).status
+    auth.refresh()
+    assert made.key == auth.check(bearing(made.secret), Scope.DATA)
 
 
 def test_a_revoked_key_is_refused_from_the_next_refresh_on(catalog: Catalog) -> None:
     made = catalog.create_key("k", ["data"])
-    access = Access(catalog)
+    auth = Auth(catalog)
     catalog.revoke_key(made.key.id)
-    access.refresh()
-    problem = refusal(access, bearing(made.secret))
+    auth.refresh()
+    problem = refusal(auth, bearing(made.secret))
     assert (401, True) == (problem.status, f"{made.key.hint} has been revoked" in problem.message)
 
 
 def test_a_rotated_key_is_refused_and_the_new_one_let_in(catalog: Catalog) -> None:
     made = catalog.create_key("k", ["data"])
-    access = Access(catalog)
+    auth = Auth(catalog)
     new = catalog.rotate_key(made.key.id)
-    access.refresh()
-    assert new.key == access.check(bearing(new.secret), Scope.DATA)
-    assert 401 == refusal(access, bearing(made.secret)).status
+    auth.refresh()
+    assert new.key == auth.check(bearing(new.secret), Scope.DATA)
+    assert 401 == refusal(auth, bearing(made.secret)).status
 
 
 def test_no_refusal_tells_a_secret(catalog: Catalog) -> None:
     made = catalog.create_key("k", ["data"])
-    access = Access(catalog)
-    assert made.secret not in refusal(access, bearing(made.secret), Scope.ADMIN).message
+    auth = Auth(catalog)
+    assert made.secret not in refusal(auth, bearing(made.secret), Scope.ADMIN).message
     catalog.revoke_key(made.key.id)
-    access.refresh()
+    auth.refresh()
     for secret in (made.secret, "tb-guessed"):
-        assert secret not in refusal(access, bearing(secret)).message
+        assert secret not in refusal(auth, bearing(secret)).message
 
 
 def test_the_keys_are_read_only_when_they_have_changed(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    access = Access(catalog)
+    auth = Auth(catalog)
     read = []
     keys = catalog.keys
 
@@ -137,37 +137,37 @@ def test_the_keys_are_read_only_when_they_have_changed(catalog: Catalog, monkeyp
 
     monkeypatch.setattr(catalog, "keys", counted)
     for _ in range(5):
-        refusal(access, bearing("tb-unknown"))
+        refusal(auth, bearing("tb-unknown"))
     assert [] == read
     catalog.create_key("k", ["data"])
-    access.refresh()
-    access.refresh()
+    auth.refresh()
+    auth.refresh()
     assert [1] == read
 
 
 def test_known_keys_stay_in_force_while_the_catalog_is_away(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     made = catalog.create_key("k", ["data"])
-    access = Access(catalog)
+    auth = Auth(catalog)
 
     def away() -> int:
         raise CatalogUnavailable("it is locked")
 
     monkeypatch.setattr(catalog, "keys_revision", away)
     with pytest.raises(CatalogUnavailable):
-        access.refresh()
-    assert made.key == access.check(bearing(made.secret), Scope.DATA)
-    assert 401 == refusal(access, bearing("tb-unknown")).status
+        auth.refresh()
+    assert made.key == auth.check(bearing(made.secret), Scope.DATA)
+    assert 401 == refusal(auth, bearing("tb-unknown")).status
 
 
 def test_it_may_be_asked_from_any_thread_while_keys_are_read_anew(catalog: Catalog) -> None:
     made = catalog.create_key("first", ["data"])
-    access = Access(catalog)
+    auth = Auth(catalog)
     found: list[bool] = []
 
     def ask() -> None:
         found.extend(
-            made.key == access.check(bearing(made.secret), Scope.DATA)
-            and refusal(access, bearing("tb-unknown")).status == 401
+            made.key == auth.check(bearing(made.secret), Scope.DATA)
+            and refusal(auth, bearing("tb-unknown")).status == 401
             for _ in range(50)
         )
 
@@ -177,8 +177,8 @@ def test_it_may_be_asked_from_any_thread_while_keys_are_read_anew(catalog: Catal
     others = []
     for number in range(10):
         others.append(catalog.create_key(f"k{number}", ["data"]))
-        access.refresh()
+        auth.refresh()
     for thread in threads:
         thread.join()
     assert [True] * 200 == found
-    assert [new.key for new in others] == [access.check(bearing(new.secret), Scope.DATA) for new in others]
+    assert [new.key for new in others] == [auth.check(bearing(new.secret), Scope.DATA) for new in others]

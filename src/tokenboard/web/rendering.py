@@ -10,7 +10,7 @@ import msgspec
 from jinja2 import Environment
 
 from tokenboard.tables import write_csv, write_parquet
-from tokenboard.web.frame import MEDIA_TYPES, Form
+from tokenboard.web.layout import MEDIA_TYPES, Form
 from tokenboard.web.view import View
 
 _PACKED_FROM = 1_024

@@ -4,7 +4,7 @@ The counting is done by ``limits`` (fixed windows); the counts are kept in a fil
 or a crash does not give a new day.
 """
 
-from tokenboard.allowance.allowance import Allowance, Verdict
-from tokenboard.allowance.counts import Counts
+from tokenboard.rate_limits.counts import Counts
+from tokenboard.rate_limits.rate_limits import RateLimits, Verdict
 
-__all__ = ["Allowance", "Counts", "Verdict"]
+__all__ = ["Counts", "RateLimits", "Verdict"]

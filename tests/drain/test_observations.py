@@ -1,4 +1,4 @@
-"""A few sightings tell the catalog what thousands of events would."""
+"""A few observations tell the catalog what thousands of events would."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.events import DAY_MS, NOON, event
 from tokenboard.attribution import AppIdentity
-from tokenboard.catalog import Sighting
+from tokenboard.catalog import Observation
 from tokenboard.catalog.standing import Standing, TitlePolicy
-from tokenboard.drain.sightings import tell
+from tokenboard.drain.observations import tell
 from tokenboard.event import UsageEvent, table_of
 
 events = st.lists(
@@ -28,16 +28,16 @@ events = st.lists(
 )
 
 
-def sighting(seen: UsageEvent) -> Sighting:
+def observation(seen: UsageEvent) -> Observation:
     assert seen.app_key is not None
     identity = AppIdentity.from_key(seen.app_key)
-    return Sighting(identity, seen.title, seen.categories, seen.ts_ms, seen.received_ms, seen.key_id)
+    return Observation(identity, seen.title, seen.categories, seen.ts_ms, seen.received_ms, seen.key_id)
 
 
-def outcome(sightings: list[Sighting], policy: TitlePolicy) -> dict[str, Any]:
+def outcome(observations: list[Observation], policy: TitlePolicy) -> dict[str, Any]:
     """Return what the catalog would know of each app, in the order in which the apps came."""
     apps: dict[str, Standing] = {}
-    for one in sightings:
+    for one in observations:
         app = apps.setdefault(one.identity.key, Standing(0, one.identity, one.ts_ms))
         app.see(one.title, one.categories, one.ts_ms, policy)
     return {
@@ -52,26 +52,26 @@ def outcome(sightings: list[Sighting], policy: TitlePolicy) -> dict[str, Any]:
     }
 
 
-def makers(sightings: list[Sighting]) -> list[tuple[str, int, int]]:
+def makers(observations: list[Observation]) -> list[tuple[str, int, int]]:
     """Return who could have made which app, in order."""
-    return list(dict.fromkeys((one.identity.key, one.key_id, one.received_ms // DAY_MS) for one in sightings))
+    return list(dict.fromkeys((one.identity.key, one.key_id, one.received_ms // DAY_MS) for one in observations))
 
 
 @settings(max_examples=300, deadline=None)
 @given(events, st.sampled_from(TitlePolicy))
 def test_the_catalog_learns_from_the_few_what_it_would_from_all(seen: list[UsageEvent], policy: TitlePolicy) -> None:
     told = tell(table_of(seen), np.zeros(len(seen), np.bool_))
-    everything = [sighting(one) for one in seen if one.app_key is not None]
-    expected, few = outcome(everything, policy), outcome(told.sightings, policy)
+    everything = [observation(one) for one in seen if one.app_key is not None]
+    expected, few = outcome(everything, policy), outcome(told.observations, policy)
     assert (list(expected), expected) == (list(few), few)
-    assert makers(everything) == makers(told.sightings)
+    assert makers(everything) == makers(told.observations)
 
 
 @settings(max_examples=100, deadline=None)
 @given(events)
 def test_each_event_is_in_the_group_of_its_own_app_and_maker(seen: list[UsageEvent]) -> None:
     told = tell(table_of(seen), np.zeros(len(seen), np.bool_))
-    by_group = dict(zip(told.groups, told.sightings, strict=True))
+    by_group = dict(zip(told.groups, told.observations, strict=True))
     for one, group in zip(seen, told.group_of.tolist(), strict=True):
         if one.app_key is None:
             assert group == -1
@@ -81,17 +81,17 @@ def test_each_event_is_in_the_group_of_its_own_app_and_maker(seen: list[UsageEve
         assert one.received_ms // DAY_MS == answer.received_ms // DAY_MS
 
 
-def test_thousands_of_events_of_one_app_are_three_sightings_at_most() -> None:
+def test_thousands_of_events_of_one_app_are_three_observations_at_most() -> None:
     seen = [event(id=str(number), ts_ms=NOON + number * 7919 % 5000) for number in range(5_000)]
     told = tell(table_of(seen), np.zeros(len(seen), np.bool_))
-    assert len(told.sightings) <= 3
+    assert len(told.observations) <= 3
 
 
 @pytest.mark.parametrize("key", ["", "https://" + "x" * 900])
 def test_a_key_that_is_nobodys_and_what_is_skipped_are_not_told(key: str) -> None:
     seen = [event(app_key=key), event(), event(app_key="https://skipped.example")]
     told = tell(table_of(seen), np.array([False, False, True]))
-    assert ["https://cline.bot"] == [one.identity.key for one in told.sightings]
+    assert ["https://cline.bot"] == [one.identity.key for one in told.observations]
     assert ([0], [-1, 0, -1]) == (told.unfit.tolist(), told.group_of.tolist())
 
 
@@ -108,4 +108,4 @@ def test_numbers_too_many_to_combine_are_told_apart_all_the_same() -> None:
         for number in range(3_000)
     ]
     told = tell(table_of(seen), np.zeros(len(seen), np.bool_))
-    assert [one.app_key for one in seen] == [one.identity.key for one in told.sightings]
+    assert [one.app_key for one in seen] == [one.identity.key for one in told.observations]

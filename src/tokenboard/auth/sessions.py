@@ -34,7 +34,7 @@ class Sessions:
 
     A session is a random token, kept as its SHA-256 alone. ``file`` None keeps them in memory only, and so does a file
     that cannot be read or written, which is logged: its sessions end with the process. Only whoever has a key opens
-    one, so that there are at most `MAX_PER_KEY` of each. Whether a key is still in force is `Access`'s to say. To ask
+    one, so that there are at most `MAX_PER_KEY` of each. Whether a key is still in force is `Auth`'s to say. To ask
     takes memory alone; to open and to end wait for the disk. Safe from any thread. ``clock_ms`` tells UTC epoch ms.
     """
 

@@ -1,4 +1,4 @@
-"""A table of events as the catalog hears of them: a few sightings for each app, title and maker instead of thousands.
+"""A table of events as the catalog hears of them: a few observations for each app, title and maker, not thousands.
 
 What the catalog makes of an app's events depends, for each title and set of categories, on the first of them, the
 earliest and the latest only: the order in which apps and categories come, the time an app was first seen, the title
@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tokenboard.attribution import AppIdentity
-from tokenboard.catalog import Sighting
+from tokenboard.catalog import Observation
 
 _MAX_KEY = 900  # a canonical URL is 512 characters at most, a title 100, case-folded 300
 _DAY_MS = 86_400_000
@@ -24,19 +24,19 @@ _TOLD = ("app_key", "title", "categories", "ts_ms", "received_ms", "key_id")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Sightings in the order of their events, the group of each, and the group of every row: -1 for none.
+    """Observations in the order of their events, the group of each, and the group of every row: -1 for none.
 
     ``unfit`` are the rows whose app's key can be nobody's.
     """
 
-    sightings: list[Sighting]
+    observations: list[Observation]
     groups: list[int]
     group_of: NDArray[np.int64]
     unfit: NDArray[np.int64]
 
 
 def tell(table: pa.Table, skipped: NDArray[np.bool_]) -> Told:
-    """Return the sightings of a table of events, ``skipped`` rows left out.
+    """Return the observations of a table of events, ``skipped`` rows left out.
 
     Rows of one group have one app, title, set of categories and maker: what the catalog answers to one holds for all.
     """
@@ -63,8 +63,8 @@ def tell(table: pa.Table, skipped: NDArray[np.bool_]) -> Told:
     group_of[rows] = code
     at = _telling(rows, code, first, table.column("ts_ms").to_numpy()[rows])
     seen = table.select(list(_TOLD)).take(pa.array(at)).to_pylist()
-    sightings = [
-        Sighting(
+    observations = [
+        Observation(
             identity=AppIdentity.from_key(one["app_key"]),
             title=one["title"],
             categories=tuple(one["categories"].split("\n")) if one["categories"] else (),
@@ -74,7 +74,7 @@ def tell(table: pa.Table, skipped: NDArray[np.bool_]) -> Told:
         )
         for one in seen
     ]
-    return Told(sightings, group_of[at].tolist(), group_of, np.flatnonzero(unfit))
+    return Told(observations, group_of[at].tolist(), group_of, np.flatnonzero(unfit))
 
 
 def _telling(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from hmac import compare_digest
 from threading import Lock
 
-from tokenboard.access.refused import Peer, RefusedKeys, Why
+from tokenboard.auth.refused import Peer, RefusedKeys, Why
 from tokenboard.catalog import Catalog, Key, Scope, digest_of
 from tokenboard.http_fields import credentials
 from tokenboard.observability import Counters
@@ -14,7 +14,7 @@ _MAX_SECRET = 512
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
-class Access:
+class Auth:
     """Checks keys against a copy in memory; safe from any thread, and no check waits for the catalog.
 
     The copy is as of the last `refresh`, which whoever follows the catalog calls; the first is made here. Refusals are

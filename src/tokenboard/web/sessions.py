@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokenboard.access import LASTS_S, Access, Peer, Sessions
+from tokenboard.auth import LASTS_S, Auth, Peer, Sessions
 from tokenboard.catalog import Scope
 from tokenboard.problem import Problem
 from tokenboard.web.site import Site, Visibility
@@ -19,7 +19,7 @@ class Gate:
     """Lets requests through or not, by the site's visibility."""
 
     site: Site
-    access: Access
+    auth: Auth
     sessions: Sessions
 
     def admits(self, request: Request) -> bool:
@@ -47,7 +47,7 @@ class Gate:
         given = secret.strip().encode("utf-8", "replace")
         if not given:
             raise Problem(401, "There was no key in the form: paste one.")
-        key = self.access.check_credentials(None, given, Scope.DATA, peer)
+        key = self.auth.check_credentials(None, given, Scope.DATA, peer)
         response.set_cookie(
             COOKIE,
             self.sessions.begin(key.digest),
@@ -70,10 +70,10 @@ class Gate:
 
     def _has_session(self, request: Request) -> bool:
         key = self.sessions.key_of(request.cookies.get(COOKIE, ""))
-        return key is not None and self.access.holds(key, Scope.DATA)
+        return key is not None and self.auth.holds(key, Scope.DATA)
 
     def _has_key(self, request: Request) -> bool:
         if "authorization" not in request.headers and "x-api-key" not in request.headers:
             return False
-        self.access.check(request.headers.raw, Scope.DATA, request.client)
+        self.auth.check(request.headers.raw, Scope.DATA, request.client)
         return True

@@ -21,7 +21,7 @@ _Statement = tuple[str, tuple[object, ...]]
 
 _SIDE_FILES = ("", "-wal", "-shm")
 _SWEEP_S = 60
-_log = logger("allowance")
+_log = logger("rate_limits")
 
 
 class Counts(Storage):
