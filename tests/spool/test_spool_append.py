@@ -10,8 +10,9 @@ import pytest
 import uvloop
 
 from tests.spool.conftest import in_file
+from tokenboard.durability import Append
 from tokenboard.spool import Spool, SpoolUnavailable
-from tokenboard.spool.committer import Append, Appends, Committer, Write
+from tokenboard.spool.committer import Appends, Committer, Write
 
 OpenSpool = Callable[..., Spool]
 

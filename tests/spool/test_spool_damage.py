@@ -236,8 +236,8 @@ def test_a_power_cut_without_fsync_costs_what_the_setting_says_and_is_told(
     copy = copy_of(killed[0], tmp_path / "copy")
     with (copy / "test.sqlite-wal").open("r+b") as log:
         log.truncate((copy / "test.sqlite-wal").stat().st_size // 2)
-    for module in ("file", "witness"):
-        monkeypatch.setattr(f"tokenboard.spool.{module}.boot_id", lambda: "another run of the machine")
+    for module in ("spool.file", "durability.witness"):
+        monkeypatch.setattr(f"tokenboard.{module}.boot_id", lambda: "another run of the machine")
     assert opened(copy) < killed[1]
     assert "a power cut has cost the spool" in caplog.text
     assert opened(copy) < killed[1]

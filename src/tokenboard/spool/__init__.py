@@ -10,8 +10,7 @@ nothing of what a parcel holds beyond its bytes and its number of events. From t
 tells that it is of no use, until one works again: the committer writes a probe until then.
 """
 
-from tokenboard.spool.errors import SpoolDamaged, SpoolError, SpoolFull, SpoolUnavailable
-from tokenboard.spool.health import SpoolFault
+from tokenboard.durability import SpoolDamaged, SpoolError, SpoolFault, SpoolFull, SpoolUnavailable
 from tokenboard.spool.spool import Aside, Batch, Parcel, Receipt, Spool, SpoolState
 
 __all__ = [

@@ -8,15 +8,14 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from functools import partial
+from threading import Thread
 from typing import Any, Final, NamedTuple
 
-from tokenboard.inline_task import Pause
-from tokenboard.spool.errors import SpoolError, SpoolUnavailable
-from tokenboard.spool.health import Health, hint_for, is_of_the_file
+from tokenboard.durability import Append, Handover, Health, Probing, SpoolUnavailable, tell
+from tokenboard.spool.sqlite_errors import hint_for, is_of_the_file
 
 
 class Write(NamedTuple):
@@ -29,27 +28,6 @@ class Write(NamedTuple):
     run: Callable[[sqlite3.Connection], Any]
     after: Callable[[Any], None]
     durable: bool = False
-
-
-class Append(Pause):
-    """The commonest write: one parcel more. Those of a group go into one statement.
-
-    Awaiting it waits for its commit, and raises the error that prevented that.
-    """
-
-    __slots__ = ("body", "error", "events", "loop")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, events: int, body: bytes) -> None:
-        super().__init__()
-        self.loop = loop
-        self.events = events
-        self.body = body
-        self.error: Exception | None = None
-
-    def __await__(self) -> Generator[Any, None, None]:
-        yield from super().__await__()
-        if self.error is not None:
-            raise self.error
 
 
 class Appends(NamedTuple):
@@ -67,17 +45,6 @@ Entry = Append | tuple[Write, Future[Any]]
 
 MAX_STATEMENT = 500
 """Parcels in one statement at most."""
-
-MAX_GROUP = 2_000
-"""Writes at which a group gathers no more: bounds how long the first of it waits for the last."""
-
-
-FIRST_PROBE_S = 0.25
-LAST_PROBE_S = 5.0
-"""Seconds from a commit that failed to the first probe, and between two probes at most."""
-
-_STEADY_S: Final = 30.0
-"""How long writing must have worked before a new fault is probed as soon as the first, in seconds."""
 
 _WRITING: Final = "writing"
 
@@ -103,18 +70,10 @@ class Committer:
         self._connection = connection
         self._health = health or Health(lambda: time.time_ns() // 1_000_000)
         self._probe_writes = probe
-        self._failing = False
-        self._probe_at = 0.0
-        self._probe_wait_s = FIRST_PROBE_S
-        self._worked_since = 0.0
+        self._probing = Probing()
         self._appends = appends
         self._fsync = fsync
-        self._turns: dict[asyncio.AbstractEventLoop, list[Entry]] = {}
-        # Callers alone pass the door: an event loop must never wait for the thread, which may hold a lock while it
-        # waits for the interpreter.
-        self._door = Lock()
-        self._handed: SimpleQueue[list[Entry] | None] = SimpleQueue()
-        self._stopping = False
+        self._handover: Handover[Entry] = Handover()
         self._thread = Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -125,9 +84,7 @@ class Committer:
         """Queue ``write`` for the next transaction; the future holds its result, or the error that undid the group."""
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()  # what is queued will be written: it cannot be cancelled any more
-        with self._door:
-            self._check_open()
-            self._handed.put([(write, future)])
+        self._handover.give((write, future))
         return future
 
     def append(self, events: int, body: bytes) -> Append:
@@ -136,66 +93,25 @@ class Committer:
         What one turn of the loop appends is handed over at its end, all at once: waking the thread is the dear part.
         """
         loop = asyncio.get_running_loop()
-        parcel = Append(loop, events, body)
-        with self._door:
-            self._check_open()
-            turn = self._turns.get(loop)
-            if turn is None:
-                self._turns[loop] = [parcel]
-                loop.call_soon(self._end_turn, loop)
-            else:
-                turn.append(parcel)
+        parcel = Append(loop, body, events)
+        self._handover.give_with_turn(loop, parcel)
         return parcel
 
     def stop(self) -> None:
         """Commit what is waiting, end the thread and close the connection."""
-        with self._door:
-            if not self._stopping:
-                self._stopping = True
-                while self._turns:
-                    self._handed.put(self._turns.popitem()[1])
-                self._handed.put(None)
+        self._handover.close()
         if self._thread.ident is not None:
             self._thread.join()
         self._connection.close()
 
-    def _check_open(self) -> None:
-        if self._stopping:
-            raise SpoolError("the spool is closed")
-
-    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        with self._door:
-            # Nothing is left when the committer was stopped in this very turn: it took it over.
-            turn = self._turns.pop(loop, None)
-            if turn is not None:
-                self._handed.put(turn)
-
     def _run(self) -> None:
         more = True
         while more:
-            group, more = self._gather()
+            group, more = self._handover.gather(self._until_probe())
             if group:
                 self._commit(group)
             elif more:
                 self._probe()
-
-    def _gather(self) -> tuple[list[Entry], bool]:
-        """Wait for writes and return those that wait by then, and whether more may come.
-
-        None when it is time for a probe.
-        """
-        group: list[Entry] = []
-        try:
-            handed = self._handed.get(timeout=self._until_probe())
-        except Empty:
-            return group, True
-        while handed is not None:
-            group += handed
-            # Nobody else takes: what is not empty now is not empty in the next line.
-            if len(group) >= MAX_GROUP or self._handed.empty():
-                return group, True
-            handed = self._handed.get_nowait()
-        return group, False
 
     def _commit(self, group: list[Entry]) -> None:
         parcels = [entry for entry in group if isinstance(entry, Append)]
@@ -212,24 +128,24 @@ class Committer:
                 for entry in group:
                     self._commit([entry])
                 return
-            _tell(parcels, error)
+            tell(parcels, partial(_failure, error))
             for _, future in writes:
                 future.set_exception(_failure(error))
         else:
-            if self._failing and parcels:  # other writes are smaller than what has to be written
+            if self._probing.failing and parcels:  # other writes are smaller than what has to be written
                 self._recovered()
             events, size = 0, 0
             for parcel in parcels:
                 events, size = events + parcel.events, size + len(parcel.body)
             if parcels:
                 self._appends.committed(events, size, last)
-            _tell(parcels, None)
+            tell(parcels)
             for (write, future), result in zip(writes, results, strict=True):
                 write.after(result)
                 future.set_result(result)
 
     def _until_probe(self) -> float | None:
-        return max(self._probe_at - time.monotonic(), 0.0) if self._failing and self._probe_writes else None
+        return self._probing.until_probe() if self._probe_writes else None
 
     def _probe(self) -> None:
         """See whether a commit gets to the file again, durably."""
@@ -237,26 +153,17 @@ class Committer:
             for write in self._probe_writes:
                 self._transact((), [Write(write, lambda _: None, durable=True)])
         except sqlite3.Error as error:
-            self._put_probe_off()
+            self._probing.put_off()
             self._failed(error)
         else:
             self._recovered()
 
     def _failed(self, error: Exception) -> None:
-        if not self._failing:
-            self._failing = True
-            if time.monotonic() - self._worked_since > _STEADY_S:
-                self._probe_wait_s = FIRST_PROBE_S
-            self._put_probe_off()
-        self._health.fails(_WRITING, "written", error)
-
-    def _put_probe_off(self) -> None:
-        self._probe_at = time.monotonic() + self._probe_wait_s
-        self._probe_wait_s = min(self._probe_wait_s * 2, LAST_PROBE_S)
+        self._probing.failed()
+        self._health.fails(_WRITING, "written", error, hint_for(error))
 
     def _recovered(self) -> None:
-        self._failing = False
-        self._worked_since = time.monotonic()
+        self._probing.worked()
         self._health.works(_WRITING)
 
     def _transact(self, parcels: Sequence[Append], writes: Sequence[Write]) -> tuple[int, list[Any]]:
@@ -298,20 +205,3 @@ def _failure(error: Exception) -> Exception:
     unavailable = SpoolUnavailable(f"cannot write the spool: {error}", hint_for(error))
     unavailable.__cause__ = error
     return unavailable
-
-
-def _tell(parcels: Sequence[Append], error: Exception | None) -> None:
-    """Let those go on who wait for the parcels, with one wake-up of their loop for all: waking it is the dear part."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[Append]] = {}
-    for parcel in parcels:
-        by_loop.setdefault(parcel.loop, []).append(parcel)
-    for loop, theirs in by_loop.items():
-        # A loop that is closed has nobody left who waits.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_go_on, theirs, error)
-
-
-def _go_on(parcels: list[Append], error: Exception | None) -> None:
-    for parcel in parcels:
-        parcel.error = None if error is None else _failure(error)
-        parcel.end()

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from tokenboard.observability import logger
+from tokenboard.durability import SpoolDamaged, SpoolUnavailable, Witness, boot_id
+from tokenboard.observability import BoundedLog, logger
 from tokenboard.spool.committer import set_durability
-from tokenboard.spool.errors import SpoolDamaged, SpoolUnavailable
-from tokenboard.spool.witness import Extent, Witness, boot_id
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -42,6 +41,19 @@ _CHECKED = ("meta", "parcels", "batch", "aside")
 _NAMES = {"acked": "0", "gap": "0", "clean": "1"}
 _SIDE_FILES = ("", "-wal", "-shm", "-witness")
 _log = logger("spool")
+_bounded_log = BoundedLog(_log)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a spool has come, as its witness tells: its last parcel, and the last one that a batch was fixed with."""
+
+    last: int = 0
+    fixed: int = 0
+
+    def reaches(self, other: "Extent") -> bool:
+        """Whether this state has everything that the other had."""
+        return self.last >= other.last and self.fixed >= other.fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,7 @@ def open_file(path: Path, *, fsync: bool) -> Opened:
             extent = _extent(writer)
             witness = opened.enter_context(contextlib.closing(Witness(beside, spool_id, fsync=fsync)))
             _begin(writer, path)
-            witness.write(extent)
+            tell_witness(witness, extent)
             reader = opened.enter_context(contextlib.closing(_connect(path, fsync)))
             pending, size = writer.execute(
                 "SELECT coalesce(sum(events), 0), coalesce(sum(length(body)), 0) FROM parcels"
@@ -97,6 +109,15 @@ def open_file(path: Path, *, fsync: bool) -> Opened:
             raise SpoolUnavailable(f"cannot open the spool {path}: {error}") from error
         opened.pop_all()
     return Opened(writer, reader, witness, spool_id, extent, int(pending), int(size), int(aside))
+
+
+def tell_witness(witness: Witness, extent: Extent) -> None:
+    """Tell the witness how far the spool has come. What cannot be written is logged: the spool itself has it."""
+    try:
+        witness.write(extent.last, extent.fixed)
+    except OSError as error:
+        facts = {"reason": str(error), "hint": "Until it can be, a spool that loses its end may go unnoticed."}
+        _bounded_log.warning("witness", "the spool's witness cannot be written", facts)
 
 
 def end_cleanly(connection: sqlite3.Connection) -> None:
@@ -239,11 +260,12 @@ def _verify(connection: sqlite3.Connection, path: Path, beside: Path) -> None:
         return
     if said.spool != held["id"]:
         raise SpoolDamaged(f"{path} is another spool than the one that {beside.name} speaks of")
-    if extent.reaches(said.extent):
+    told = Extent(*said.extent)
+    if extent.reaches(told):
         return
-    lost = max(said.extent.last - extent.last, 0)
+    lost = max(told.last - extent.last, 0)
     what = f"{lost:,} parcels of acknowledged usage" if lost else "that batches were delivered"
-    if said.boot not in ("", boot_id()) and not said.fsync and extent.fixed >= said.extent.fixed:
+    if said.boot not in ("", boot_id()) and not said.fsync and extent.fixed >= told.fixed:
         facts = {"parcels": lost, "hint": "Set [spool] fsync = true, and a power cut costs nothing."}
         _log.error("a power cut has cost the spool what [spool] fsync = false leaves to it", extra=facts)
         return

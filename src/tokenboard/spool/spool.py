@@ -10,13 +10,20 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any, NamedTuple
 
+from tokenboard.durability import (
+    Append,
+    Health,
+    SpoolDamaged,
+    SpoolError,
+    SpoolFault,
+    SpoolFull,
+    SpoolUnavailable,
+)
 from tokenboard.observability import logger
-from tokenboard.spool.committer import Append, Appends, Committer, Write
-from tokenboard.spool.errors import SpoolDamaged, SpoolError, SpoolFull, SpoolUnavailable
-from tokenboard.spool.file import accept_file, checksum, end_cleanly, open_file
-from tokenboard.spool.health import Health, SpoolFault, hint_for, is_of_the_file
+from tokenboard.spool.committer import Appends, Committer, Write
+from tokenboard.spool.file import Extent, accept_file, checksum, end_cleanly, open_file, tell_witness
 from tokenboard.spool.seen import Seen
-from tokenboard.spool.witness import Extent
+from tokenboard.spool.sqlite_errors import hint_for, is_of_the_file
 
 SEEN_DAYS = 7
 """How long an id from outside is remembered (data-api: POST /usage), unless set otherwise."""
@@ -381,7 +388,7 @@ class Spool:
     def _reached(self, extent: Extent) -> None:
         """Tell the witness how far the spool has come, before anybody else hears of it; the committer's thread only."""
         self._extent = extent
-        self._witness.write(extent)
+        tell_witness(self._witness, extent)
 
     def _parcels(self, last_seq: int) -> tuple[Parcel, ...]:
         rows = self._read("SELECT seq, events, body, sum FROM parcels WHERE seq <= ? ORDER BY seq", (last_seq,))
@@ -400,7 +407,7 @@ class Spool:
         except SpoolUnavailable as error:
             cause = error.__cause__
             if isinstance(cause, sqlite3.Error) and is_of_the_file(cause):
-                self._health.fails(sql, "read", cause)
+                self._health.fails(sql, "read", cause, hint_for(cause))
             raise
         self._health.works(sql)
         return rows

@@ -1,8 +1,8 @@
 """What a spool has acknowledged, told beside it, so that a file which has lost its end is noticed.
 
-SQLite takes a write-ahead log up to the first frame that is not whole, and goes on as if the rest had never been. A
-log that was cut, damaged or removed therefore looks like an earlier state of the spool: usage that was acknowledged is
-gone, and a batch that was delivered comes back. The witness says how far the spool had come.
+A log is read up to the first record that is not whole, as if the rest had never been. One that was cut, damaged or
+removed therefore looks like an earlier state of the spool: usage that was acknowledged is gone, and a batch that was
+delivered comes back. The witness says how far the spool had come.
 """
 
 import os
@@ -12,41 +12,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tokenboard.observability import BoundedLog, logger
-
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _SLOT = 128
 """Bytes of one of two places written in turn, so that a process killed while it writes leaves the other whole."""
 
+_TRIES = 3
 _FORM = struct.Struct("<32s36s?QQQ")
 _SUM = struct.Struct("<I")
-_log = BoundedLog(logger("spool"))
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How far a spool has come: its last parcel, and the last one that a batch was fixed with."""
-
-    last: int = 0
-    fixed: int = 0
-
-    def reaches(self, other: "Extent") -> bool:
-        """Whether this state has everything that the other had."""
-        return self.last >= other.last and self.fixed >= other.fixed
 
 
 @dataclass(frozen=True, slots=True)
 class Testimony:
-    """What a witness says: of which spool, how far it had come, and what a power cut since may have cost it."""
+    """What a witness says: of which spool, how far it had come, and what a power cut since may have cost it.
+
+    ``extent`` is two numbers of the spool's own that never fall.
+    """
 
     spool: str
-    extent: Extent
+    extent: tuple[int, int]
     fsync: bool
     boot: str
 
 
 class Witness:
-    """The file ``<name>.sqlite-witness``; one `write` costs a system call and waits for no disk.
+    """A file of two places written in turn; one `write` costs a system call and waits for no disk.
 
     It outlives the process, whatever ends it. A power cut may cost its last words, never those of the spool before
     them when each commit is flushed: then it says less than is there, and that is no reason to doubt.
@@ -69,15 +58,18 @@ class Witness:
         if found is not None:
             self._number = found[0]
 
-    def write(self, extent: Extent) -> None:
-        """Say how far the spool has come. What cannot be written is logged: the spool itself has it."""
+    def write(self, first: int, second: int) -> None:
+        """Say how far the spool has come.
+
+        Raises OSError; then the file says what it said before, or this.
+        """
         self._number += 1
-        told = _FORM.pack(self._spool, self._boot, self._fsync, self._number, extent.last, extent.fixed)
-        try:
-            os.pwrite(self._file, told + _SUM.pack(zlib.crc32(told)), self._number % 2 * _SLOT)
-        except OSError as error:
-            facts = {"reason": str(error), "hint": "Until it can be, a spool that loses its end may go unnoticed."}
-            _log.warning("witness", "the spool's witness cannot be written", facts)
+        told = _FORM.pack(self._spool, self._boot, self._fsync, self._number, first, second)
+        os.pwrite(self._file, told + _SUM.pack(zlib.crc32(told)), self._number % 2 * _SLOT)
+
+    def sync(self) -> None:
+        """Wait until the file is on disk. Raises OSError."""
+        os.fsync(self._file)
 
     def close(self) -> None:
         """Close the file."""
@@ -94,10 +86,18 @@ class Witness:
         except FileNotFoundError:
             return None
         try:
-            found = _read(file)
+            return cls.says_open(file)
         finally:
             os.close(file)
-        return None if found is None else found[1]
+
+    @staticmethod
+    def says_open(file: int) -> Testimony | None:
+        """Return what an open file says, as `says`; another process may be writing to it. Raises OSError."""
+        for _ in range(_TRIES):
+            # Both places are written within one look only by a writer that is quicker than it, not each time.
+            if (found := _read(file)) is not None:
+                return found[1]
+        return None
 
 
 def boot_id() -> str:
@@ -118,9 +118,9 @@ def _read(file: int) -> tuple[int, Testimony] | None:
         told, (total,) = slot[: _FORM.size], _SUM.unpack(slot[_FORM.size :])
         if zlib.crc32(told) != total:
             continue
-        spool, boot, fsync, number, last, fixed = _FORM.unpack(told)
+        spool, boot, fsync, number, first, second = _FORM.unpack(told)
         if number:
-            said = Testimony(_text(spool), Extent(last, fixed), fsync, _text(boot))
+            said = Testimony(_text(spool), (first, second), fsync, _text(boot))
             found.append((number, said))
     return max(found, key=lambda each: each[0], default=None)
 

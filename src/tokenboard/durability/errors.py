@@ -1,4 +1,4 @@
-"""The spool's errors, one small tree."""
+"""The errors of the queues on disk, one small tree."""
 
 
 class SpoolError(Exception):
@@ -31,3 +31,8 @@ class SpoolDamaged(SpoolError):
         "Bring back the files of the spool as they were, board.sqlite-wal and board.sqlite-witness included. If they "
         "are lost, `tokenboard stores accept spool` goes on with what is left."
     )
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint

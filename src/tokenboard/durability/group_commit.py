@@ -1,0 +1,135 @@
+"""Group commit: what gathers while one group is being written is the next one.
+
+Waking a thread, or an event loop from a thread, is the dear part of an append. So what one turn of a loop appends is
+handed over at its end, all at once, and all that wait for a group are told by one wake-up of their loop.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Generator, Sequence
+from queue import Empty, SimpleQueue
+from threading import Lock
+from typing import Any, Generic, TypeVar
+
+from tokenboard.durability.errors import SpoolError
+from tokenboard.inline_task import Pause
+
+MAX_GROUP = 2_000
+"""Entries at which a group gathers no more: bounds how long the first of it waits for the last."""
+
+Entry = TypeVar("Entry")
+
+
+class Append(Pause):
+    """One body on its way to the disk, which holds ``events`` events.
+
+    Awaiting it, once, waits for its commit, and raises the error that prevented that.
+    """
+
+    __slots__ = ("body", "error", "events", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, body: bytes, events: int = 1) -> None:
+        super().__init__()
+        self.loop = loop
+        self.body = body
+        self.events = events
+        self.error: Exception | None = None
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from super().__await__()
+        if self.error is not None:
+            raise self.error
+
+
+class Handover(Generic[Entry]):
+    """Passes entries from any thread to the one that commits them, in order."""
+
+    def __init__(self) -> None:
+        self._turns: dict[asyncio.AbstractEventLoop, list[Entry]] = {}
+        # Callers alone pass the door: an event loop must never wait for the thread, which may hold a lock while it
+        # waits for the interpreter.
+        self._door = Lock()
+        self._handed: SimpleQueue[list[Entry] | None] = SimpleQueue()
+        self._closed = False
+
+    def give(self, entry: Entry) -> None:
+        """Hand over an entry at once, from any thread.
+
+        Raises:
+            SpoolError: it is closed.
+
+        """
+        with self._door:
+            self._check_open()
+            self._handed.put([entry])
+
+    def give_with_turn(self, loop: asyncio.AbstractEventLoop, entry: Entry) -> None:
+        """Hand over an entry together with all others of this turn of the running loop.
+
+        Raises:
+            SpoolError: it is closed.
+
+        """
+        with self._door:
+            self._check_open()
+            turn = self._turns.get(loop)
+            if turn is None:
+                self._turns[loop] = [entry]
+                loop.call_soon(self._end_turn, loop)
+            else:
+                turn.append(entry)
+
+    def close(self) -> None:
+        """Take no more; what was given is still handed over, and then the end is told."""
+        with self._door:
+            if not self._closed:
+                self._closed = True
+                while self._turns:
+                    self._handed.put(self._turns.popitem()[1])
+                self._handed.put(None)
+
+    def gather(self, timeout_s: float | None) -> tuple[list[Entry], bool]:
+        """Wait for entries and return those that wait by then, and whether more may come.
+
+        None after ``timeout_s`` seconds. The committing thread's only.
+        """
+        group: list[Entry] = []
+        try:
+            handed = self._handed.get(timeout=timeout_s)
+        except Empty:
+            return group, True
+        while handed is not None:
+            group += handed
+            # Nobody else takes: what is not empty now is not empty in the next line.
+            if len(group) >= MAX_GROUP or self._handed.empty():
+                return group, True
+            handed = self._handed.get_nowait()
+        return group, False
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SpoolError("the spool is closed")
+
+    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._door:
+            # Nothing is left when it was closed in this very turn: that took it over.
+            turn = self._turns.pop(loop, None)
+            if turn is not None:
+                self._handed.put(turn)
+
+
+def tell(appends: Sequence[Append], failure: Callable[[], Exception] | None = None) -> None:
+    """Let those go on who wait for the appends, which failed when ``failure`` makes an error for each of them."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Append]] = {}
+    for append in appends:
+        by_loop.setdefault(append.loop, []).append(append)
+    for loop, theirs in by_loop.items():
+        # A loop that is closed has nobody left who waits.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_go_on, theirs, failure)
+
+
+def _go_on(appends: list[Append], failure: Callable[[], Exception] | None) -> None:
+    for append in appends:
+        append.error = None if failure is None else failure()
+        append.end()
