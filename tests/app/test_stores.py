@@ -201,7 +201,7 @@ def test_a_damaged_file_of_the_highest_ids_stops_the_start_and_doctor_says_so(da
         assert (1, True) == (code, str(data / MARKS) in out)
 
 
-def test_a_damaged_catalog_is_named_and_moved_aside_on_an_operators_word(data: Path) -> None:
+def test_a_damaged_catalog_is_named_and_moved_away_on_an_operators_word(data: Path) -> None:
     for path in data.glob("catalog.sqlite-*"):
         path.unlink()
     (data / "catalog.sqlite").write_bytes(b"not what it was" * 1_000)

@@ -71,7 +71,7 @@ def test_a_single_parcel_larger_than_a_batch_comes_alone_and_the_catalog_takes_i
     rig.put(parcel())
     assert 2 == rig.deliver_all()
     assert 12_001 == len(rig.ledger.column("id"))
-    assert 0 == rig.spool.state().aside
+    assert 0 == rig.spool.state().dead_letters
 
 
 # --- retries --------------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_a_crash_at_any_step_loses_and_doubles_nothing(
         rig.restart()
     rig.deliver_all()
     assert [*(one.id for one in GOOD), "next"] == rig.ledger.column("id")
-    assert 2 == rig.spool.state().aside
+    assert 2 == rig.spool.state().dead_letters
     assert 0 == rig.spool.state().pending
     assert 4 == rig.catalog.apps().total
     apps = rig.ledger.column("app_id")
@@ -202,25 +202,27 @@ def newer_parcel() -> bytes:
     ],
     ids=["garbage", "empty", "cut", "newer", "long key", "no key", "huge time", "time", "tokens", "key id"],
 )
-def test_a_bad_record_is_set_aside_with_its_reason_and_the_others_flow(rig: Rig, bad: bytes, reason: str) -> None:
+def test_a_bad_record_becomes_a_dead_letter_with_its_reason_and_the_others_flow(
+    rig: Rig, bad: bytes, reason: str
+) -> None:
     rig.put(parcel(GOOD[0]), bad, parcel(GOOD[1]))
     assert 1 == rig.deliver_all()
     assert ["good-0", "good-1"] == rig.ledger.column("id")
-    (aside,) = rig.spool.asides()
-    assert reason in aside.reason
-    assert bad == aside.body
-    assert 1 == rig.counters.read()["set_aside"]
+    (letter,) = rig.spool.dead_letters()
+    assert reason in letter.reason
+    assert bad == letter.body
+    assert 1 == rig.counters.read()["dead_letters"]
     assert 2 == rig.catalog.apps().total
     rig.restart()
-    assert 1 == rig.spool.state().aside
+    assert 1 == rig.spool.state().dead_letters
 
 
-def test_one_bad_event_of_a_parcel_is_set_aside_alone(rig: Rig) -> None:
+def test_one_bad_event_of_a_parcel_becomes_a_dead_letter_alone(rig: Rig) -> None:
     bad = event(id="bad", ts_ms=-1)
     rig.put(parcel(GOOD[0], bad, GOOD[1]), events=3)
     rig.deliver_all()
     assert ["good-0", "good-1"] == rig.ledger.column("id")
-    assert [encode_parcel((bad,))] == [aside.body for aside in rig.spool.asides()]
+    assert [encode_parcel((bad,))] == [letter.body for letter in rig.spool.dead_letters()]
 
 
 def test_an_event_that_cannot_be_stored_never_names_or_dates_an_app(rig: Rig) -> None:
@@ -232,22 +234,22 @@ def test_an_event_that_cannot_be_stored_never_names_or_dates_an_app(rig: Rig) ->
 def test_a_spool_of_bad_records_only_is_emptied_too(rig: Rig) -> None:
     rig.put(b"garbage", b"more garbage")
     assert 1 == rig.deliver_all()
-    assert (0, 2) == (rig.spool.state().pending, rig.spool.state().aside)
+    assert (0, 2) == (rig.spool.state().pending, rig.spool.state().dead_letters)
 
 
-def test_a_record_set_aside_can_be_replayed_once_its_cause_is_mended(rig: Rig) -> None:
+def test_a_dead_letter_can_be_replayed_once_its_cause_is_mended(rig: Rig) -> None:
     body = parcel(GOOD[0], GOOD[1])
     rig.put(b"garbage", body, events=2)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr("tokenboard.drain.plan.decode_parcel", lambda _: decode_parcel(b"unread"))
         rig.deliver_all()
     assert [] == rig.ledger.column("id")
-    for aside in rig.spool.asides():
-        if aside.body == body:
-            rig.spool.replay(aside.number, lambda body: len(decode_parcel(body)))
+    for letter in rig.spool.dead_letters():
+        if letter.body == body:
+            rig.spool.replay(letter.number, lambda body: len(decode_parcel(body)))
     rig.deliver_all()
     assert ["good-0", "good-1"] == rig.ledger.column("id")
-    assert 1 == rig.spool.state().aside
+    assert 1 == rig.spool.state().dead_letters
 
 
 # --- the catalog's faults -------------------------------------------------------------------------------------------
@@ -270,7 +272,7 @@ def choking_on(rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception, *key
 @pytest.mark.parametrize(
     "error", [CatalogFault("refused a statement: bad value"), OverflowError("too large\n[SQL: …]")]
 )
-def test_an_event_the_catalog_chokes_on_is_found_among_thousands_and_set_aside(
+def test_an_event_the_catalog_chokes_on_is_found_among_thousands_and_becomes_a_dead_letter(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     sizes = choking_on(rig, monkeypatch, error, "https://bad.example")
@@ -279,14 +281,14 @@ def test_an_event_the_catalog_chokes_on_is_found_among_thousands_and_set_aside(
     rig.put(parcel(*events), events=3_000)
     assert 1 == rig.deliver_all()
     assert 2_999 == len(rig.ledger.column("id"))
-    (aside,) = rig.spool.asides()
-    assert aside.reason.startswith(f"the catalog refuses it: {type(error).__name__}: ")
-    assert "SQL" not in aside.reason
+    (letter,) = rig.spool.dead_letters()
+    assert letter.reason.startswith(f"the catalog refuses it: {type(error).__name__}: ")
+    assert "SQL" not in letter.reason
     assert len(sizes) < 40
 
 
 @pytest.mark.parametrize("error", [CatalogUnavailable("locked"), SchemaOutdated("no such table")])
-def test_a_catalog_that_is_away_or_not_migrated_is_waited_for_and_nothing_is_set_aside(
+def test_a_catalog_that_is_away_or_not_migrated_is_waited_for_and_nothing_becomes_a_dead_letter(
     rig: Rig, error: Exception
 ) -> None:
     rig.put(*(parcel(one) for one in GOOD))
@@ -294,22 +296,22 @@ def test_a_catalog_that_is_away_or_not_migrated_is_waited_for_and_nothing_is_set
         choking_on(rig, monkeypatch, error, *(one.app_key or "" for one in GOOD))
         with pytest.raises(type(error)):
             deliver(rig)
-    assert (6, 0) == (rig.spool.state().pending, rig.spool.state().aside)
+    assert (6, 0) == (rig.spool.state().pending, rig.spool.state().dead_letters)
     rig.deliver_all()
     assert 6 == len(rig.ledger.column("id"))
 
 
-def test_an_only_event_with_a_value_the_catalog_cannot_hold_is_set_aside(
+def test_an_only_event_with_a_value_the_catalog_cannot_hold_becomes_a_dead_letter(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choking_on(rig, monkeypatch, OverflowError("too large"), "https://bad.example")
     rig.put(parcel(event(app_key="https://bad.example")))
     rig.deliver_all()
-    assert (0, 1) == (rig.spool.state().pending, rig.spool.state().aside)
+    assert (0, 1) == (rig.spool.state().pending, rig.spool.state().dead_letters)
 
 
 @pytest.mark.parametrize("error", [CatalogFault("the file is damaged"), AttributeError("a mistake of ours")])
-def test_a_catalog_that_refuses_everything_is_at_fault_itself_and_nothing_is_set_aside(
+def test_a_catalog_that_refuses_everything_is_at_fault_itself_and_nothing_becomes_a_dead_letter(
     rig: Rig, error: Exception
 ) -> None:
     rig.put(*(parcel(one) for one in GOOD), parcel(event(id="unattributed", app_key=None, reason="missing_referer")))
@@ -317,6 +319,6 @@ def test_a_catalog_that_refuses_everything_is_at_fault_itself_and_nothing_is_set
         choking_on(rig, monkeypatch, error, *(one.app_key or "" for one in GOOD))
         with pytest.raises(type(error)):
             deliver(rig)
-    assert (7, 0) == (rig.spool.state().pending, rig.spool.state().aside)
+    assert (7, 0) == (rig.spool.state().pending, rig.spool.state().dead_letters)
     rig.deliver_all()
     assert 7 == len(rig.ledger.column("id"))

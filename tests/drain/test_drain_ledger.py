@@ -45,7 +45,7 @@ def test_on_the_real_ledger_everything_arrives_once_though_each_batch_fails_and_
         assert [5] * 9 == [day.requests for day in totals["usage"]]
         assert totals["usage"] == totals["app_daily"] == totals["app_model_daily"] == totals["model_daily"]
         assert set(calls.values()) == {2}
-        assert 5 == rig.spool.state().aside
+        assert 5 == rig.spool.state().dead_letters
         assert sorted(rig.catalog.find(f"https://a{at}.example").id for at in range(9)) == sorted(
             set(ledger.read_days().app_id.tolist())
         )

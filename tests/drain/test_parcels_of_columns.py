@@ -104,19 +104,19 @@ def test_both_kinds_arrive_together_in_their_order(rig: Rig) -> None:
     assert ["", "", "", "missing_referer", "blocked"] == rig.ledger.column("reason")
 
 
-def test_bad_events_of_both_kinds_are_set_aside_alone_and_can_be_read(rig: Rig) -> None:
+def test_bad_events_of_both_kinds_become_dead_letters_alone_and_can_be_read(rig: Rig) -> None:
     bad = [event(id="long", app_key="x" * 901), event(id="late", ts_ms=2**60)]
     rig.put(columns(event(id="a"), *bad), b"garbage", parcel(event(id="b"), event(id="c", status=-1)))
     rig.deliver_all()
     assert ["a", "b"] == rig.ledger.column("id")
-    reasons = [aside.reason for aside in rig.spool.asides()]
+    reasons = [letter.reason for letter in rig.spool.dead_letters()]
     assert [True, True, True, True] == [
         said in reason
         for said, reason in zip(
             ("not a parcel", "empty or too long", "before 1970", "does not fit"), reasons, strict=True
         )
     ]
-    assert bad == [decode_parcel(aside.body)[0] for aside in rig.spool.asides()[1:3]]
+    assert bad == [decode_parcel(letter.body)[0] for letter in rig.spool.dead_letters()[1:3]]
 
 
 def test_a_fixed_batch_is_repeated_to_the_byte_whatever_the_catalog_says_by_then(rig: Rig) -> None:
@@ -124,12 +124,12 @@ def test_a_fixed_batch_is_repeated_to_the_byte_whatever_the_catalog_says_by_then
     seen = [event(id=str(at), app_key=f"https://app{at % 3}.example", ts_ms=NOON + at) for at in range(50)]
     bodies = [columns(*seen), parcel(*seen[:3], event(ts_ms=-1)), b"garbage", columns(event(ts_ms=-1), event(id="z"))]
     parcels = [Parcel(seq, 1, body) for seq, body in enumerate(bodies, 1)]
-    plan, rows, aside = make_plan(parcels, rig.catalog, 1)
+    plan, rows, dead_letters = make_plan(parcels, rig.catalog, 1)
     again = repeat_plan(parcels, plan)
     assert rows.table.equals(again.table)
     assert rows.days == again.days
     assert [1] == [column.num_chunks for column in {id(rows.table): rows.table["id"]}.values()]
-    assert (3, 54) == (len(aside), rows.table.num_rows)
+    assert (3, 54) == (len(dead_letters), rows.table.num_rows)
     limited = [at for at, reason in enumerate(rows.table["reason"].to_pylist()) if reason == "new_app_limit"]
     assert {at for at in range(53) if at % 50 % 3} | {53} == set(limited)
     assert {0} == {rows.table["app_id"].to_pylist()[at] for at in limited}

@@ -74,5 +74,6 @@ def in_file(folder: Path, max_bytes: int = 10**9) -> SpoolState:
         pending, size = connection.execute(
             "SELECT coalesce(sum(events), 0), coalesce(sum(length(body)), 0) FROM parcels"
         ).fetchone()
-        (aside,) = connection.execute("SELECT count(*) FROM aside").fetchone()
-    return SpoolState(pending, size, max_bytes, aside)
+        (dead_letters,) = connection.execute("SELECT count(*) FROM aside").fetchone()
+        (dropped,) = connection.execute("SELECT coalesce(sum(value), 0) FROM meta WHERE name = 'dropped'").fetchone()
+    return SpoolState(pending, size, max_bytes, dead_letters, dropped)

@@ -73,7 +73,7 @@ def test_only_one_batch_is_fixed_at_a_time(spool: Spool) -> None:
     spool.fix(1, b"", [("why", b"x")])
     with pytest.raises(SpoolError, match="already fixed"):
         spool.fix(2, b"", [("why", b"y")])
-    assert 1 == spool.state().aside
+    assert 1 == spool.state().dead_letters
 
 
 def test_only_the_fixed_batch_can_be_acknowledged(spool: Spool) -> None:
@@ -110,7 +110,7 @@ def test_two_spools_never_give_the_same_batch_id(tmp_path: Path, spool: Spool) -
         other.close()
 
 
-def test_a_record_is_set_aside_together_with_its_batch_and_can_be_replayed(
+def test_a_record_becomes_a_dead_letter_together_with_its_batch_and_can_be_replayed(
     open_spool: OpenSpool, clock: Callable[[], int]
 ) -> None:
     spool = open_spool()
@@ -118,19 +118,19 @@ def test_a_record_is_set_aside_together_with_its_batch_and_can_be_replayed(
     batch_id = spool.fix(2, b"", [("unreadable", b"bad"), ("too long", b"worse")])
     spool.ack(batch_id)
     spool = open_spool()
-    listed = spool.asides()
+    listed = spool.dead_letters()
     assert [("unreadable", b"bad"), ("too long", b"worse")] == [(one.reason, one.body) for one in listed]
     assert [clock(), clock()] == [one.at_ms for one in listed]
-    assert listed[:1] == spool.asides(limit=1)
+    assert listed[:1] == spool.dead_letters(limit=1)
 
     spool.arrived.clear()
     spool.replay(listed[0].number, len)
     assert spool.arrived.is_set()
-    assert (3, 3, 1) == (spool.state().pending, spool.state().bytes, spool.state().aside)
+    assert (3, 3, 1) == (spool.state().pending, spool.state().bytes, spool.state().dead_letters)
     assert [b"bad"] == bodies(spool)
-    with pytest.raises(SpoolError, match="no record"):
+    with pytest.raises(SpoolError, match="no dead letter"):
         spool.replay(listed[0].number, len)
-    assert listed[1:] == spool.asides()
+    assert listed[1:] == spool.dead_letters()
 
 
 def test_a_replay_whose_record_still_cannot_be_read_changes_nothing(spool: Spool) -> None:
@@ -141,8 +141,8 @@ def test_a_replay_whose_record_still_cannot_be_read_changes_nothing(spool: Spool
         raise ValueError("still bad")
 
     with pytest.raises(ValueError, match="still bad"):
-        spool.replay(spool.asides()[0].number, count)
-    assert (1, 1) == (spool.state().pending, spool.state().aside)
+        spool.replay(spool.dead_letters()[0].number, count)
+    assert (1, 1) == (spool.state().pending, spool.state().dead_letters)
 
 
 def test_what_arrives_is_announced_and_what_leaves_is_not(spool: Spool) -> None:
@@ -161,35 +161,41 @@ def test_the_counters_always_equal_the_file_and_the_spool_a_plain_list(
     choose = random.Random(seed)
     spool = open_spool()
     waiting: list[tuple[int, bytes]] = []
-    asides: list[bytes] = []
+    dead_letters: list[bytes] = []
+    dropped = 0
     seq = 0
     for _ in range(60):
         fixed = spool.fixed()
-        step = choose.choice(["put", "put", "put", "fix", "ack", "replay", "reopen"])
+        step = choose.choice(["put", "put", "put", "fix", "ack", "replay", "drop", "reopen"])
         if step == "put":
             seq += 1
             waiting.append((seq, choose.randbytes(choose.randrange(1, 40))))
             put(spool, waiting[-1][1], events=choose.randrange(1, 4))
         elif step == "fix" and fixed is None and waiting:
-            aside = [("why", choose.randbytes(5)) for _ in range(choose.randrange(3))]
-            asides += [body for _, body in aside]
-            spool.fix(choose.choice(waiting)[0], b"plan", aside)
+            new = [("why", choose.randbytes(5)) for _ in range(choose.randrange(3))]
+            dead_letters += [body for _, body in new]
+            spool.fix(choose.choice(waiting)[0], b"plan", new)
         elif step == "ack" and fixed is not None:
             assert [entry for entry in waiting if entry[0] <= fixed.last_seq] == [
                 (p.seq, p.body) for p in fixed.parcels
             ]
             waiting = [entry for entry in waiting if entry[0] > fixed.last_seq]
             spool.ack(fixed.id)
-        elif step == "replay" and asides:
+        elif step == "replay" and dead_letters:
             seq += 1
-            chosen = choose.randrange(len(asides))
-            waiting.append((seq, asides.pop(chosen)))
-            spool.replay(spool.asides()[chosen].number, lambda _: 1)
+            chosen = choose.randrange(len(dead_letters))
+            waiting.append((seq, dead_letters.pop(chosen)))
+            spool.replay(spool.dead_letters()[chosen].number, lambda _: 1)
+        elif step == "drop" and dead_letters:
+            chosen = choose.randrange(len(dead_letters))
+            assert dead_letters.pop(chosen) == spool.drop(spool.dead_letters()[chosen].number).body
+            dropped += 1
         elif step == "reopen":
             spool = open_spool()
         assert in_file(tmp_path) == spool.state()
+        assert dropped == spool.state().dropped
         assert waiting == [(parcel.seq, parcel.body) for parcel in spool.peek(10**6, 10**9)]
-        assert asides == [aside.body for aside in spool.asides()]
+        assert dead_letters == [letter.body for letter in spool.dead_letters()]
 
 
 def test_a_closed_spool_takes_and_gives_nothing(spool: Spool) -> None:

@@ -173,7 +173,7 @@ def test_a_parcel_that_vanished_from_the_file_is_noticed(open_spool: Callable[..
     assert 9 == open_spool().state().pending
 
 
-def test_a_parcel_whose_bytes_the_disk_changed_is_set_aside_and_cannot_be_queued_again(
+def test_a_parcel_whose_bytes_the_disk_changed_becomes_a_dead_letter_and_cannot_be_queued_again(
     open_spool: Callable[..., Spool], tmp_path: Path
 ) -> None:
     spool = open_spool()
@@ -183,8 +183,8 @@ def test_a_parcel_whose_bytes_the_disk_changed_is_set_aside_and_cannot_be_queued
         connection.execute("UPDATE parcels SET body = x'676f6c64'")
     (parcel,) = open_spool().peek(1, 100)
     assert not parcel.sound
-    _, _, aside = make_plan([parcel], catalog=None, batch=1)  # type: ignore[arg-type] # nothing is asked of it
-    ((reason, body),) = aside
+    _, _, dead_letters = make_plan([parcel], catalog=None, batch=1)  # type: ignore[arg-type] # nothing is asked of it
+    ((reason, body),) = dead_letters
     assert "its bytes are not those that were stored" in reason
     with pytest.raises(EventDecodeError):
         decode_parcel(body)

@@ -297,4 +297,4 @@ def test_after_all_this_no_rubbish_became_an_app(board: BoardProcess, client: ht
     board.wait_until_counted()
     names = {name for name, *_ in rankings(client, limit=100, end_date=now_text()[:10])}
     assert not {name for name in names if "bad" in name or "<" in name}
-    assert 0 == board.ready()["spool"]["set_aside"]
+    assert 0 == board.ready()["spool"]["dead_letters"]

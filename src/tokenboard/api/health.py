@@ -34,7 +34,8 @@ def router(services: Services) -> APIRouter:
                 "pending": spool.pending,
                 "bytes": spool.bytes,
                 "max_bytes": spool.max_bytes,
-                "set_aside": spool.aside,
+                "dead_letters": spool.dead_letters,
+                "set_aside": spool.dead_letters,
             },
             "checks": checks,
         }

@@ -137,7 +137,7 @@ def require(store: Store, settings: Settings, data: Path) -> None:
             raise fault
 
 
-def set_aside_if_damaged(file: Path) -> Path | None:
+def move_away_if_damaged(file: Path) -> Path | None:
     """Move a catalog's SQLite file away when it is none, or damaged; return where to, None when it stays.
 
     Raises:

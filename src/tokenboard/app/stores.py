@@ -187,7 +187,7 @@ def _number_above(catalog: Catalog, ledger: Ledger, spool: Spool, *, marks_known
 
 
 def _on_the_way(spool: Spool) -> Marks:
-    """Return the highest ids in what waits, is set aside, and was decided about a batch under way."""
+    """Return the highest ids in what waits, in the dead letters, and in what was decided about a batch under way."""
     plan = _plan_under_way(spool)
     marks = Marks(app_id=0 if plan is None else max(plan.app_ids, default=0))
     for body in spool.bodies():
@@ -217,7 +217,7 @@ def _callers(body: bytes) -> Iterator[tuple[int, int]]:
         else:
             yield from ((event.key_id, event.account_id) for event in decode_parcel(body))
     except EventDecodeError:
-        # What cannot be read is set aside, and named there.
+        # What cannot be read becomes a dead letter, and is named there.
         return
 
 

@@ -172,7 +172,7 @@ def _server(running: RunningServer) -> str:
     faults = [f"{name}: {check}" for name, check in checks.items() if check != "ok"]
     if faults:
         return f"{_FAILED}{who}: {'; '.join(faults)}"
-    return f"ok: {who}; {spool.get('pending')} events wait{_aside(int(spool.get('set_aside') or 0))}"
+    return f"ok: {who}; {spool.get('pending')} events wait{_dead_letters(int(spool.get('dead_letters') or 0))}"
 
 
 def _ledger(session: Session, settings: Settings) -> str:
@@ -210,10 +210,11 @@ def _spool(session: Session, settings: Settings) -> str:
         room = f"{state.bytes:,} of {state.max_bytes:,} bytes"
         if state.full:
             return f"{_FAILED}full, {room}. Start the server to deliver it, or raise [spool] max_bytes."
-        return f"ok: {state.pending} events wait, {room}{_aside(state.aside)}"
+        return f"ok: {state.pending} events wait, {room}{_dead_letters(state.dead_letters, state.dropped)}"
     finally:
         session.folder.release()
 
 
-def _aside(number: int) -> str:
-    return f"; {number} records set aside, see `tokenboard spool list`" if number else ""
+def _dead_letters(waiting: int, dropped: int = 0) -> str:
+    told = f"; {counted(waiting, 'dead letter')}, see `tokenboard dead-letters list`" if waiting else ""
+    return f"{told}; {counted(dropped, 'dead letter')} dropped so far" if dropped else told

@@ -18,7 +18,7 @@ _STYLE: Any = {"add_completion": False, "pretty_exceptions_enable": False, "rich
 _COMMANDS = {
     "keys": "keys:commands",
     "apps": "apps:commands",
-    "spool": "spool:commands",
+    "dead-letters": "dead_letters:commands",
     "stores": "stores:commands",
     "serve": "serve:serve_board",
     "attribute": "attribute:explain_attribution",
@@ -29,6 +29,8 @@ _COMMANDS = {
     "rebuild": "upkeep:rebuild_rollups",
     "import": "imports:import_files",
 }
+_HIDDEN = {"spool": "dead_letters:commands"}
+"""Former names of commands, which scripts may still use; no help shows them."""
 
 
 class _Commands(TyperGroup):
@@ -38,9 +40,10 @@ class _Commands(TyperGroup):
         return list(_COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - given to every group
-        if cmd_name not in _COMMANDS:
+        place = _COMMANDS.get(cmd_name) or _HIDDEN.get(cmd_name)
+        if place is None:
             return None
-        module, _, name = _COMMANDS[cmd_name].partition(":")
+        module, _, name = place.partition(":")
         found = getattr(import_module(f"tokenboard.cli.{module}"), name)
         holder = typer.Typer(**_STYLE)
         if isinstance(found, typer.Typer):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tokenboard.app.record import STORES, Record, is_there, missing, place_of, set_aside_if_damaged
+from tokenboard.app.record import STORES, Record, is_there, missing, move_away_if_damaged, place_of
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import say, show_table
 from tokenboard.spool import Spool
@@ -46,7 +46,7 @@ def accept(
 ) -> None:
     """Let the next start go on with a store as it is: begun anew when it is missing, with what is left when damaged.
 
-    Nothing is removed: files of a spool or catalog that cannot be used are moved aside. Ids that other stores hold are
+    Nothing is removed: files of a spool or catalog that cannot be used are moved away. Ids that other stores hold are
     not reused.
     """
     session: Session = context.obj
@@ -60,7 +60,7 @@ def accept(
             moved = Spool.accept(settings.spool_folder(data), "board")
         place = place_of(store.value, settings, data)
         if store is StoreName.CATALOG and place is not None:
-            moved = set_aside_if_damaged(place)
+            moved = move_away_if_damaged(place)
         if moved is not None:
             typer.echo(f"what there was lies in {moved}", err=True)
         accepted = tuple(dict.fromkeys((*record.accepted, str(store))))

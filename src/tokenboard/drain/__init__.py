@@ -1,10 +1,10 @@
-"""The drain: spool ─▶ catalog (app ids, titles, categories) ─▶ ledger ─▶ rankings told ─▶ ack.
+"""The drain: spool ─▶ catalog (app ids, titles, categories) ─▶ ledger ─▶ rankings refreshed ─▶ ack.
 
-    peek ─▶ decode ─▶ sight (catalog) ─▶ plan ─▶ fix (spool) ─▶ insert (ledger) ─▶ delivered() ─▶ ack (spool)
+    peek ─▶ decode ─▶ observe (catalog) ─▶ plan ─▶ fix (spool) ─▶ insert (ledger) ─▶ delivered() ─▶ ack (spool)
 
 One thread, one batch at a time. Up to *fix* everything may be done again; from *fix* on the batch is sent unchanged
-until the ledger has taken it, which makes each event count once. A record that cannot be read or placed is set aside in
-the spool with its reason and holds up nothing.
+until the ledger has taken it, which makes each event count once. A record that cannot be read or placed is kept in the
+spool as a dead letter, with its reason, and holds up nothing.
 """
 
 from tokenboard.drain.drain import MAX_BATCH, Drain, DrainState

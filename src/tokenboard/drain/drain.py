@@ -187,11 +187,14 @@ class Drain:
             parcels = self._spool.peek(MAX_BATCH, MAX_BATCH_BYTES)
             if not parcels:
                 return False
-            plan, rows, aside = make_plan(parcels, self._catalog, self._next_batch())
-            batch_id = self._spool.fix(parcels[-1].seq, encode_plan(plan), aside)
-            for reason, _ in aside:
+            plan, rows, dead_letters = make_plan(parcels, self._catalog, self._next_batch())
+            batch_id = self._spool.fix(parcels[-1].seq, encode_plan(plan), dead_letters)
+            for reason, _ in dead_letters:
+                self._counters.add("dead_letters")
                 self._counters.add("set_aside")
-                _log.error("a record was set aside; see `tokenboard spool list`", extra={"reason": reason})
+                _log.error(
+                    "a record became a dead letter; see `tokenboard dead-letters list`", extra={"reason": reason}
+                )
         self._last_batch = plan.batch
         self._ledger.insert(plan.batch, rows, fresh=batch is None)
         self._delivered()

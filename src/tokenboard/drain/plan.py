@@ -41,8 +41,9 @@ class Plan(msgspec.Struct, frozen=True):
     """The decisions about one batch, stored with it so that a retry repeats them.
 
     ``batch`` is its number in the ledger. ``unread`` are the sequence numbers of parcels that could not be read;
-    ``left_out`` the positions, among the events of the other parcels in order, of those set aside; ``app_ids`` has one
-    app id per remaining event, and ``reasons`` maps positions among these to a reason that the catalog gave.
+    ``left_out`` the positions, among the events of the other parcels in order, of those that became dead letters;
+    ``app_ids`` has one app id per remaining event, and ``reasons`` maps positions among these to a reason that the
+    catalog gave.
     """
 
     batch: int
@@ -89,7 +90,7 @@ class _Contents:
 
 
 def make_plan(parcels: Sequence[Parcel], catalog: Catalog, batch: int) -> tuple[Plan, Rows, list[tuple[str, bytes]]]:
-    """Decide about these parcels: the plan, its rows, and the records to set aside as (reason, bytes).
+    """Decide about these parcels: the plan, its rows, and the dead letters as (reason, bytes).
 
     ``batch`` is the number that the ledger will know them by.
 
@@ -116,9 +117,9 @@ def make_plan(parcels: Sequence[Parcel], catalog: Catalog, batch: int) -> tuple[
     )
     left_out = [(int(contents.positions[row]), why, _alone(table, row)) for row, why in why_not.items()]
     left_out += [(position, why, body) for position, (why, body) in contents.misfits.items()]
-    aside = [(why, body) for _, why, body in contents.unread]
-    aside += [(why, body) for _, why, body in sorted(left_out)]
-    return plan, _rows(table, kept, plan), aside
+    dead_letters = [(why, body) for _, why, body in contents.unread]
+    dead_letters += [(why, body) for _, why, body in sorted(left_out)]
+    return plan, _rows(table, kept, plan), dead_letters
 
 
 def repeat_plan(parcels: Sequence[Parcel], plan: Plan) -> Rows:

@@ -1,7 +1,7 @@
 """The spool: a durable local queue between an answered request and the ledger.
 
     intake ─▶ append (group commit) ─▶ parcels ─▶ peek ─▶ fix ─▶ [ledger insert] ─▶ ack
-                                              └▶ set aside, with a reason
+                                              └▶ dead letters, each with a reason
 
 One SQLite file in WAL mode, written by one committer thread that puts everything waiting into one transaction. What
 `append` has acknowledged survives kill -9; with ``fsync`` also a power cut. A batch's id and content are fixed on disk
@@ -11,11 +11,11 @@ tells that it is of no use, until one works again: the committer writes a probe 
 """
 
 from tokenboard.durability import SpoolDamaged, SpoolError, SpoolFault, SpoolFull, SpoolUnavailable
-from tokenboard.spool.spool import Aside, Batch, Parcel, Receipt, Spool, SpoolState
+from tokenboard.spool.spool import Batch, DeadLetter, Parcel, Receipt, Spool, SpoolState
 
 __all__ = [
-    "Aside",
     "Batch",
+    "DeadLetter",
     "Parcel",
     "Receipt",
     "Spool",

@@ -34,11 +34,15 @@ CREATE TABLE IF NOT EXISTS aside (
 CREATE TABLE IF NOT EXISTS seen (digest BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seen_at ON seen (at_ms);
 """
+# ``aside`` holds the dead letters: folders of the first version have the table under this name.
 _SUMMED = ("parcels", "batch")
 """Tables that an older program made without their column ``sum``."""
 
 _CHECKED = ("meta", "parcels", "batch", "aside")
 _NAMES = {"acked": "0", "gap": "0", "clean": "1"}
+DROPPED = "dropped"
+"""Under this name ``meta`` holds how many dead letters operators have given up."""
+
 _SIDE_FILES = ("", "-wal", "-shm", "-witness")
 _log = logger("spool")
 _bounded_log = BoundedLog(_log)
@@ -67,7 +71,8 @@ class Opened:
     extent: Extent
     pending: int
     bytes: int
-    aside: int
+    dead_letters: int
+    dropped: int
 
 
 def checksum(body: bytes) -> int:
@@ -100,7 +105,8 @@ def open_file(path: Path, *, fsync: bool) -> Opened:
             pending, size = writer.execute(
                 "SELECT coalesce(sum(events), 0), coalesce(sum(length(body)), 0) FROM parcels"
             ).fetchone()
-            (aside,) = writer.execute("SELECT count(*) FROM aside").fetchone()
+            (dead_letters,) = writer.execute("SELECT count(*) FROM aside").fetchone()
+            dropped = writer.execute("SELECT value FROM meta WHERE name = ?", (DROPPED,)).fetchone() or (0,)
         except sqlite3.OperationalError as error:
             raise SpoolUnavailable(f"cannot open the spool {path}: {error}") from error
         except sqlite3.DatabaseError as error:
@@ -108,7 +114,9 @@ def open_file(path: Path, *, fsync: bool) -> Opened:
         except OSError as error:
             raise SpoolUnavailable(f"cannot open the spool {path}: {error}") from error
         opened.pop_all()
-    return Opened(writer, reader, witness, spool_id, extent, int(pending), int(size), int(aside))
+    return Opened(
+        writer, reader, witness, spool_id, extent, int(pending), int(size), int(dead_letters), int(dropped[0])
+    )
 
 
 def tell_witness(witness: Witness, extent: Extent) -> None:

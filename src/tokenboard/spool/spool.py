@@ -21,7 +21,7 @@ from tokenboard.durability import (
 )
 from tokenboard.observability import logger
 from tokenboard.spool.committer import Appends, Committer, Write
-from tokenboard.spool.file import Extent, accept_file, checksum, end_cleanly, open_file, tell_witness
+from tokenboard.spool.file import DROPPED, Extent, accept_file, checksum, end_cleanly, open_file, tell_witness
 from tokenboard.spool.seen import Seen
 from tokenboard.spool.sqlite_errors import hint_for, is_of_the_file
 
@@ -65,8 +65,8 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
-    """A record set aside: when (epoch ms), why, and its bytes."""
+class DeadLetter:
+    """A record that no store takes: since when (epoch ms), why, and its bytes."""
 
     number: int
     at_ms: int
@@ -76,15 +76,17 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class SpoolState:
-    """How full the spool is: events and bytes not yet acknowledged by the ledger, its limit, and records set aside.
+    """How full the spool is: events and bytes not yet acknowledged by the ledger, its limit, and the dead letters.
 
-    ``fault`` tells why it cannot be used, None as long as it can.
+    ``dropped`` is how many dead letters operators have ever given up. ``fault`` tells why the spool cannot
+    be used, None as long as it can.
     """
 
     pending: int
     bytes: int
     max_bytes: int
-    aside: int
+    dead_letters: int
+    dropped: int = 0
     fault: SpoolFault | None = None
 
     @property
@@ -126,7 +128,8 @@ class Spool:
         self._reader = opened.reader
         self._witness = opened.witness
         self._extent = opened.extent
-        self._pending, self._bytes, self._aside = opened.pending, opened.bytes, opened.aside
+        self._pending, self._bytes = opened.pending, opened.bytes
+        self._dead_letters, self._dropped = opened.dead_letters, opened.dropped
         self._seen = Seen(opened.reader, seen_days=seen_days, clock_ms=clock_ms, elapsed_s=elapsed_s)
         self._health = Health(clock_ms)
         self._committer = Committer(
@@ -218,8 +221,10 @@ class Spool:
             last = seq
         return () if last is None else self._parcels(last)
 
-    def fix(self, last_seq: int, plan: bytes, aside: Iterable[tuple[str, bytes]] = ()) -> str:
-        """Fix all parcels up to ``last_seq`` as the next batch and return its id; set the given records aside with it.
+    def fix(self, last_seq: int, plan: bytes, dead_letters: Iterable[tuple[str, bytes]] = ()) -> str:
+        """Fix all parcels up to ``last_seq`` as the next batch and return its id.
+
+        ``dead_letters`` are the records of it that no store takes, as (reason, bytes): they are kept apart with it.
 
         Survives a power cut whatever the spool's setting: otherwise parcels that the ledger already has could come
         back, or later ones get their sequence numbers and with them this batch's id.
@@ -229,7 +234,7 @@ class Spool:
 
         """
         batch_id = f"{self.id}-{last_seq}"
-        asides = list(aside)
+        dead = list(dead_letters)
 
         def run(connection: sqlite3.Connection) -> None:
             if connection.execute("SELECT 1 FROM batch").fetchone():
@@ -243,12 +248,12 @@ class Spool:
             now = self._clock_ms()
             connection.executemany(
                 "INSERT INTO aside (at_ms, reason, body) VALUES (?, ?, ?)",
-                [(now, reason, body) for reason, body in asides],
+                [(now, reason, body) for reason, body in dead],
             )
 
         def after(_: None) -> None:
             with self._lock:
-                self._aside += len(asides)
+                self._dead_letters += len(dead)
             self._reached(Extent(self._extent.last, last_seq))
 
         self._committer.submit(Write(run, after, durable=True)).result()
@@ -311,7 +316,7 @@ class Spool:
         return self.used() and not self._look_up("SELECT 1 FROM parcels LIMIT 1")
 
     def bodies(self) -> Iterator[bytes]:
-        """Yield the bytes of all that waits and of all that is set aside, for a look before any of it moves."""
+        """Yield the bytes of all that waits and of all dead letters, for a look before any of it moves."""
         for sql in (
             "SELECT seq, body FROM parcels WHERE seq > ? ORDER BY seq LIMIT 50",
             "SELECT number, body FROM aside WHERE number > ? ORDER BY number LIMIT 50",
@@ -326,36 +331,62 @@ class Spool:
     def state(self) -> SpoolState:
         """Return how full the spool is; cheap, from memory."""
         with self._lock:
-            return SpoolState(self._pending, self._bytes, self._max_bytes, self._aside, self._health.fault())
+            return SpoolState(
+                self._pending, self._bytes, self._max_bytes, self._dead_letters, self._dropped, self._health.fault()
+            )
 
-    def asides(self, limit: int = 100) -> tuple[Aside, ...]:
-        """Return the records set aside, oldest first."""
+    def dead_letters(self, limit: int = 100) -> tuple[DeadLetter, ...]:
+        """Return the dead letters, oldest first."""
         rows = self._look_up("SELECT number, at_ms, reason, body FROM aside ORDER BY number LIMIT ?", (limit,))
-        return tuple(Aside(*row) for row in rows)
+        return tuple(DeadLetter(*row) for row in rows)
 
     def replay(self, number: int, count: Callable[[bytes], int]) -> None:
-        """Queue a record set aside anew; ``count`` tells how many events its bytes hold, or raises.
+        """Queue a dead letter anew; ``count`` tells how many events its bytes hold, or raises.
 
         Raises:
-            SpoolError: there is no such record.
+            SpoolError: there is none of this number.
 
         """
 
         def run(connection: sqlite3.Connection) -> tuple[int, int, int]:
-            row = connection.execute("SELECT body FROM aside WHERE number = ?", (number,)).fetchone()
-            if row is None:
-                raise SpoolError(f"no record {number} is set aside")
-            events = count(row[0])
-            seq = _insert(connection, row[0], events)
-            connection.execute("DELETE FROM aside WHERE number = ?", (number,))
-            return events, len(row[0]), seq
+            body = _take_dead_letter(connection, number)
+            events = count(body)
+            return events, len(body), _insert(connection, body, events)
 
         def after(queued: tuple[int, int, int]) -> None:
             with self._lock:
-                self._aside -= 1
+                self._dead_letters -= 1
             self._arrived(*queued)
 
         self._committer.submit(Write(run, after)).result()
+
+    def drop(self, number: int) -> DeadLetter:
+        """Give up a dead letter, for good, and return it; the spool counts how many were.
+
+        Raises:
+            SpoolError: there is none of this number.
+
+        """
+        dropped: list[DeadLetter] = []
+
+        def run(connection: sqlite3.Connection) -> int:
+            found = connection.execute("SELECT number, at_ms, reason, body FROM aside WHERE number = ?", (number,))
+            dropped[:] = [DeadLetter(*row) for row in found]
+            _take_dead_letter(connection, number)
+            total = self._dropped + 1
+            _note(connection, DROPPED, total)
+            return total
+
+        def after(total: int) -> None:
+            with self._lock:
+                self._dead_letters -= 1
+                self._dropped = total
+
+        self._committer.submit(Write(run, after, durable=True)).result()
+        (letter,) = dropped
+        facts = {"record": number, "at_ms": letter.at_ms, "bytes": len(letter.body), "reason": letter.reason}
+        _log.warning("a dead letter was dropped, for good", extra=facts)
+        return letter
 
     def close(self) -> None:
         """Commit what is waiting and close the file."""
@@ -431,6 +462,14 @@ def _take_back_probe(connection: sqlite3.Connection) -> None:
 
 def _note(connection: sqlite3.Connection, name: str, value: object) -> None:
     connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, str(value)))
+
+
+def _take_dead_letter(connection: sqlite3.Connection, number: int) -> bytes:
+    row = connection.execute("SELECT body FROM aside WHERE number = ?", (number,)).fetchone()
+    if row is None:
+        raise SpoolError(f"no dead letter {number}")
+    connection.execute("DELETE FROM aside WHERE number = ?", (number,))
+    return bytes(row[0])
 
 
 def _nothing(_: object) -> None:
