@@ -23,14 +23,16 @@ from tests.board import BoardProcess, running_board, today, wait_for
 
 from benchmarks.record import PLAIN_TABLE, insert_rows
 from benchmarks.table import Table, figure, milliseconds, quantile
-from tokenboard.api.reports import parse_reports
 from tokenboard.app.catalog import open_catalog, wall_clock_ms
 from tokenboard.app.stores import open_ledger, open_spool
 from tokenboard.attribution import AttributionOptions
 from tokenboard.config import Settings
 from tokenboard.drain import Drain
-from tokenboard.event import UsageEvent, decode_parcel
-from tokenboard.intake import OPERATOR, Intake
+from tokenboard.event import UsageEvent
+from tokenboard.event_table import decode_parcel
+from tokenboard.ingest import Ingest
+from tokenboard.ingest.reports import parse_reports
+from tokenboard.intake import OPERATOR
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
@@ -241,10 +243,10 @@ def _drained(data: Path) -> tuple[float, float]:
 
 def _fill(spool: Spool, number: int) -> list[UsageEvent]:
     """Queue events as ``POST /usage`` does; return them."""
-    intake = Intake(spool, Counters(), floor=_FLOOR, clock_ms=wall_clock_ms)
+    ingest = Ingest(spool, Counters(), floor=_FLOOR, clock_ms=wall_clock_ms)
     for body in range(_DRAINED):
         events = _ndjson(_events(1_000 * (number + 1) + body, _BODY))
-        intake.record_new(parse_reports(events, caller=OPERATOR, options=AttributionOptions()).facts)
+        ingest.record_new(parse_reports(events, caller=OPERATOR, options=AttributionOptions()).facts)
     return [event for parcel in spool.peek(10**6, 10**9) for event in decode_parcel(parcel.body)]
 
 

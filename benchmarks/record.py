@@ -18,8 +18,9 @@ from tests.board import now_text, running_board, today, wait_for
 
 from benchmarks.table import Duel, Table, duel_table, milliseconds, per_second, quantile
 from tokenboard.demo import DemoYear
-from tokenboard.event import UsageEvent, decode_parcel, encode_parcel
-from tokenboard.intake import Intake
+from tokenboard.event import UsageEvent, encode_parcel
+from tokenboard.event_table import decode_parcel
+from tokenboard.ingest import Ingest
 from tokenboard.ledger import Ledger, arrange_rows
 from tokenboard.observability import Counters
 from tokenboard.spool import Spool
@@ -57,9 +58,9 @@ def tables() -> Iterator[Table]:
 def _usage_events(folder: Path, wanted: int) -> list[UsageEvent]:
     """Return events of the demo year, as the door makes them."""
     with closing(_open_spool(folder, fsync=False)) as spool:
-        intake = Intake(spool, Counters(), floor=date(2025, 1, 1), clock_ms=_clock_ms)
+        ingest = Ingest(spool, Counters(), floor=date(2025, 1, 1), clock_ms=_clock_ms)
         for day in DemoYear(date(2026, 5, 11), days=40).days():
-            intake.record_new(day.facts)
+            ingest.record_new(day.facts)
         parcels = spool.peek(2 * wanted, 10**9)
     return [event for parcel in parcels for event in decode_parcel(parcel.body)][:wanted]
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.events import event, parcel
-from tokenboard.event import SCHEMA_VERSION, EventDecodeError, Source, UsageEvent, decode_parcel, encode_parcel
+from tokenboard.event import SCHEMA_VERSION, EventDecodeError, Source, UsageEvent, encode_parcel
+from tokenboard.event_table import decode_parcel
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 count = st.none() | st.integers(0, 10**12)

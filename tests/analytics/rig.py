@@ -106,7 +106,7 @@ class Rig:
                 auth=auth,
                 catalog=self.catalog,
                 spool=nothing,
-                intake=nothing,
+                ingest=nothing,
                 ledger=self.ledger,
                 rankings=self.rankings,
                 analytics=self.analytics,

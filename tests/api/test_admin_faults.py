@@ -7,7 +7,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from tokenboard.api import create_api
-from tokenboard.catalog import CatalogFault, CatalogUnavailable, Key, Scope
+from tokenboard.catalog import CatalogFault, CatalogUnavailable
+from tokenboard.keys import Key, Scope
 from tokenboard.problem import Problem
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.events import DAY_MS, NOON
 from tokenboard.api.key import FRESH_MS, _Spendings, describe
-from tokenboard.catalog import Key, Scope
+from tokenboard.keys import Key, Scope
 from tokenboard.ledger import Spending
 
 MIDNIGHT = NOON + DAY_MS // 2

@@ -10,10 +10,10 @@ from fastapi.routing import iter_route_contexts
 
 from tests.board import BoardProcess
 from tokenboard.api import create_api
-from tokenboard.catalog import Scope
 from tokenboard.gateway.endpoints import ENDPOINTS
 from tokenboard.gateway.gateway import BASES
 from tokenboard.gateway.models import PATHS
+from tokenboard.keys import Scope
 
 PUBLIC, ANY, INTERNAL = "public", "any", "internal"
 NOBODY, WRONG, REVOKED = "without a key", "with a wrong key", "with a revoked key"

@@ -9,7 +9,8 @@ import pytest
 from tests.events import NOON
 from tokenboard.api.usage import MAX_NAMED, _take
 from tokenboard.attribution import AttributionOptions
-from tokenboard.intake import Caller, Intake
+from tokenboard.ingest import Ingest
+from tokenboard.intake import Caller
 from tokenboard.observability import Counters
 from tokenboard.problem import Problem
 from tokenboard.spool import Spool
@@ -21,7 +22,7 @@ class Board:
     def __init__(self, folder: Path, max_bytes: int = 10**9) -> None:
         self.spool = Spool(folder, "test", max_bytes=max_bytes, fsync=False, clock_ms=lambda: NOON)
         self.counters = Counters()
-        self.intake = Intake(self.spool, self.counters, floor=date(2025, 1, 1), clock_ms=lambda: NOON)
+        self.ingest = Ingest(self.spool, self.counters, floor=date(2025, 1, 1), clock_ms=lambda: NOON)
         self.options = AttributionOptions()
 
     def take(self, *events: Any) -> tuple[int, Any]:

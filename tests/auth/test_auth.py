@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tokenboard.auth import Auth
-from tokenboard.catalog import Catalog, CatalogUnavailable, Key, Scope
+from tokenboard.catalog import Catalog, CatalogUnavailable
+from tokenboard.keys import Key, Scope
 from tokenboard.problem import Problem
 
 Headers = list[tuple[bytes, bytes]]

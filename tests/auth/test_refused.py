@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tokenboard.auth import Auth
-from tokenboard.catalog import Catalog, Scope
+from tokenboard.catalog import Catalog
+from tokenboard.keys import Scope
 from tokenboard.observability import Counters
 from tokenboard.problem import Problem
 

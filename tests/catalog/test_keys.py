@@ -7,19 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from tests.catalog.conftest import Clock
-from tokenboard.catalog import (
-    Account,
-    Catalog,
-    InvalidValue,
-    Key,
-    KeyRevoked,
-    LimitReached,
-    Scope,
-    UnknownKey,
-    digest_of,
-    keys,
-    schema,
-)
+from tokenboard.catalog import Account, Catalog, InvalidValue, KeyRevoked, LimitReached, UnknownKey, keys, schema
+from tokenboard.keys import Key, Scope, digest_of
 
 
 def test_a_key_is_made_with_its_account(catalog: Catalog, clock: Clock) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tokenboard.catalog import Catalog, CatalogFault, CatalogUnavailable, Marks, Scope
+from tokenboard.catalog import Catalog, CatalogFault, CatalogUnavailable, Marks
+from tokenboard.keys import Scope
 
 Open = Callable[..., Catalog]
 

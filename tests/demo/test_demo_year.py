@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tokenboard.attribution import CATEGORIES, AppIdentity, Reason, canonical_url
 from tokenboard.demo import CLIENTS, HIDDEN, MODELS, MOVES, DemoYear
 from tokenboard.event import encode_parcel
-from tokenboard.intake import Facts, Intake
+from tokenboard.ingest import Ingest
+from tokenboard.intake import Facts
 from tokenboard.ledger.kinds import ENDPOINTS
 from tokenboard.observability import Counters
 from tokenboard.spool import Spool
@@ -207,12 +208,12 @@ def test_usage_is_whole_failed_cut_off_cached_reasoned_priced_and_unknown() -> N
 def test_the_door_takes_every_day_of_it(tmp_path: Path) -> None:
     arrived_ms = 0
     spool = Spool(tmp_path, "demo", max_bytes=10**9, fsync=False, clock_ms=lambda: arrived_ms)
-    intake = Intake(spool, Counters(), floor=UNTIL - timedelta(days=99), clock_ms=lambda: arrived_ms)
+    ingest = Ingest(spool, Counters(), floor=UNTIL - timedelta(days=99), clock_ms=lambda: arrived_ms)
     taken = 0
     for day in DemoYear(UNTIL, days=100, density=0.1).days():
         arrived_ms = day.arrived_ms
-        assert [] == intake.examine(day.facts)
-        intake.record_new(day.facts)
+        assert [] == ingest.examine(day.facts)
+        ingest.record_new(day.facts)
         taken += len(day.facts)
     assert taken == spool.state().pending
     assert len(encode_parcel(())) < spool.state().bytes

@@ -10,7 +10,8 @@ from tests.drain.fakes import Crash, crash_after, crash_before
 from tests.events import DAY_MS, NOON, event, parcel
 from tokenboard.catalog import CatalogFault, CatalogUnavailable, SchemaOutdated
 from tokenboard.drain import PlanError
-from tokenboard.event import SCHEMA_VERSION, decode_parcel, encode_parcel
+from tokenboard.event import SCHEMA_VERSION, encode_event, encode_parcel, join_events
+from tokenboard.event_table import decode_parcel
 from tokenboard.ledger import LedgerUnavailable
 
 GOOD = [event(id=f"good-{number}", app_key=f"https://app{number % 3}.example") for number in range(6)]
@@ -160,7 +161,7 @@ def test_a_fixed_batch_that_is_read_otherwise_now_is_held_back_and_not_sent_othe
         deliver(rig)
     rig.ledger.away = False
     with monkeypatch.context() as patched:
-        patched.setattr("tokenboard.drain.plan.decode_parcel", lambda body: decode_parcel(body)[1:])
+        patched.setattr("tokenboard.drain.plan.decode_events", lambda body: decode_parcel(body)[1:])
         with pytest.raises(PlanError, match="6 events, and is read as 5") as caught:
             deliver(rig)
     assert caught.value.hint
@@ -241,7 +242,7 @@ def test_a_dead_letter_can_be_replayed_once_its_cause_is_mended(rig: Rig) -> Non
     body = parcel(GOOD[0], GOOD[1])
     rig.put(b"garbage", body, events=2)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr("tokenboard.drain.plan.decode_parcel", lambda _: decode_parcel(b"unread"))
+        monkeypatch.setattr("tokenboard.drain.plan.decode_events", lambda _: decode_parcel(b"unread"))
         rig.deliver_all()
     assert [] == rig.ledger.column("id")
     for letter in rig.spool.dead_letters():
@@ -253,6 +254,16 @@ def test_a_dead_letter_can_be_replayed_once_its_cause_is_mended(rig: Rig) -> Non
 
 
 # --- the catalog's faults -------------------------------------------------------------------------------------------
+
+
+def test_an_event_that_cannot_be_read_keeps_none_beside_it_from_delivery(rig: Rig) -> None:
+    good = [encode_event(event(id=name)) for name in ("a", "c")]
+    bad = msgspec.msgpack.encode(["b", "no time"])
+    rig.put(join_events((good[0], bad, good[1])), events=3)
+    deliver(rig)
+    assert ["a", "c"] == rig.ledger.column("id")
+    (letter,) = rig.spool.dead_letters()
+    assert join_events((bad,)) == letter.body
 
 
 def choking_on(rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception, *keys: str) -> list[int]:

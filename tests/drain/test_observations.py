@@ -12,7 +12,8 @@ from tokenboard.attribution import AppIdentity
 from tokenboard.catalog import Observation
 from tokenboard.catalog.standing import Standing, TitlePolicy
 from tokenboard.drain.observations import tell
-from tokenboard.event import UsageEvent, table_of
+from tokenboard.event import UsageEvent
+from tokenboard.event_table import table_of
 
 events = st.lists(
     st.builds(

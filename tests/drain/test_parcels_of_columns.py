@@ -10,17 +10,8 @@ from tests.drain.conftest import Rig
 from tests.events import NOON, event, parcel
 from tests.test_event import events
 from tokenboard.drain.plan import make_plan, repeat_plan
-from tokenboard.event import (
-    COLUMNS_VERSION,
-    MISFITS,
-    EventDecodeError,
-    UsageEvent,
-    decode_parcel,
-    encode_columns,
-    encode_parcel,
-    event_table,
-    table_of,
-)
+from tokenboard.event import EventDecodeError, UsageEvent, encode_parcel
+from tokenboard.event_table import COLUMNS_VERSION, MISFITS, decode_parcel, encode_columns, event_table, table_of
 from tokenboard.spool import Parcel
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.gateway.rig import Stores
-from tokenboard.catalog import Catalog, Scope
+from tokenboard.catalog import Catalog
+from tokenboard.keys import Scope
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,8 @@ from tokenboard.app.serve import render_problem
 from tokenboard.attribution import AttributionOptions
 from tokenboard.auth import Auth
 from tokenboard.catalog import Catalog
-from tokenboard.event import UsageEvent, decode_parcel
+from tokenboard.event import UsageEvent
+from tokenboard.event_table import decode_parcel
 from tokenboard.gateway import EchoUpstream, Gateway, HttpUpstream, Timeouts, Upstreams, UpstreamSpec
 from tokenboard.intake import Intake
 from tokenboard.observability import Counters
@@ -246,7 +246,7 @@ async def gateway(
     fallback = next((upstream for upstream in upstreams if upstream.name == default), None)
     app = Gateway(
         auth=Auth(stores.catalog),
-        intake=Intake(spool, counters, floor=date(2025, 1, 1), clock_ms=lambda: NOW_MS),
+        intake=Intake(spool, counters, clock_ms=lambda: NOW_MS),
         upstreams=Upstreams([EchoUpstream(), *upstreams], fallback, failover=failover),
         options=options or AttributionOptions(),
         clock_ms=lambda: NOW_MS,

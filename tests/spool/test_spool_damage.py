@@ -12,7 +12,8 @@ import pytest
 from tests.spool.conftest import Clock
 from tests.spool.test_spool_crash import start
 from tokenboard.drain.plan import make_plan
-from tokenboard.event import EventDecodeError, decode_parcel
+from tokenboard.event import EventDecodeError
+from tokenboard.event_table import decode_parcel
 from tokenboard.spool import Spool, SpoolDamaged, SpoolError
 
 FILES = ("test.sqlite", "test.sqlite-wal", "test.sqlite-shm", "test.sqlite-witness")

@@ -16,16 +16,15 @@ from tokenboard.catalog import (
     CatalogUnavailable,
     FoldRefused,
     InvalidValue,
-    Key,
     KeyRevoked,
     LimitReached,
     MergeRefused,
-    Scope,
     UndoRefused,
     UnknownApp,
     UnknownEntry,
     UnknownKey,
 )
+from tokenboard.keys import Key, Scope
 from tokenboard.problem import Problem
 from tokenboard.workers import Workers
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 
 from tokenboard.attribution import CATEGORIES, MAX_APP_CATEGORIES
-from tokenboard.catalog import App, AuditEntry, Fold, Folded, Key, NewKey, Scope, TitleVariant, Visibility
+from tokenboard.catalog import App, AuditEntry, Fold, Folded, NewKey, TitleVariant, Visibility
+from tokenboard.keys import Key, Scope
 
 T = TypeVar("T")
 

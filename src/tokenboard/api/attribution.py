@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request, Response
 from tokenboard.api.services import Services
 from tokenboard.api.threads import THREADS, route_in
 from tokenboard.attribution import Attribution, attribute
-from tokenboard.catalog import Catalog, Scope
+from tokenboard.catalog import Catalog
+from tokenboard.keys import Scope
 from tokenboard.workers import Workers
 
 _encoder = msgspec.json.Encoder()

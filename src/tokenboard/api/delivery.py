@@ -8,8 +8,8 @@ from fastapi import Request, Response
 from tokenboard.analytics import AnswerCache
 from tokenboard.api.formats import Format, Rendered, Sheet, asked_format, render
 from tokenboard.api.services import Services
-from tokenboard.catalog import Scope
 from tokenboard.http_fields import none_match
+from tokenboard.keys import Scope
 from tokenboard.problem import Problem
 from tokenboard.rate_limits import Verdict
 from tokenboard.workers import Workers

@@ -15,7 +15,8 @@ from fastapi import APIRouter, Request, Response
 
 from tokenboard.api.services import Services
 from tokenboard.api.threads import THREADS, route_in
-from tokenboard.catalog import Catalog, Scope, UnknownApp
+from tokenboard.catalog import Catalog, UnknownApp
+from tokenboard.keys import Scope
 from tokenboard.ledger import Generation
 from tokenboard.problem import Problem
 from tokenboard.workers import Workers

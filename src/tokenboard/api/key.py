@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 
 from tokenboard.api.services import Services
 from tokenboard.api.threads import THREADS, route_in
-from tokenboard.catalog import Key, Scope
+from tokenboard.keys import Key, Scope
 from tokenboard.ledger import Spending
 from tokenboard.problem import Problem
 from tokenboard.workers import Workers

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from tokenboard import __version__
 from tokenboard.api.openapi_operations import needs, operations, refusals
 from tokenboard.api.openapi_schemas import SCHEMAS
-from tokenboard.catalog import Scope
+from tokenboard.keys import Scope
 from tokenboard.workers import Workers
 
 THREADS = 2

@@ -12,7 +12,7 @@ from tokenboard.api.datasets import MODALITIES
 from tokenboard.api.formats import Format
 from tokenboard.api.openapi_schemas import COUNT, ref
 from tokenboard.attribution import CATEGORIES, GROUPS
-from tokenboard.catalog import Scope
+from tokenboard.keys import Scope
 from tokenboard.ledger import ContextBucket
 from tokenboard.rankings import Extra, Sort
 from tokenboard.rankings.question import MAX_LIMIT as MAX_ROWS

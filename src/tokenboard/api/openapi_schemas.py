@@ -7,7 +7,7 @@ Names and fields of what OpenRouter publishes too are its own; its client is the
 from typing import Any
 
 from tokenboard.attribution import CATEGORIES
-from tokenboard.catalog import Scope
+from tokenboard.keys import Scope
 from tokenboard.usage import UsageSource
 
 Schema = dict[str, Any]

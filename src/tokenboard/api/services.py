@@ -11,7 +11,7 @@ from tokenboard.auth import Auth
 from tokenboard.catalog import Catalog
 from tokenboard.drain import DrainState
 from tokenboard.follower import Following
-from tokenboard.intake import Intake
+from tokenboard.ingest import Ingest
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
@@ -39,7 +39,7 @@ class Services:
     auth: Auth
     catalog: Catalog
     spool: Spool
-    intake: Intake
+    ingest: Ingest
     ledger: Ledger
     rankings: Rankings
     analytics: Analytics

@@ -9,13 +9,12 @@ from threading import Lock
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from tokenboard.api.packed import MAX_BYTES, unpack
-from tokenboard.api.reports import parse_reports
 from tokenboard.api.services import Services
 from tokenboard.api.upkeep import require_proof
-from tokenboard.catalog import Scope
 from tokenboard.http_fields import content_codings
-from tokenboard.intake import OPERATOR, Caller, Dropped, Refusal, Refused
+from tokenboard.ingest import MAX_BYTES, Refused, decode_body, parse_reports
+from tokenboard.intake import OPERATOR, Caller, Dropped, Refusal
+from tokenboard.keys import Scope
 from tokenboard.problem import Problem
 from tokenboard.workers import Workers
 
@@ -56,7 +55,7 @@ def internal_router(services: Services) -> APIRouter:
 
 
 async def _report(services: Services, workers: Workers, request: Request, caller: Caller) -> Response:
-    if (dropped := services.intake.admit()) is not None:
+    if (dropped := services.ingest.admit()) is not None:
         raise _not_now(dropped)
     body = await _read(request)
     codings = content_codings(request.headers.getlist("content-encoding"))
@@ -77,17 +76,17 @@ async def _read(request: Request) -> bytes:
 
 
 def _take(services: Services, caller: Caller, body: bytes, codings: Sequence[str]) -> Response:
-    plain = unpack(body, codings)
+    plain = decode_body(body, codings)
     # Reading holds the interpreter: two bodies at once would not be read sooner, and the drain would wait longer.
     with _reading:
         parsed = parse_reports(plain, caller=caller, options=services.options)
         refused = parsed.refused
-        for problem in services.intake.examine(parsed.facts):
+        for problem in services.ingest.examine(parsed.facts):
             refused.append(replace(problem, index=parsed.positions[problem.index]))
     if refused:
-        services.intake.refuse(refused)
+        services.ingest.refuse(refused)
         raise _bad_events(sorted(refused, key=attrgetter("index")))
-    outcome = services.intake.record_new(parsed.facts)
+    outcome = services.ingest.record_new(parsed.facts)
     if isinstance(outcome, Dropped):
         raise _not_now(outcome)
     answer = {"data": {"accepted": outcome.accepted, "duplicates": outcome.duplicates}}

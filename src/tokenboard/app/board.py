@@ -32,6 +32,7 @@ from tokenboard.gateway import (
     Upstreams,
     UpstreamSpec,
 )
+from tokenboard.ingest import Ingest
 from tokenboard.intake import Intake
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
@@ -125,7 +126,8 @@ class Board:
             self.rankings, self.catalog, self.ledger.analyst, floor=floor, clock=lambda: datetime.now(UTC)
         )
         self.rate_limits = open_rate_limits(settings, data)
-        intake = Intake(self.spool, self.counters, floor=floor, clock_ms=wall_clock_ms)
+        intake = Intake(self.spool, self.counters, clock_ms=wall_clock_ms)
+        ingest = Ingest(self.spool, self.counters, floor=floor, clock_ms=wall_clock_ms)
         self.gateway = Gateway(
             auth=self.auth,
             intake=intake,
@@ -145,7 +147,7 @@ class Board:
                 auth=self.auth,
                 catalog=self.catalog,
                 spool=self.spool,
-                intake=intake,
+                ingest=ingest,
                 ledger=self.ledger,
                 rankings=self.rankings,
                 analytics=self.analytics,

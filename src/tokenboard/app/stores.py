@@ -20,7 +20,8 @@ from tokenboard.app.record import MARKS, STORES, Record, Store, StoreMissing, is
 from tokenboard.catalog import Catalog, Marks, MarksFile
 from tokenboard.config import Settings
 from tokenboard.drain import Plan, PlanError, decode_plan
-from tokenboard.event import EventDecodeError, decode_columns, decode_parcel, is_by_columns
+from tokenboard.event import EventDecodeError
+from tokenboard.event_table import decode_columns, decode_parcel, is_by_columns
 from tokenboard.ledger import Ledger
 from tokenboard.observability import logger
 from tokenboard.spool import Spool

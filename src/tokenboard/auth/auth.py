@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from hmac import compare_digest
 from threading import Lock
+from typing import Protocol
 
 from tokenboard.auth.refused import Peer, RefusedKeys, Why
-from tokenboard.catalog import Catalog, Key, Scope, digest_of
 from tokenboard.http_fields import credentials
+from tokenboard.keys import Key, Scope, digest_of
 from tokenboard.observability import Counters
 from tokenboard.problem import Problem
 
@@ -14,15 +15,25 @@ _MAX_SECRET = 512
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
-class Auth:
-    """Checks keys against a copy in memory; safe from any thread, and no check waits for the catalog.
+class KeySource(Protocol):
+    """Where keys are read from: a catalog, or what a board has published of it."""
 
-    The copy is as of the last `refresh`, which whoever follows the catalog calls; the first is made here. Refusals are
+    def keys_revision(self) -> int:
+        """Return what changes with every change of a key."""
+
+    def keys(self) -> Iterable[Key]:
+        """Return all keys, revoked ones too."""
+
+
+class Auth:
+    """Checks keys against a copy in memory; safe from any thread, and no check waits for where they come from.
+
+    The copy is as of the last `refresh`, which whoever follows ``source`` calls; the first is made here. Refusals are
     counted by reason in ``counters``.
     """
 
-    def __init__(self, catalog: Catalog, counters: Counters | None = None) -> None:
-        self._catalog = catalog
+    def __init__(self, source: KeySource, counters: Counters | None = None) -> None:
+        self._source = source
         self._refused = RefusedKeys(counters or Counters())
         self._lock = Lock()
         self._revision = -1
@@ -34,13 +45,13 @@ class Auth:
         """Read the keys again if any has changed; cheap when none has. Blocks: not for an event loop.
 
         Raises:
-            CatalogUnavailable: the keys known so far stay in force.
+            CatalogUnavailable: the catalog cannot be read; the keys known so far stay in force.
 
         """
         with self._lock:
-            revision = self._catalog.keys_revision()
+            revision = self._source.keys_revision()
             if revision != self._revision:
-                self._keys = {key.digest: key for key in self._catalog.keys()}  # noqa: SIM118 - not a dict
+                self._keys = {key.digest: key for key in self._source.keys()}  # noqa: SIM118 - not a dict
                 self._revision = revision
 
     def check(self, headers: Iterable[tuple[bytes, bytes]], scope: Scope | None, peer: Peer = None) -> Key:

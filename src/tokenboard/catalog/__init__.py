@@ -30,7 +30,7 @@ from tokenboard.catalog.errors import (
     UnknownKey,
 )
 from tokenboard.catalog.folds import Fold, Folded
-from tokenboard.catalog.keys import Account, Key, NewKey, Scope, digest_of
+from tokenboard.catalog.keys import Account, NewKey
 from tokenboard.catalog.migrate import SchemaState
 from tokenboard.catalog.numbering import Marks, MarksFile
 from tokenboard.catalog.observations import OBSERVATIONS_LIMIT
@@ -55,7 +55,6 @@ __all__ = [
     "Folded",
     "InvalidCatalogUrl",
     "InvalidValue",
-    "Key",
     "KeyRevoked",
     "LimitReached",
     "Marks",
@@ -67,7 +66,6 @@ __all__ = [
     "SchemaOutdated",
     "SchemaState",
     "SchemaUnknown",
-    "Scope",
     "TitlePolicy",
     "TitleVariant",
     "UndoRefused",
@@ -75,5 +73,4 @@ __all__ = [
     "UnknownEntry",
     "UnknownKey",
     "Visibility",
-    "digest_of",
 ]

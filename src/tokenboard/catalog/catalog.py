@@ -14,13 +14,14 @@ from tokenboard.catalog.audit import Act, AuditEntry, AuditPage
 from tokenboard.catalog.engine import TIMEOUT_S, Database
 from tokenboard.catalog.errors import UnknownApp
 from tokenboard.catalog.folds import Fold, Folded
-from tokenboard.catalog.keys import Account, Key, NewKey, Scope
+from tokenboard.catalog.keys import Account, NewKey
 from tokenboard.catalog.label import clean_label
 from tokenboard.catalog.migrate import SchemaState
 from tokenboard.catalog.numbering import Marks, MarksFile
 from tokenboard.catalog.observations import Observations
 from tokenboard.catalog.schema import APPS, BOARD, KEYS
 from tokenboard.catalog.standing import Observation, Observed, TitlePolicy
+from tokenboard.keys import Key, Scope
 
 
 def wall_clock_ms() -> int:

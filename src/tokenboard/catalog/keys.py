@@ -1,15 +1,13 @@
-"""API keys and the accounts they belong to. Every function but ``digest_of`` works inside a transaction of its caller.
+"""API keys and the accounts they belong to. Every function works inside a transaction of its caller.
 
 A key's secret is shown once, when it is made. Stored are its SHA-256 and a hint to recognize it by: its secret part
 is 256 random bits, so neither a salt nor a slow hash would add anything.
 """
 
-import hashlib
 import secrets
 import string
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +19,7 @@ from tokenboard.catalog.audit import Act, Field, record
 from tokenboard.catalog.errors import InvalidValue, KeyRevoked, LimitReached, UnknownKey
 from tokenboard.catalog.label import clean_label
 from tokenboard.catalog.schema import ACCOUNTS, KEYS
+from tokenboard.keys import Key, Scope, digest_of
 
 KEYS_LIMIT = 10_000
 """Most keys in force at a time; revoked ones do not count."""
@@ -33,15 +32,6 @@ _LENGTH = 43
 """62 ** 43 > 2 ** 256: as much as 32 random bytes."""
 
 
-class Scope(StrEnum):
-    """What a key may be used for."""
-
-    INFERENCE = "inference"
-    DATA = "data"
-    INGEST = "ingest"
-    ADMIN = "admin"
-
-
 @dataclass(frozen=True, slots=True)
 class Account:
     """Whom keys belong to; daily limits are the account's."""
@@ -52,31 +42,11 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """One API key. ``digest`` is the SHA-256 of its secret, ``hint`` its first and last characters."""
-
-    id: int
-    account_id: int
-    account: str
-    label: str
-    scopes: frozenset[Scope]
-    digest: bytes
-    hint: str
-    created_ms: int
-    revoked_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class NewKey:
     """A key just made, with the secret that is stored nowhere."""
 
     secret: str = field(repr=False)
     key: Key
-
-
-def digest_of(secret: str | bytes) -> bytes:
-    """Return the SHA-256 of a key's secret, 32 bytes. A string that is no valid Unicode matches no key."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret).digest()
 
 
 def create(connection: sa.Connection, act: Act, label: str, scopes: Iterable[Scope | str], account: str) -> NewKey:

@@ -10,7 +10,8 @@ import typer
 from tokenboard.app.stores import open_spool
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import at, counted, say, show_table, visible
-from tokenboard.event import EventDecodeError, decode_parcel
+from tokenboard.event import EventDecodeError
+from tokenboard.event_table import decode_parcel
 from tokenboard.spool import Spool, SpoolError
 
 commands = typer.Typer(help="Look at records that no store takes; send them again, or drop them.", no_args_is_help=True)

@@ -23,10 +23,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tokenboard.api.packed import MAX_BYTES
-from tokenboard.api.reports import MAX_EVENTS, Report
 from tokenboard.cli.event_rows import MEMBERS, REQUIRED, RowFault, event_of, missing_columns, zoned
 from tokenboard.cli.known_exports import KnownExport, find_export
+from tokenboard.ingest.content_coding import MAX_BYTES
+from tokenboard.ingest.reports import MAX_EVENTS, Report
 from tokenboard.tables import unguarded
 
 if sys.version_info >= (3, 14):

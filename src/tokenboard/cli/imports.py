@@ -13,18 +13,18 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from tokenboard.api.reports import parse_reports
 from tokenboard.app.board import attribution_options
 from tokenboard.app.catalog import wall_clock_ms
 from tokenboard.app.folder import BodyRefused, RunningServer, ServerBusy
-from tokenboard.catalog import Scope, digest_of
 from tokenboard.cli.events_file import FileFault, Piece, pieces
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import counted, say
 from tokenboard.cli.upkeep import OwnStores, own_stores
 from tokenboard.config import Settings
 from tokenboard.drain import MAX_BATCH
-from tokenboard.intake import OPERATOR, Caller, Dropped, Facts, Refused, examine
+from tokenboard.ingest import Refused, examine, parse_reports
+from tokenboard.intake import OPERATOR, Caller, Dropped, Facts
+from tokenboard.keys import Scope, digest_of
 from tokenboard.problem import Problem
 from tokenboard.spool import SpoolFull
 
@@ -177,7 +177,7 @@ def _take(stores: OwnStores, settings: Settings, caller: Caller, piece: Piece) -
     if refused:
         bad = len({bad.index for bad in refused})
         raise BadEvents(_counted(bad, f"{piece.where(refused[0].index)}: {refused[0].message}"))
-    outcome = stores.intake.record_new(facts)
+    outcome = stores.ingest.record_new(facts)
     if isinstance(outcome, Dropped):
         raise SpoolFull("the spool takes no more")
     while stores.spool.state().pending >= MAX_BATCH:

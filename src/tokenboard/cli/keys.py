@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from tokenboard.catalog import Key, NewKey
+from tokenboard.catalog import NewKey
 from tokenboard.cli.session import Session, actor
 from tokenboard.cli.terminal import OutputError, as_json_line, at, deliver, say, show_json, show_table
+from tokenboard.keys import Key
 
 commands = typer.Typer(help="Create, list, revoke and rotate API keys.", no_args_is_help=True)
 

@@ -20,7 +20,8 @@ from tokenboard.cli.terminal import say
 from tokenboard.config import ConfigError, Settings
 from tokenboard.demo import HIDDEN, MOVES, DemoDay, DemoYear
 from tokenboard.drain import Drain
-from tokenboard.intake import Dropped, Intake
+from tokenboard.ingest import Ingest
+from tokenboard.intake import Dropped
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.spool import Spool, SpoolFull
@@ -156,7 +157,7 @@ def _year(mark: Mark, floor: date) -> DemoYear:
 def _record(year: DemoYear, floor: date, spool: Spool, drain: Drain) -> int:
     """Bring every day through the door, and on to the ledger; return the number of events that were new."""
     arrived_ms = 0
-    intake = Intake(spool, Counters(), floor=floor, clock_ms=lambda: arrived_ms)
+    ingest = Ingest(spool, Counters(), floor=floor, clock_ms=lambda: arrived_ms)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     added = 0
@@ -165,17 +166,17 @@ def _record(year: DemoYear, floor: date, spool: Spool, drain: Drain) -> int:
         for day in year.days():
             progress.update(task, advance=1, description=f"{day.day}, {added:,} events")
             arrived_ms = day.arrived_ms
-            added += _take(intake, day)
+            added += _take(ingest, day)
             if spool.state().pending >= _BATCH or not spool.has_room():
                 _deliver(drain)
         _deliver(drain)
     return added
 
 
-def _take(intake: Intake, day: DemoDay) -> int:
-    if refused := intake.examine(day.facts):
+def _take(ingest: Ingest, day: DemoDay) -> int:
+    if refused := ingest.examine(day.facts):
         raise RuntimeError(f"the demo year holds what the door refuses: {refused[0]}")
-    outcome = intake.record_new(day.facts)
+    outcome = ingest.record_new(day.facts)
     if isinstance(outcome, Dropped):
         raise SpoolFull(f"the spool takes no more after {day.day}")
     return outcome.accepted

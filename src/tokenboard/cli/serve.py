@@ -8,10 +8,11 @@ import typer
 
 from tokenboard.app.board import Board, Ending
 from tokenboard.app.serve import ServeError, serve
-from tokenboard.catalog import CatalogError, Scope
+from tokenboard.catalog import CatalogError
 from tokenboard.cli.session import Session
 from tokenboard.cli.snippets import Welcome
 from tokenboard.cli.terminal import OutputError, deliver
+from tokenboard.keys import Scope
 from tokenboard.observability import configure_logging, logger
 
 _log = logger("serve")

@@ -19,7 +19,7 @@ from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import counted, say, show_table
 from tokenboard.config import Settings
 from tokenboard.drain import Drain
-from tokenboard.intake import Intake
+from tokenboard.ingest import Ingest
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
@@ -37,7 +37,7 @@ class OwnStores:
     ledger: Ledger
     spool: Spool
     drain: Drain
-    intake: Intake
+    ingest: Ingest
     upkeep: Upkeep
 
 
@@ -58,8 +58,8 @@ def own_stores(session: Session, settings: Settings) -> Iterator[OwnStores]:
         counters = Counters()
         drain = Drain(spool, catalog, ledger, delivered=lambda: None, counters=counters, clock_ms=wall_clock_ms)
         drain.recover()
-        intake = Intake(spool, counters, floor=floor, clock_ms=wall_clock_ms)
-        yield OwnStores(catalog, ledger, spool, drain, intake, open_upkeep(settings, ledger, rankings, drain))
+        ingest = Ingest(spool, counters, floor=floor, clock_ms=wall_clock_ms)
+        yield OwnStores(catalog, ledger, spool, drain, ingest, open_upkeep(settings, ledger, rankings, drain))
 
 
 def rebuild_rollups(context: typer.Context) -> None:

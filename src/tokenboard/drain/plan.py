@@ -10,16 +10,8 @@ from numpy.typing import NDArray
 
 from tokenboard.catalog import Catalog, CatalogError, CatalogFault, Observation, Observed
 from tokenboard.drain.observations import tell
-from tokenboard.event import (
-    EventDecodeError,
-    UsageEvent,
-    decode_columns,
-    decode_parcel,
-    encode_parcel,
-    events_of,
-    is_by_columns,
-    table_of,
-)
+from tokenboard.event import EventDecodeError, UsageEvent, decode_events, encode_parcel, split_events
+from tokenboard.event_table import decode_columns, events_of, is_by_columns, table_of
 from tokenboard.ledger import OUT_OF_TIME, Rows, arrange_table, fit_events, misfit_times
 from tokenboard.spool import Parcel
 
@@ -180,6 +172,25 @@ def _read(parcels: Sequence[Parcel]) -> _Contents:
             add(table, np.array(fitting, np.int64))
             waiting.clear()
 
+    def read_events(body: bytes) -> None:
+        try:
+            events = decode_events(body)
+        except EventDecodeError:
+            # One event that cannot be read keeps none of those beside it.
+            for one in split_events(body):
+                read_event(one)
+        else:
+            waiting.extend(events)
+            contents.events += len(events)
+
+    def read_event(body: bytes) -> None:
+        try:
+            waiting.extend(decode_events(body))
+        except EventDecodeError as error:
+            settle()
+            contents.misfits[contents.events] = (str(error), body)
+        contents.events += 1
+
     for parcel in parcels:
         if not parcel.sound:
             # Marked, so that nobody reads it by mistake when it is queued again.
@@ -192,9 +203,7 @@ def _read(parcels: Sequence[Parcel]) -> _Contents:
                 add(table, np.arange(contents.events, contents.events + table.num_rows))
                 contents.events += table.num_rows
             else:
-                events = decode_parcel(parcel.body)
-                waiting += events
-                contents.events += len(events)
+                read_events(parcel.body)
         except EventDecodeError as error:
             contents.unread.append((parcel.seq, str(error), parcel.body))
     settle()

@@ -1,43 +1,34 @@
 """The usage event: one answered (or failed) request, as it travels from the door to the ledger.
 
-    intake ─▶ encode ─▶ spool ─▶ decode ─▶ drain ─▶ ledger
+    intake ─▶ encode ─▶ journal ─▶ spool ─▶ decode ─▶ drain ─▶ ledger
 
 An event says who (an app's identity, or why none), what (model, provider, endpoint), how much (tokens, cost) and how it
 went (status, latency). It never holds a word of a prompt or an answer. It is frozen: what the spool holds is what the
 ledger gets.
 
-One event alone is a `UsageEvent`; thousands that came together are the columns of one table, as the ledger takes them.
-A parcel, the bytes in the spool, holds either.
+Thousands that came together travel as the columns of one table instead: ``tokenboard.event_table``.
 """
 
-from tokenboard.event.event import MAX_TOKENS, Source, UsageEvent
-from tokenboard.event.parcel import (
-    COLUMNS_VERSION,
+from tokenboard.event.encoding import (
     SCHEMA_VERSION,
     EventDecodeError,
-    decode_columns,
-    decode_parcel,
-    encode_columns,
+    decode_events,
+    encode_event,
     encode_parcel,
-    is_by_columns,
+    join_events,
+    split_events,
 )
-from tokenboard.event.table import COLUMNS, MISFITS, event_table, events_of, table_of
+from tokenboard.event.event import MAX_TOKENS, Source, UsageEvent
 
 __all__ = [
-    "COLUMNS",
-    "COLUMNS_VERSION",
     "MAX_TOKENS",
-    "MISFITS",
     "SCHEMA_VERSION",
     "EventDecodeError",
     "Source",
     "UsageEvent",
-    "decode_columns",
-    "decode_parcel",
-    "encode_columns",
+    "decode_events",
+    "encode_event",
     "encode_parcel",
-    "event_table",
-    "events_of",
-    "is_by_columns",
-    "table_of",
+    "join_events",
+    "split_events",
 ]

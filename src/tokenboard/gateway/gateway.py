@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from tokenboard.attribution import Attribution, AttributionOptions, attribute, client_family
 from tokenboard.auth import Auth
-from tokenboard.catalog import CatalogError, Key, Scope
 from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.client import Client, ClientStalled, Line
 from tokenboard.gateway.count import count_tokens
@@ -22,6 +21,7 @@ from tokenboard.gateway.request import InferenceRequest, parse_request
 from tokenboard.gateway.unread import UnreadReport
 from tokenboard.gateway.upstreams import Upstreams
 from tokenboard.intake import Caller, Intake
+from tokenboard.keys import Key, Scope
 from tokenboard.observability import BoundedLog, Counters, logger
 from tokenboard.problem import Dialect, Problem, dialect_of
 from tokenboard.spool import SpoolError
@@ -112,7 +112,7 @@ class Gateway:
         except ClientStalled:
             self._counters.add("clients_stalled")
             self._told.warning("stalled", "a client stopped reading, its answer is cut", {"request_id": request_id})
-        except (CatalogError, SpoolError) as error:
+        except SpoolError as error:
             facts = {"request_id": request_id, "reason": str(error), "hint": error.hint}
             self._told.error(type(error).__name__, "a store is away: an answer is withheld", facts)
             _refuse(line, client, unrecorded_problem(), own, request_id)

@@ -1,27 +1,24 @@
-"""The one door: every use of a model, whichever way it came in, passes here and becomes a spooled event, or is refused.
+"""The gateway's way of recording: every use of a model that it serves becomes an event on disk.
 
-    gateway   ─▶ Facts ─┐
-    POST /usage ─▶ Facts ┴▶ Intake: room? ─▶ in time? ─▶ in range? ─▶ event ─▶ encode ─▶ spool ─▶ Recorded
-                                       └─▶ Dropped(reason), counted
+    gateway ─▶ Facts ─▶ Intake: room? ─▶ event ─▶ encode ─▶ journal ─▶ on disk
+                                  └─▶ Dropped(reason), counted
 
-Nothing else writes to the spool. A caller has parsed its input into `Facts` before; headers and JSON stop there.
+What was metered elsewhere comes as the same `Facts`, by way of ``tokenboard.ingest``.
 """
 
 from tokenboard.intake.facts import OPERATOR, Caller, Facts
-from tokenboard.intake.intake import MAX_AHEAD_MS, MAX_MODEL, MAX_PROVIDER, Dropped, Intake, Recorded, Refused, examine
+from tokenboard.intake.intake import MAX_MODEL, MAX_PROVIDER, Dropped, EventLog, Intake, Recorded
 from tokenboard.intake.refusal import Refusal
 
 __all__ = [
-    "MAX_AHEAD_MS",
     "MAX_MODEL",
     "MAX_PROVIDER",
     "OPERATOR",
     "Caller",
     "Dropped",
+    "EventLog",
     "Facts",
     "Intake",
     "Recorded",
     "Refusal",
-    "Refused",
-    "examine",
 ]

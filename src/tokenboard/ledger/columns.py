@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tokenboard.event import MISFITS, UsageEvent, table_of
+from tokenboard.event import UsageEvent
+from tokenboard.event_table import MISFITS, table_of
 
 _TIME = pa.timestamp("ms", "UTC")
 _EPOCH = date(1970, 1, 1)

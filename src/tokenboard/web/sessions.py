@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tokenboard.auth import LASTS_S, Auth, Peer, Sessions
-from tokenboard.catalog import Scope
+from tokenboard.keys import Scope
 from tokenboard.problem import Problem
 from tokenboard.web.site import Site, Visibility
 

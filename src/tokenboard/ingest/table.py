@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from tokenboard.event import event_table
+from tokenboard.event_table import event_table
 from tokenboard.intake.facts import Facts
 from tokenboard.usage import Usage
 

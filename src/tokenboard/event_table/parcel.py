@@ -1,16 +1,14 @@
-"""Parcels: the bytes that hold events in the spool, event by event (MessagePack) or by columns (Arrow)."""
+"""Parcels of events by columns: MessagePack ``[version, bytes]``, these an Arrow IPC stream; and of either kind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import msgspec
 import pyarrow as pa
 
-from tokenboard.event.event import UsageEvent
-from tokenboard.event.table import SCHEMA, events_of
-
-SCHEMA_VERSION = 1
-"""Written in front of a parcel of events one by one; a reader refuses versions it does not know."""
+from tokenboard.event import EventDecodeError, UsageEvent, decode_events
+from tokenboard.event.encoding import DAMAGE
+from tokenboard.event_table.table import SCHEMA, events_of
 
 COLUMNS_VERSION = 102
 """Written in front of a parcel of columns: 101 and on are its versions. 101 has no column ``tool_calls``; it is read
@@ -19,24 +17,13 @@ as one in which these are unknown."""
 _REASON = 200  # characters of a decoder's complaint, which may quote the bytes
 
 
-class EventDecodeError(Exception):
-    """The bytes are not a parcel of usage events of a version this program reads."""
-
-
-_encoder = msgspec.msgpack.Encoder(decimal_format="string")
+_encoder = msgspec.msgpack.Encoder()
 _parcel = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
-_events = msgspec.msgpack.Decoder(tuple[UsageEvent, ...])
 _columns = msgspec.msgpack.Decoder(memoryview)
 _LACKING: Mapping[int, frozenset[str]] = MappingProxyType(
     {101: frozenset({"tool_calls"}), COLUMNS_VERSION: frozenset()}
 )
 _COLUMNS_HEADS = tuple(b"\x92" + _encoder.encode(version) for version in _LACKING)
-_DAMAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-def encode_parcel(events: Sequence[UsageEvent]) -> bytes:
-    """Return the bytes that hold these events, in order: MessagePack ``[version, [event, …]]``."""
-    return _encoder.encode((SCHEMA_VERSION, events))
 
 
 def encode_columns(table: pa.Table) -> bytes:
@@ -61,13 +48,7 @@ def decode_parcel(body: bytes) -> tuple[UsageEvent, ...]:
     """
     if is_by_columns(body):
         return tuple(events_of(decode_columns(body)))
-    try:
-        version, content = _parcel.decode(body)
-        if version == SCHEMA_VERSION:
-            return _events.decode(content)
-    except _DAMAGE as error:
-        raise EventDecodeError(f"not a parcel of usage events: {str(error)[:_REASON]}") from error
-    raise EventDecodeError(f"schema version {version}; this program reads version {SCHEMA_VERSION}")
+    return decode_events(body)
 
 
 def decode_columns(body: bytes) -> pa.Table:
@@ -83,7 +64,7 @@ def decode_columns(body: bytes) -> pa.Table:
         with pa.ipc.open_stream(_columns.decode(content)) as stream:
             table = stream.read_all()
         table.validate()
-    except (*_DAMAGE, pa.ArrowException, OSError, ValueError, KeyError) as error:
+    except (*DAMAGE, pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise EventDecodeError(f"not a parcel of usage events: {str(error)[:_REASON]}") from error
     if table.schema != pa.schema([column for column in SCHEMA if column.name not in lacking]):
         raise EventDecodeError("not a parcel of usage events: its columns are others")

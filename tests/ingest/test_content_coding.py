@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 import zstandard
 
-from tokenboard.api.packed import MAX_BYTES, unpack
 from tokenboard.http_fields import content_codings
+from tokenboard.ingest.content_coding import MAX_BYTES, decode_body
 from tokenboard.problem import Problem
 
 Pack = Callable[[bytes], bytes]
@@ -39,7 +39,7 @@ PLAIN = b'{"id": "one"}\n' * 5_000 + random.Random(1).randbytes(50_000)
 
 def unpacked(body: bytes, field: str) -> bytes:
     """Return what a body unpacks to that is sent with this Content-Encoding."""
-    return unpack(body, content_codings([field]))
+    return decode_body(body, content_codings([field]))
 
 
 def status(body: bytes, encoding: str) -> int:

@@ -12,7 +12,8 @@ import msgspec
 
 from tokenboard.attribution import Attribution, AttributionOptions, attribute
 from tokenboard.event import Source
-from tokenboard.intake import MAX_MODEL, MAX_PROVIDER, Caller, Facts, Refusal, Refused
+from tokenboard.ingest.ingest import Refused
+from tokenboard.intake import MAX_MODEL, MAX_PROVIDER, Caller, Facts, Refusal
 from tokenboard.problem import Problem
 from tokenboard.usage import MAX_USD, Usage, UsageSource, usd
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.api.bodies import PLAIN, TS_MS, lines, one, raw, refusal
+from tests.ingest.bodies import PLAIN, TS_MS, lines, one, raw, refusal
 from tokenboard.intake import Refusal
 
 

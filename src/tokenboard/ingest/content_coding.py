@@ -1,4 +1,4 @@
-"""Packed request bodies: Content-Encoding undone, bounded, and only when they are whole."""
+"""Compressed request bodies: Content-Encoding undone, bounded, and only when they are whole."""
 
 import zlib
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ class _Part(Protocol):
         """Return what these bytes unpack to."""
 
 
-def unpack(body: bytes, codings: Sequence[str]) -> bytes:
+def decode_body(body: bytes, codings: Sequence[str]) -> bytes:
     """Return the body without its coding, gzip or zstd in lower case, or none; parts in a row are joined.
 
     Raises:

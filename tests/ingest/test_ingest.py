@@ -10,19 +10,10 @@ import pytest
 
 from tests.events import DAY_MS, NOON
 from tokenboard.attribution import attribute
-from tokenboard.event import MAX_TOKENS, Source, UsageEvent, decode_parcel
-from tokenboard.intake import (
-    MAX_AHEAD_MS,
-    MAX_MODEL,
-    MAX_PROVIDER,
-    Caller,
-    Dropped,
-    Facts,
-    Intake,
-    Recorded,
-    Refusal,
-    Refused,
-)
+from tokenboard.event import MAX_TOKENS, Source, UsageEvent
+from tokenboard.event_table import decode_parcel
+from tokenboard.ingest import MAX_AHEAD_MS, Ingest, Refused
+from tokenboard.intake import MAX_MODEL, MAX_PROVIDER, Caller, Dropped, Facts, Intake, Recorded, Refusal
 from tokenboard.observability import Counters
 from tokenboard.spool import Spool, SpoolUnavailable
 from tokenboard.usage import Usage, UsageSource
@@ -74,7 +65,8 @@ class Door:
 
     def open(self, max_bytes: int) -> None:
         self.spool = Spool(self._folder, "test", max_bytes=max_bytes, fsync=False, clock_ms=lambda: NOON)
-        self.intake = Intake(self.spool, self.counters, floor=date(2025, 1, 1), clock_ms=lambda: NOON)
+        self.intake = Intake(self.spool, self.counters, clock_ms=lambda: NOON)
+        self.ingest = Ingest(self.spool, self.counters, floor=date(2025, 1, 1), clock_ms=lambda: NOON)
 
     def reopen(self, max_bytes: int) -> None:
         self.spool.close()
@@ -95,7 +87,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
 
 
 def test_a_use_becomes_an_event_with_all_that_is_known_of_it(door: Door) -> None:
-    assert Recorded(1, 0) == door.intake.record_new([use()])
+    assert Recorded(1, 0) == door.ingest.record_new([use()])
     expected = UsageEvent(
         id="u-1",
         ts_ms=NOON,
@@ -126,19 +118,19 @@ def test_a_use_becomes_an_event_with_all_that_is_known_of_it(door: Door) -> None
 
 
 def test_an_unattributed_use_is_recorded_with_its_reason(door: Door) -> None:
-    door.intake.record_new([use(attribution=attribute([]))])
+    door.ingest.record_new([use(attribution=attribute([]))])
     (event,) = door.spooled()
     assert (None, "missing_referer") == (event.app_key, event.reason)
 
 
 def test_unknown_tokens_stay_unknown(door: Door) -> None:
-    door.intake.record_new([use(usage=Usage())])
+    door.ingest.record_new([use(usage=Usage())])
     (event,) = door.spooled()
     assert (None, None, "unknown") == (event.prompt_tokens, event.cost, event.usage_source)
 
 
 def test_a_failed_use_carries_no_tokens_and_no_cost(door: Door) -> None:
-    door.intake.record_new([use(failed=True, status=502)])
+    door.ingest.record_new([use(failed=True, status=502)])
     (event,) = door.spooled()
     tokens = (event.prompt_tokens, event.completion_tokens, event.cached_tokens, event.reasoning_tokens)
     assert (None, None, None, None) == tokens
@@ -152,18 +144,17 @@ def test_an_event_has_no_room_for_the_text_of_a_prompt_or_an_answer() -> None:
 
 
 def test_long_names_of_models_and_providers_are_cut_not_refused_for_the_answer_was_given(door: Door) -> None:
-    door.intake.record_new([use(model="m" * 500, provider="p" * 500)])
+    door.ingest.record_new([use(model="m" * 500, provider="p" * 500)])
     (event,) = door.spooled()
     assert ("m" * MAX_MODEL, "p" * MAX_PROVIDER) == (event.model, event.provider)
 
 
 def test_the_gateways_use_is_on_disk_when_record_returns(door: Door) -> None:
-    async def record() -> Recorded:
-        recorded = await door.intake.record(use(source=Source.GATEWAY))
-        assert 1 == door.spool.state().pending
-        return recorded
+    async def record() -> int:
+        await door.intake.record(use(source=Source.GATEWAY))
+        return door.spool.state().pending
 
-    assert Recorded(1, 0) == asyncio.run(record())
+    assert 1 == asyncio.run(record())
     assert [Source.GATEWAY] == [event.source for event in door.spooled()]
 
 
@@ -188,8 +179,8 @@ def test_an_id_belongs_to_its_account(door: Door) -> None:
     other = Caller(account_id=4, key_id=9, label="server")
     same_account = Caller(account_id=3, key_id=10, label="desktop")
     uses = [use(), use(caller=other), use(caller=same_account)]
-    assert Recorded(2, 1) == door.intake.record_new(uses)
-    assert Recorded(0, 3) == door.intake.record_new(uses)
+    assert Recorded(2, 1) == door.ingest.record_new(uses)
+    assert Recorded(0, 3) == door.ingest.record_new(uses)
     assert [3, 4] == [event.account_id for event in door.spooled()]
 
 
@@ -197,18 +188,18 @@ def test_no_account_and_id_look_like_another_pair(door: Door) -> None:
     def of(account: int, name: str) -> Facts:
         return use(id=name, caller=Caller(account, 1, ""))
 
-    assert Recorded(3, 0) == door.intake.record_new([of(1, "1\n1"), of(11, "1"), of(1, "1")])
+    assert Recorded(3, 0) == door.ingest.record_new([of(1, "1\n1"), of(11, "1"), of(1, "1")])
 
 
 def test_only_the_new_ones_of_a_body_are_spooled_in_its_order(door: Door) -> None:
-    door.intake.record_new([use(id="b")])
-    assert Recorded(2, 2) == door.intake.record_new([use(id="c"), use(id="b"), use(id="a"), use(id="c")])
+    door.ingest.record_new([use(id="b")])
+    assert Recorded(2, 2) == door.ingest.record_new([use(id="c"), use(id="b"), use(id="a"), use(id="c")])
     assert ["b", "c", "a"] == [event.id for event in door.spooled()]
 
 
 def test_nothing_is_nothing(door: Door) -> None:
-    assert [] == door.intake.examine([])
-    assert Recorded(0, 0) == door.intake.record_new([])
+    assert [] == door.ingest.examine([])
+    assert Recorded(0, 0) == door.ingest.record_new([])
     assert 0 == door.spool.state().pending
 
 
@@ -220,7 +211,7 @@ def refused(field: str, reason: Refusal, index: int = 0) -> tuple[int, str, str,
 
 
 def examine(door: Door, *uses: Facts) -> list[tuple[int, str | None, str, Refusal]]:
-    return [(one.index, one.id, one.field, one.reason) for one in door.intake.examine(uses)]
+    return [(one.index, one.id, one.field, one.reason) for one in door.ingest.examine(uses)]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +265,7 @@ def test_everything_wrong_with_every_use_is_named(door: Door) -> None:
 
 
 def test_a_refusals_message_says_how_to_mend_it(door: Door) -> None:
-    messages = [one.message for one in door.intake.examine([use(ts_ms=0), use(usage=Usage(prompt_tokens=-1))])]
+    messages = [one.message for one in door.ingest.examine([use(ts_ms=0), use(usage=Usage(prompt_tokens=-1))])]
     assert [
         "ts is before the dataset's beginning, 2025-01-01 (UTC)",
         "prompt_tokens must be between 0 and 1,000,000,000,000",
@@ -282,11 +273,11 @@ def test_a_refusals_message_says_how_to_mend_it(door: Door) -> None:
 
 
 def test_a_full_spool_admits_nothing_and_takes_nothing_new(door: Door) -> None:
-    assert door.intake.admit() is None
-    door.intake.record_new([use(id="fills it")])
+    assert door.ingest.admit() is None
+    door.ingest.record_new([use(id="fills it")])
     door.reopen(max_bytes=10)
-    assert Dropped(Refusal.SPOOL_FULL) == door.intake.admit()
-    assert Dropped(Refusal.SPOOL_FULL) == door.intake.record_new([use()])
+    assert Dropped(Refusal.SPOOL_FULL) == door.ingest.admit()
+    assert Dropped(Refusal.SPOOL_FULL) == door.ingest.record_new([use()])
     assert 2 == door.counters.read()["dropped.spool_full"]
     assert 1 == door.spool.state().pending
 
@@ -297,18 +288,18 @@ def test_a_full_spool_admits_nothing_and_takes_nothing_new(door: Door) -> None:
 @pytest.mark.parametrize("reason", list(Refusal))
 def test_every_refusal_is_counted_under_its_name(door: Door, reason: Refusal) -> None:
     problem = Refused(0, "id", "field", reason, "message")
-    door.intake.refuse([problem, problem])
+    door.ingest.refuse([problem, problem])
     assert {f"refused.{reason.value}": 2} == door.counters.read()
 
 
 def test_looking_at_uses_counts_nothing(door: Door) -> None:
-    door.intake.examine([use(ts_ms=0)])
+    door.ingest.examine([use(ts_ms=0)])
     assert {} == door.counters.read()
 
 
 def test_what_is_recorded_is_counted_by_the_way_it_came(door: Door) -> None:
     asyncio.run(door.intake.record(use(source=Source.GATEWAY)))
-    door.intake.record_new([use(id="a"), use(id="b"), use(id="b")])
+    door.ingest.record_new([use(id="a"), use(id="b"), use(id="b")])
     assert {"duplicates": 1, "recorded.gateway": 1, "recorded.usage_api": 2} == door.counters.read()
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tokenboard.api.reports import Parsed, parse_reports
 from tokenboard.attribution import AttributionOptions
+from tokenboard.ingest.reports import Parsed, parse_reports
 from tokenboard.intake import Caller, Facts, Refusal
 from tokenboard.problem import Problem
 

@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tokenboard.event.event import Source, UsageEvent
+from tokenboard.event import Source, UsageEvent
 
 COST_UNIT = Decimal("1e-12")
 """A cost is rounded to so many USD, half to even: the ledger's twelve places."""

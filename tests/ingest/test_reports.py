@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.api.bodies import CALLER, FULL, PLAIN, TS_MS, lines, one, outcome, parse, raw, refusal, status
-from tokenboard.api.packed import MAX_BYTES
-from tokenboard.api.reports import MAX_EVENTS, Parsed
+from tests.ingest.bodies import CALLER, FULL, PLAIN, TS_MS, lines, one, outcome, parse, raw, refusal, status
 from tokenboard.attribution import AttributionOptions, AttributionRule
+from tokenboard.ingest.content_coding import MAX_BYTES
+from tokenboard.ingest.reports import MAX_EVENTS, Parsed
 from tokenboard.intake import Refusal
 from tokenboard.usage import UsageSource
 
