@@ -246,7 +246,7 @@ def test_a_dead_letter_can_be_replayed_once_its_cause_is_mended(rig: Rig) -> Non
         rig.deliver_all()
     assert [] == rig.ledger.column("id")
     for letter in rig.spool.dead_letters():
-        if letter.body == body:
+        if letter.body != b"garbage":
             rig.spool.replay(letter.number, lambda body: len(decode_parcel(body)))
     rig.deliver_all()
     assert ["good-0", "good-1"] == rig.ledger.column("id")
