@@ -7,7 +7,7 @@ import pytest
 from tests.catalog.conftest import Clock
 from tests.catalog.seen import NOON, make, seen
 from tokenboard.attribution import AppIdentity, Reason
-from tokenboard.catalog import OBSERVATIONS_LIMIT, Catalog, CatalogError, Observed, TitleVariant, revisions, standing
+from tokenboard.catalog import OBSERVATIONS_LIMIT, Catalog, CatalogError, Observed, TitleVariant, app_state, revisions
 from tokenboard.catalog.observations import DAY_MS, Observations
 
 REFUSED = Observed(0, Reason.NEW_APP_LIMIT)
@@ -113,7 +113,7 @@ def test_fifty_variants_are_kept_and_the_least_recently_seen_goes(catalog: Catal
 def test_the_title_that_names_an_app_is_never_forgotten(
     open_catalog: Callable[..., Catalog], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(standing, "VARIANTS_LIMIT", 2)
+    monkeypatch.setattr(app_state, "VARIANTS_LIMIT", 2)
     catalog = open_catalog(title_policy="first")
     catalog.observe([seen(title=title, at=at) for at, title in enumerate("ABCD")])
     assert [variant.title for variant in catalog.titles(1)] == ["D", "A"]
@@ -122,7 +122,7 @@ def test_the_title_that_names_an_app_is_never_forgotten(
 def test_a_variant_forgotten_and_seen_again_in_one_batch_is_stored(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(standing, "VARIANTS_LIMIT", 2)
+    monkeypatch.setattr(app_state, "VARIANTS_LIMIT", 2)
     catalog.observe([seen(title="A", at=1), seen(title="B", at=2)])
     catalog.observe([seen(title="C", at=3), seen(title="A", at=4)])
     assert (TitleVariant("A", NOON + 4, NOON + 4), TitleVariant("C", NOON + 3, NOON + 3)) == catalog.titles(1)
@@ -257,7 +257,7 @@ def test_after_a_failed_batch_memory_and_database_agree(catalog: Catalog, monkey
 
 
 def test_memory_is_bounded(catalog: Catalog) -> None:
-    observations = Observations(catalog._database, new_app_limit=0, policy=standing.TitlePolicy.LATEST, memory_limit=6)
+    observations = Observations(catalog._database, new_app_limit=0, policy=app_state.TitlePolicy.LATEST, memory_limit=6)
     observations.observe([seen(f"https://app{n}.dev", "T") for n in range(10)])
     assert list(observations._known) == ["https://app7.dev", "https://app8.dev", "https://app9.dev"]
     observations.observe([seen("https://app7.dev", "T"), seen("https://app0.dev", "T")])

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.catalog.reference import Reference, Refused, shown
 from tests.effort import examples
 from tokenboard.attribution import CATEGORIES, AppIdentity
-from tokenboard.catalog import Catalog, CatalogError, Observation, Visibility, standing
+from tokenboard.catalog import Catalog, CatalogError, Observation, Visibility, app_state
 from tokenboard.catalog.engine import Database
 from tokenboard.catalog.observations import DAY_MS, Observations
 
@@ -63,13 +63,13 @@ class Catalogs(RuleBasedStateMachine):
     def start(self, policy: str) -> None:
         self.held = ExitStack()
         folder = self.held.enter_context(tempfile.TemporaryDirectory())
-        self.held.enter_context(patch.object(standing, "VARIANTS_LIMIT", VARIANTS))
+        self.held.enter_context(patch.object(app_state, "VARIANTS_LIMIT", VARIANTS))
         shutil.copy(self.template, f"{folder}/catalog.db")
         self.catalogs = []
         for _ in range(2):
             database = Database(f"sqlite:///{folder}/catalog.db")
             self.held.callback(database.close)
-            takes = Observations(database, new_app_limit=LIMIT, policy=standing.TitlePolicy(policy), memory_limit=4)
+            takes = Observations(database, new_app_limit=LIMIT, policy=app_state.TitlePolicy(policy), memory_limit=4)
             self.catalogs.append(Catalog(database, takes, lambda: 0))
         self.reference = Reference(limit=LIMIT, policy=policy, variants=VARIANTS)
         self.read: dict[int, dict[str, Any]] = {}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.events import DAY_MS, NOON, event
 from tokenboard.attribution import AppIdentity
 from tokenboard.catalog import Observation
-from tokenboard.catalog.standing import Standing, TitlePolicy
+from tokenboard.catalog.app_state import AppState, TitlePolicy
 from tokenboard.drain.observations import tell
 from tokenboard.event import UsageEvent
 from tokenboard.event_table import table_of
@@ -37,10 +37,10 @@ def observation(seen: UsageEvent) -> Observation:
 
 def outcome(observations: list[Observation], policy: TitlePolicy) -> dict[str, Any]:
     """Return what the catalog would know of each app, in the order in which the apps came."""
-    apps: dict[str, Standing] = {}
+    apps: dict[str, AppState] = {}
     for one in observations:
-        app = apps.setdefault(one.identity.key, Standing(0, one.identity, one.ts_ms))
-        app.see(one.title, one.categories, one.ts_ms, policy)
+        app = apps.setdefault(one.identity.key, AppState(0, one.identity, one.ts_ms))
+        app.observe(one.title, one.categories, one.ts_ms, policy)
     return {
         key: (
             app.first_seen_ms,

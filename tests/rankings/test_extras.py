@@ -15,22 +15,22 @@ from tokenboard.rankings import (
     AppDays,
     Cube,
     Extra,
+    Placement,
     Question,
     RankedApp,
     Roster,
     Sort,
     Split,
-    Standing,
     Trend,
     Window,
     days_of,
     figures_of,
     last_days_of,
+    placement,
     rank,
-    standing,
 )
 from tokenboard.rankings import Figures as Share
-from tokenboard.rankings.history import daily_ranks, sight_of
+from tokenboard.rankings.history import daily_ranks, roster_view
 
 ALL = frozenset(Extra)
 STEPS = [1, 4, 64]
@@ -142,25 +142,25 @@ def test_of_a_window_that_begins_before_the_dataset_counts_what_is_in_it(floor: 
 def test_of_equal_apps_the_smaller_id_stands_before_the_other() -> None:
     cube, roster = parts({(at(0), app_id): (3, 7) for app_id in (1, 2, 3)}, [App(1), App(2), App(3)])
     question = ask(Window(at(0), at(0)))
-    assert [1, 2, 3] == [found.rank for n in (1, 2, 3) if (found := standing(cube, roster, n, question))]
-    days, sight = cube.window_days(at(0), at(0)), sight_of(cube, roster, None, None)
-    assert [[1], [2], [3]] == [daily_ranks(days, sight, app_id, "tokens") for app_id in (1, 2, 3)]
+    assert [1, 2, 3] == [found.rank for n in (1, 2, 3) if (found := placement(cube, roster, n, question))]
+    days, view = cube.window_days(at(0), at(0)), roster_view(cube, roster, None, None)
+    assert [[1], [2], [3]] == [daily_ranks(days, view, app_id, "tokens") for app_id in (1, 2, 3)]
 
 
 def test_by_requests_too_only_apps_with_tokens_are_listed() -> None:
     cube, roster = parts({(at(0), 1): (1, 7), (at(0), 2): (9, 0), (at(0), 3): (2, 1)}, [App(1), App(2), App(3)])
     question = replace(ask(Window(at(0), at(0))), metric="requests")
     assert [3, 1] == [row.app_id for row in rank(cube, roster, question).rows]
-    assert standing(cube, roster, 2, question) is None
-    assert Standing(2, 2, 7, 1) == standing(cube, roster, 1, question)
-    days, sight = cube.window_days(at(0), at(0)), sight_of(cube, roster, None, None)
-    assert [[2], [None], [1]] == [daily_ranks(days, sight, app_id, "requests") for app_id in (1, 2, 3)]
+    assert placement(cube, roster, 2, question) is None
+    assert Placement(2, 2, 7, 1) == placement(cube, roster, 1, question)
+    days, view = cube.window_days(at(0), at(0)), roster_view(cube, roster, None, None)
+    assert [[2], [None], [1]] == [daily_ranks(days, view, app_id, "requests") for app_id in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("app_id", [0, 4, 5, 77, -1])
 def test_an_alias_a_hidden_app_and_one_nobody_knows_stand_nowhere(app_id: int) -> None:
     cube, roster = parts(WORKED, WORKED_APPS)
-    assert standing(cube, roster, app_id, ask(LAST_TWO)) is None
+    assert placement(cube, roster, app_id, ask(LAST_TWO)) is None
     assert days_of(cube, roster, app_id, LAST_TWO) is None
     assert figures_of(cube, roster, [app_id], LAST_TWO) == {}
     assert last_days_of(cube, roster, [app_id]) == {}
@@ -168,12 +168,12 @@ def test_an_alias_a_hidden_app_and_one_nobody_knows_stand_nowhere(app_id: int) -
 
 def test_the_worked_example_s_standings() -> None:
     cube, roster = parts(WORKED, WORKED_APPS)
-    assert Standing(2, 3, 90, 4) == standing(cube, roster, B, ask(LAST_TWO))
+    assert Placement(2, 3, 90, 4) == placement(cube, roster, B, ask(LAST_TWO))
     in_game = Question(Sort.POPULAR, None, "game", LAST_TWO, limit=1, offset=0)
-    assert Standing(1, 2, 90, 4) == standing(cube, roster, B, in_game)
-    assert standing(cube, roster, A, in_game) is None
+    assert Placement(1, 2, 90, 4) == placement(cube, roster, B, in_game)
+    assert placement(cube, roster, A, in_game) is None
     by_requests = replace(ask(LAST_TWO), metric="requests")
-    assert Standing(2, 3, 91, 2) == standing(cube, roster, A, by_requests)
+    assert Placement(2, 3, 91, 2) == placement(cube, roster, A, by_requests)
 
 
 @settings(max_examples=examples(100), deadline=None)
@@ -230,8 +230,8 @@ def test_all_that_is_told_of_one_app_is_what_plain_rules_give(
     sums = window_figures(figures, known, FLOOR, window.start, window.end)
     ranks = reference_ranks(figures, known, FLOOR, question)
     place = ranks.get(app_id)
-    expected = Standing(place, len(ranks), *reversed(sums[app_id])) if place else None
-    assert expected == standing(cube, roster, app_id, question)
+    expected = Placement(place, len(ranks), *reversed(sums[app_id])) if place else None
+    assert expected == placement(cube, roster, app_id, question)
     shown = is_visible(known, app_id)
     by_day = daily(figures, known, FLOOR, app_id, window)
     requests, tokens, prompt, cached, reasoning = zip(*by_day, strict=True)
@@ -271,5 +271,5 @@ def test_the_rank_of_each_day_is_that_of_a_window_of_one_day(
         day = window.start + timedelta(days=number)
         question = Question(Sort.POPULAR, category, None, Window(day, day), 1, 0, metric)  # type: ignore[arg-type]
         expected.append(reference_ranks(figures, known, FLOOR, question).get(app_id))
-    days, sight = cube.window_days(window.start, window.end), sight_of(cube, roster, category, None)
-    assert expected == daily_ranks(days, sight, app_id, metric)  # type: ignore[arg-type]
+    days, view = cube.window_days(window.start, window.end), roster_view(cube, roster, category, None)
+    assert expected == daily_ranks(days, view, app_id, metric)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from tokenboard.attribution import GROUPS
-from tokenboard.rankings import Extra, Question, QuestionError, Sort, Window, parse_extras, parse_question
+from tokenboard.rankings import Extra, ParameterError, Question, Sort, Window, parse_extras, parse_question
 
 FLOOR = date(2025, 1, 1)
 TODAY = date(2026, 5, 12)
@@ -13,8 +13,8 @@ def parse(*pairs: tuple[str, str]) -> Question:
     return parse_question(pairs, floor=FLOOR, today=TODAY)
 
 
-def refusal(*pairs: tuple[str, str]) -> QuestionError:
-    with pytest.raises(QuestionError) as caught:
+def refusal(*pairs: tuple[str, str]) -> ParameterError:
+    with pytest.raises(ParameterError) as caught:
         parse(*pairs)
     return caught.value
 
@@ -148,7 +148,7 @@ def test_include_is_a_list_of_names_in_any_order() -> None:
 
 @pytest.mark.parametrize("value", ["all", "URL", "url,", ",", "url;split", "url\n", "x" * 5000])
 def test_any_other_include_is_refused_listing_all(value: str) -> None:
-    with pytest.raises(QuestionError) as caught:
+    with pytest.raises(ParameterError) as caught:
         parse_extras({"include": value})
     assert caught.value.parameter == "include"
     assert "url, categories, split, trend, history, previous, totals" in caught.value.message
@@ -156,5 +156,5 @@ def test_any_other_include_is_refused_listing_all(value: str) -> None:
 
 
 def test_include_given_twice_is_refused() -> None:
-    with pytest.raises(QuestionError, match="more than once"):
+    with pytest.raises(ParameterError, match="more than once"):
         parse_extras([("include", "url"), ("include", "split")])

@@ -11,11 +11,11 @@ from tokenboard.rankings import (
     Extra,
     Figures,
     NotFilledError,
+    ParameterError,
+    Placement,
     Question,
-    QuestionError,
     Rankings,
     Sort,
-    Standing,
     Window,
 )
 from tokenboard.rankings.cube import MAX_STEP
@@ -124,7 +124,7 @@ def test_the_worked_example_s_excess_three_times(
 
 
 def test_the_worked_example_refuses_a_subcategory_of_another_group(worked: tuple[Rankings, FakeCatalog]) -> None:
-    with pytest.raises(QuestionError, match="category=coding"):
+    with pytest.raises(ParameterError, match="category=coding"):
         worked[0].question({"subcategory": "cli-agent", "category": "entertainment"})
 
 
@@ -480,9 +480,9 @@ def test_one_app_s_standing_days_and_ranks_follow_merges_and_visibility_at_once(
 ) -> None:
     rankings, catalog = worked
     window = Window(date(2026, 3, 3), date(2026, 3, 4))
-    assert Standing(2, 3, 90, 4) == rankings.standing(B, window)
-    assert Standing(1, 2, 90, 4) == rankings.standing(B, window, subcategory="cli-agent", metric="requests")
-    assert rankings.standing(D, window) is None
+    assert Placement(2, 3, 90, 4) == rankings.placement(B, window)
+    assert Placement(1, 2, 90, 4) == rankings.placement(B, window, subcategory="cli-agent", metric="requests")
+    assert rankings.placement(D, window) is None
     days = rankings.days(B, window)
     assert days is not None
     assert ((45, 45), (2, 2)) == (days.tokens, days.requests)
@@ -491,9 +491,9 @@ def test_one_app_s_standing_days_and_ranks_follow_merges_and_visibility_at_once(
     assert date(2026, 3, 4) == rankings.last_day(B)
     catalog.put(replace(WORKED_APPS[D - 1], canonical_id=None), replace(WORKED_APPS[A - 1], visibility="hidden"))
     rankings.catch_up()
-    assert Standing(1, 3, 80, 2) == rankings.standing(B, window)
+    assert Placement(1, 3, 80, 2) == rankings.placement(B, window)
     assert (3, 3) == rankings.rank_history(D, window)
-    for told in (rankings.standing(A, window), rankings.days(A, window), rankings.rank_history(A, window)):
+    for told in (rankings.placement(A, window), rankings.days(A, window), rankings.rank_history(A, window)):
         assert told is None
     assert rankings.last_day(A) is None
     assert {} == rankings.figures_of([A], window)
@@ -502,7 +502,7 @@ def test_one_app_s_standing_days_and_ranks_follow_merges_and_visibility_at_once(
 def test_of_one_app_nothing_is_told_before_the_first_fill() -> None:
     rankings = service(FakeLedger(), FakeCatalog([App(1)]))
     window = Window(FLOOR, TODAY)
-    for ask_it in (rankings.standing, rankings.days, rankings.rank_history):
+    for ask_it in (rankings.placement, rankings.days, rankings.rank_history):
         with pytest.raises(NotFilledError):
             ask_it(1, window)
     with pytest.raises(NotFilledError):

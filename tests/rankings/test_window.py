@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenboard.rankings import QuestionError, Window, resolve_window
+from tokenboard.rankings import ParameterError, Window, resolve_window
 
 FLOOR = date(2025, 1, 1)
 TODAY = date(2026, 5, 12)
@@ -16,8 +16,8 @@ def resolve(start: str | None = None, end: str | None = None, *, floor: date = F
 
 def refusal(
     start: str | None = None, end: str | None = None, *, floor: date = FLOOR, today: date = TODAY
-) -> QuestionError:
-    with pytest.raises(QuestionError) as caught:
+) -> ParameterError:
+    with pytest.raises(ParameterError) as caught:
         resolve(start, end, floor=floor, today=today)
     return caught.value
 
@@ -167,7 +167,7 @@ def test_every_answered_window_lies_between_floor_and_today(start: date | None, 
     window: Window | None = None
     try:
         window = resolve(start.isoformat() if start else None, end.isoformat() if end else None, today=today)
-    except QuestionError as error:
+    except ParameterError as error:
         refused = error.parameter
     last = min(end or today - timedelta(days=1), today)
     first = max(start or last - timedelta(days=29), FLOOR)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from tests.web.stage import BASE_URL, Stage
-from tokenboard.rankings import QuestionError
+from tokenboard.rankings import ParameterError
 from tokenboard.web import Visibility
 from tokenboard.web.pages import DRAWINGS, PAGES
 from tokenboard.web.parameters import Parameter, canonical
@@ -31,7 +31,7 @@ OF_AN_APP = ("/apps/{}", "/apps/{}.json", "/feeds/apps/{}.atom", "/badge/apps/{}
 def test_queries_that_ask_for_the_same_are_one(query: list[tuple[str, str]]) -> None:
     known = [(name, value.strip()) for name, value in query if name in {"sort", "offset", "q"}]
     if len({name for name, _ in known}) < len(known):
-        with pytest.raises(QuestionError):
+        with pytest.raises(ParameterError):
             canonical(query, KNOWN)
         return
     same = {"sort": {"popular": ""}, "offset": {"0": "", "007": "7"}, "q": {}}

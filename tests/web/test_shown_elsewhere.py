@@ -65,8 +65,8 @@ def test_the_share_image_of_an_app_says_what_the_data_api_says(small: SmallBoard
     for query, period in (((), "month"), ((("period", "week"),), "week")):
         told = small.rig.get(f"/apps/{number}")["data"]
         picture = app_picture(small.services(), asked(f"/share/apps/{number}.png", query, app_id=str(number)))
-        standing = told[period]
-        expected = {told["name"], f"#{standing['rank']}", compact(int(standing["total_tokens"]))}
+        placement = told[period]
+        expected = {told["name"], f"#{placement['rank']}", compact(int(placement["total_tokens"]))}
         assert expected <= set(picture.texts)
 
 

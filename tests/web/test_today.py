@@ -99,8 +99,8 @@ def test_today_s_figures_are_those_of_the_data_api(board: SmallBoard) -> None:
     assert [{name: row[name] for name in names} for row in rows] == [
         {name: row[name] for name in names} for row in shown
     ]
-    standing = board.twin(f"/apps/{board.ids[APP]}.json")["data"]["today"]
-    assert (2, 2, "4", 1) == tuple(standing[name] for name in ("rank", "listed", "total_tokens", "total_requests"))
+    placement = board.twin(f"/apps/{board.ids[APP]}.json")["data"]["today"]
+    assert (2, 2, "4", 1) == tuple(placement[name] for name in ("rank", "listed", "total_tokens", "total_requests"))
 
 
 def test_the_badge_of_an_app_with_usage_today_only_shows_today_s_figure(board: SmallBoard) -> None:

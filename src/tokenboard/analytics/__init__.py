@@ -2,7 +2,7 @@
 
     rankings (figures per app and day, in memory) ─┐
     ledger's analyst (by model, by hour) ──────────┼─▶ Analytics ─▶ frozen answers ─▶ api · web
-    catalog (URLs) ────────────────────────────────┘      └─ gate: what may be shown, decided in one place
+    catalog (URLs) ────────────────────────────────┘      └─ visibility: what may be shown, decided in one place
 
 Answers are kept per state of figures, apps and day; of many who ask the same one works and the others wait.
 """
@@ -14,8 +14,8 @@ from tokenboard.analytics.answers import (
     Activity,
     AppBar,
     AppDetail,
+    AppPlacement,
     AppsDaily,
-    AppStanding,
     AppUsage,
     AuthorRow,
     Authors,
@@ -59,7 +59,7 @@ __all__ = [
     "AnswerCache",
     "AppBar",
     "AppDetail",
-    "AppStanding",
+    "AppPlacement",
     "AppUsage",
     "AppsDaily",
     "AuthorRow",

@@ -15,8 +15,8 @@ from tokenboard.analytics.answers import (
     Activity,
     AppBar,
     AppDetail,
+    AppPlacement,
     AppsDaily,
-    AppStanding,
     AppUsage,
     Authors,
     DailyRankings,
@@ -35,9 +35,9 @@ from tokenboard.analytics.answers import (
     RankPoint,
 )
 from tokenboard.analytics.cache import AnswerCache
-from tokenboard.analytics.directory import Registrar
+from tokenboard.analytics.directory import AppIndexCache
 from tokenboard.analytics.sums import WindowSums, day_sums, descending, window_sums
-from tokenboard.analytics.visibility import Gate, Shown
+from tokenboard.analytics.visibility import VisibleApp, VisibleApps
 from tokenboard.attribution import RefererError, canonical_url, searchable
 from tokenboard.catalog import AmbiguousApp, Catalog, UnknownApp
 from tokenboard.ledger import ANY_KIND, Analyst, RequestKind
@@ -64,7 +64,7 @@ class Analytics:
     """Answers, for any number of threads; every call blocks, so an event loop calls it from a thread.
 
     ``floor`` is the dataset's first UTC day; ``clock`` tells the present time with its time zone. Answers are kept as
-    long as nothing they show has changed. Hidden and private apps, and aliases, appear in none; see `Gate`.
+    long as nothing they show has changed. Hidden and private apps, and aliases, appear in none; see `VisibleApps`.
 
     Raises, from any method: NotFilledError before the rankings are filled, CatalogUnavailable, LedgerUnavailable, and
     ValueError for a window of more than 366 days or a limit out of range, which is the caller's fault.
@@ -84,8 +84,8 @@ class Analytics:
         self._analyst = analyst
         self._floor = floor
         self._clock = clock
-        self._gate = Gate(rankings)
-        self._registrar = Registrar(rankings)
+        self._visible_apps = VisibleApps(rankings)
+        self._index = AppIndexCache(rankings)
         self._answers: AnswerCache[Any] = AnswerCache(_ROOM)
         self._sums: AnswerCache[WindowSums] = AnswerCache(_WINDOWS_ROOM, lambda _, __: 1)
 
@@ -138,9 +138,9 @@ class Analytics:
             sums = self._window_sums(asked, category, subcategory)
             order = self._ordered(sums, sort)
             if search:
-                order = order[self._registrar.register().matching(search, sums.tokens.size)[order]]
+                order = order[self._index.index().matching(search, sums.tokens.size)[order]]
             page = order[offset : offset + limit].tolist()
-            shown = self._gate.listings(page)
+            shown = self._visible_apps.listings(page)
             rows = (_directory_row(shown[app_id], sums) for app_id in page if app_id in shown)
             return DirectoryPage(tuple(rows), int(order.size), asked, as_of)
 
@@ -152,15 +152,15 @@ class Analytics:
 
         def make() -> AppDetail | None:
             as_of = self._rankings.as_of
-            shown = self._gate.shown(app_id)
+            shown = self._visible_apps.find(app_id)
             if shown is None:
                 return None
-            places = {period: self._standing(shown.listing.app_id, self.window(period)) for period in Period}
+            places = {period: self._placement(shown.listing.app_id, self.window(period)) for period in Period}
             return AppDetail(
                 app=shown.listing,
                 asked_id=app_id,
                 last_day=self._rankings.last_day(shown.listing.app_id),
-                standings={period: places[period] for period in COMPLETED},
+                placements={period: places[period] for period in COMPLETED},
                 today=places[Period.TODAY],
                 as_of=as_of,
             )
@@ -169,7 +169,7 @@ class Analytics:
 
     def aliases(self, app_id: int) -> tuple[Listing, ...]:
         """Return the public aliases of a visible app, by ascending id. For the Data API: pages do not show them."""
-        return self._gate.aliases(app_id)
+        return self._visible_apps.aliases(app_id)
 
     def canonical_id(self, app_id: int) -> int | None:
         """Return the id of the visible app that an id's usage counts for; None when either may not be shown.
@@ -177,7 +177,7 @@ class Analytics:
         None before the rankings are filled, too: until then nothing tells what may be shown.
         """
         try:
-            shown = self._gate.shown(app_id)
+            shown = self._visible_apps.find(app_id)
         except NotFilledError:
             return None
         return None if shown is None else shown.listing.app_id
@@ -200,7 +200,7 @@ class Analytics:
             folded = bool(ids)
         except AmbiguousApp as error:
             ids = error.ids
-        shown = {app_id: found for app_id in ids if (found := self._gate.shown(app_id)) is not None}
+        shown = {app_id: found for app_id in ids if (found := self._visible_apps.find(app_id)) is not None}
         roots = {found.listing.app_id for found in shown.values()}
         if not roots:
             return NotFound(tried, _UNKNOWN_URL, f"No app with the URL {tried} is listed here.")
@@ -223,7 +223,7 @@ class Analytics:
         if not 0 <= models <= MAX_MODELS:
             raise ValueError(f"models is {models}; it must be between 0 and {MAX_MODELS}")
 
-        def make(shown: Shown, as_of: datetime) -> AppUsage:
+        def make(shown: VisibleApp, as_of: datetime) -> AppUsage:
             if by is Grain.DAY:
                 return series.usage_by_day(self._analyst, shown, window, models, as_of)
             return series.usage_by_hour(self._analyst, shown, window, self.today, as_of)
@@ -242,7 +242,7 @@ class Analytics:
     def rank_history(self, app_id: int, window: Window) -> tuple[RankPoint, ...] | None:
         """Return an app's place on each day of a window among all visible apps; None as in `usage`."""
 
-        def make(shown: Shown, _: datetime) -> tuple[RankPoint, ...] | None:
+        def make(shown: VisibleApp, _: datetime) -> tuple[RankPoint, ...] | None:
             app_id = shown.listing.app_id
             ranks, days = self._rankings.rank_history(app_id, window), self._rankings.days(app_id, window)
             if ranks is None or days is None:
@@ -257,16 +257,16 @@ class Analytics:
     def models(self, window: Window, *, limit: int = 50, offset: int = 0, search: str = "") -> ModelPage:
         """Return a page of the models with tokens in the window; a search leaves their ranks as they are."""
         _check_page(limit, offset)
-        board = self._board(window)
+        ranking = self._model_ranking(window)
         wanted = searchable(search)
-        rows = [row for row in board.rows if wanted in searchable(row.model)] if wanted else board.rows
-        return ModelPage(tuple(rows[offset : offset + limit]), len(rows), board.all_traffic, window, board.as_of)
+        rows = [row for row in ranking.rows if wanted in searchable(row.model)] if wanted else ranking.rows
+        return ModelPage(tuple(rows[offset : offset + limit]), len(rows), ranking.all_traffic, window, ranking.as_of)
 
     def model(self, model: str, window: Window) -> ModelDetail | None:
         """Return one model in a window, day by day; None when it has never answered."""
 
         def make() -> ModelDetail | None:
-            return model_answers.model_detail(self._analyst, self._board(window), model, window)
+            return model_answers.model_detail(self._analyst, self._model_ranking(window), model, window)
 
         return self._answer(window, ("model", model, window), make)
 
@@ -276,7 +276,9 @@ class Analytics:
 
         def make() -> ModelApps | None:
             overall = self._window_sums(window)
-            return model_answers.model_apps(self._analyst, self._gate, self._rankings, overall, model, window, limit)
+            return model_answers.model_apps(
+                self._analyst, self._visible_apps, self._rankings, overall, model, window, limit
+            )
 
         return self._answer(window, ("model_apps", model, window, limit), make)
 
@@ -295,8 +297,8 @@ class Analytics:
 
     def authors(self, window: Window) -> Authors:
         """Return the market share of each author of models."""
-        board = self._board(window)
-        return Authors(model_answers.authors_of(board), board.all_traffic, window, board.as_of)
+        ranking = self._model_ranking(window)
+        return Authors(model_answers.authors_of(ranking), ranking.all_traffic, window, ranking.as_of)
 
     def apps_daily(
         self,
@@ -315,7 +317,7 @@ class Analytics:
             sums = self._window_sums(window, category, subcategory)
             figures = sums.tokens if metric == "tokens" else sums.requests
             best = descending(figures, sums.eligible & (figures > 0))[:top].tolist()
-            shown = self._gate.listings(best)
+            shown = self._visible_apps.listings(best)
             named = [app_id for app_id in best if app_id in shown]
             days = day_sums(self._rankings, window, metric, sums, named)
             bars = (AppBar(shown[app_id], tuple(days.named[app_id]), sum(days.named[app_id])) for app_id in named)
@@ -338,11 +340,15 @@ class Analytics:
         return answer
 
     def _of_app(
-        self, app_id: int, window: Window, question: tuple[Hashable, ...], make: Callable[[Shown, datetime], Answer]
+        self,
+        app_id: int,
+        window: Window,
+        question: tuple[Hashable, ...],
+        make: Callable[[VisibleApp, datetime], Answer],
     ) -> Answer | None:
         def of_shown() -> Answer | None:
             as_of = self._rankings.as_of
-            shown = self._gate.shown(app_id)
+            shown = self._visible_apps.find(app_id)
             return None if shown is None else make(shown, as_of)
 
         return self._answer(window, (*question, app_id, window), of_shown)
@@ -354,15 +360,17 @@ class Analytics:
             lambda: window_sums(self._rankings, window, category, subcategory),
         )
 
-    def _board(self, window: Window) -> model_answers.ModelBoard:
+    def _model_ranking(self, window: Window) -> model_answers.ModelRanking:
         return self._answer(
-            window, ("board", window), lambda: model_answers.model_board(self._analyst, self._rankings, window)
+            window,
+            ("model_ranking", window),
+            lambda: model_answers.model_ranking(self._analyst, self._rankings, window),
         )
 
-    def _standing(self, app_id: int, window: Window) -> AppStanding:
+    def _placement(self, app_id: int, window: Window) -> AppPlacement:
         sums = self._window_sums(window)
         tokens, requests = sums.of(app_id)
-        return AppStanding(window, sums.place(app_id), tokens, requests, sums.listed)
+        return AppPlacement(window, sums.place(app_id), tokens, requests, sums.listed)
 
     def _ordered(self, sums: WindowSums, sort: Order) -> NDArray[np.int64]:
         if sort is Order.POPULAR:
@@ -370,8 +378,8 @@ class Analytics:
         if sort is Order.TRENDING:
             excess = 3 * sums.tokens - sums.before
             return descending(excess, sums.eligible & (sums.tokens > 0) & (excess > 0))
-        register = self._registrar.register()
-        ids = register.by_name if sort is Order.NAME else register.by_newest
+        index = self._index.index()
+        ids = index.by_name if sort is Order.NAME else index.by_newest
         ids = ids[ids < sums.eligible.size]
         return ids[sums.eligible[ids]]
 

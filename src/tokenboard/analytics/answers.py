@@ -99,7 +99,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class AppStanding:
+class AppPlacement:
     """An app among all visible ones in a window; ``rank`` is None without tokens, of ``listed`` apps that have some."""
 
     window: Window
@@ -113,15 +113,15 @@ class AppStanding:
 class AppDetail:
     """What a page of one app needs. ``asked_id`` is the id asked for: an alias's, unless it is ``app.app_id``.
 
-    ``last_day`` is the last UTC day with usage, None before the first. ``standings`` has every period of `COMPLETED`,
-    ``today`` is the standing so far.
+    ``last_day`` is the last UTC day with usage, None before the first. ``placements`` has every period of `COMPLETED`,
+    ``today`` is the placement so far.
     """
 
     app: Listing
     asked_id: int
     last_day: date | None
-    standings: dict[Period, AppStanding]
-    today: AppStanding
+    placements: dict[Period, AppPlacement]
+    today: AppPlacement
     as_of: datetime
 
     @property

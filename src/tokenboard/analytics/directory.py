@@ -1,4 +1,4 @@
-"""The register: the catalog's apps in the orders in which a directory lists them, and the text a search looks in."""
+"""The index of apps: all of the catalog in the orders in which a directory lists it, and the text a search looks in."""
 
 from dataclasses import dataclass
 from threading import Lock
@@ -11,8 +11,8 @@ from tokenboard.rankings import AppRow, Rankings
 
 
 @dataclass(frozen=True, slots=True)
-class Register:
-    """All apps, aliases and hidden ones included: whoever shows some asks the gate.
+class AppIndex:
+    """All apps, aliases and hidden ones included: whoever shows some asks `VisibleApps`.
 
     ``by_name`` and ``by_newest`` are ids, ties by ascending id; ``texts`` holds name and URL by id, as searches compare
     them.
@@ -30,30 +30,30 @@ class Register:
         return found
 
 
-class Registrar:
-    """Keeps the register; makes it anew, once, when the catalog has changed."""
+class AppIndexCache:
+    """Keeps the index; makes it anew, once, when the catalog has changed."""
 
     def __init__(self, rankings: Rankings) -> None:
         self._rankings = rankings
         self._lock = Lock()
         self._revision = -1
-        self._register: Register | None = None
+        self._index: AppIndex | None = None
 
-    def register(self) -> Register:
-        """Return the register of the apps as the rankings know them; raises NotFilledError."""
+    def index(self) -> AppIndex:
+        """Return the index of the apps as the rankings know them; raises NotFilledError."""
         with self._lock:
-            # Before the apps: what is newer than it says is arranged once more, never missed.
+            # Before the apps: what is newer than it says is indexed once more, never missed.
             revision = self._rankings.catalog_revision
-            if self._register is None or revision != self._revision:
-                self._register = _arranged(self._rankings.read(lambda _, roster: roster.apps()))
+            if self._index is None or revision != self._revision:
+                self._index = _indexed(self._rankings.read(lambda _, roster: roster.apps()))
                 self._revision = revision
-            return self._register
+            return self._index
 
 
-def _arranged(apps: dict[int, AppRow]) -> Register:
+def _indexed(apps: dict[int, AppRow]) -> AppIndex:
     by_name = sorted(apps.values(), key=lambda app: (app.name.casefold(), app.id))
     by_newest = sorted(apps.values(), key=lambda app: (-app.first_seen_ms, app.id))
-    return Register(
+    return AppIndex(
         by_name=np.array([app.id for app in by_name], np.int64),
         by_newest=np.array([app.id for app in by_newest], np.int64),
         texts={app.id: searchable(f"{app.name}\n{app.url}") for app in apps.values()},

@@ -16,7 +16,7 @@ from tokenboard.analytics.answers import (
     Period,
 )
 from tokenboard.analytics.sums import WindowSums
-from tokenboard.analytics.visibility import Gate
+from tokenboard.analytics.visibility import VisibleApps
 from tokenboard.ledger import ANY_KIND, NOTHING, Analyst, Consumption, RequestKind
 from tokenboard.ledger.analyst import ModelSums
 from tokenboard.rankings import Figures, Rankings, Window
@@ -29,7 +29,7 @@ TOP_MODELS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class ModelBoard:
+class ModelRanking:
     """All models with tokens in a window, in the order of their ranks, and all traffic, theirs or not."""
 
     rows: tuple[ModelRow, ...]
@@ -48,7 +48,7 @@ def share_of(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def model_board(analyst: Analyst, rankings: Rankings, window: Window) -> ModelBoard:
+def model_ranking(analyst: Analyst, rankings: Rankings, window: Window) -> ModelRanking:
     """Rank the models of a window by tokens, ties by name."""
     as_of = rankings.as_of
     sums = analyst.models(window.start, window.end)
@@ -68,45 +68,51 @@ def model_board(analyst: Analyst, rankings: Rankings, window: Window) -> ModelBo
         )
         for place, each in enumerate(_ranked(each for each in sums if each.figures.tokens), start=1)
     )
-    return ModelBoard(tuple(rows), all_traffic, as_of)
+    return ModelRanking(tuple(rows), all_traffic, as_of)
 
 
-def authors_of(board: ModelBoard) -> tuple[AuthorRow, ...]:
-    """Gather a board's models by author: by descending tokens, ties by name, those without an author last."""
+def authors_of(ranking: ModelRanking) -> tuple[AuthorRow, ...]:
+    """Gather a ranking's models by author: by descending tokens, ties by name, those without an author last."""
     gathered: dict[str | None, list[ModelRow]] = {}
-    for row in board.rows:
+    for row in ranking.rows:
         gathered.setdefault(row.author, []).append(row)
     sums = [(author, len(rows), sum((row.figures for row in rows), NOTHING)) for author, rows in gathered.items()]
     sums.sort(key=lambda each: (-each[2].tokens, each[0] is None, each[0] or ""))
-    whole = board.all_traffic.tokens
+    whole = ranking.all_traffic.tokens
     return tuple(
         AuthorRow(author, place, models, figures, share_of(figures.tokens, whole))
         for place, (author, models, figures) in enumerate(sums, start=1)
     )
 
 
-def model_detail(analyst: Analyst, board: ModelBoard, model: str, window: Window) -> ModelDetail | None:
+def model_detail(analyst: Analyst, ranking: ModelRanking, model: str, window: Window) -> ModelDetail | None:
     """Describe one model in a window; None when it has never answered."""
     days = analyst.model_days(model, window.start, window.end)
     if not days and not analyst.model_known(model):
         return None
     total = sum((day.figures for day in days), NOTHING)
-    row = next((row for row in board.rows if row.model == model), None)
+    row = next((row for row in ranking.rows if row.model == model), None)
     return ModelDetail(
         model=model,
         author=author_of(model),
         rank=row.rank if row else None,
         previous=row.previous if row else None,
         total=total,
-        share=share_of(total.tokens, board.all_traffic.tokens),
+        share=share_of(total.tokens, ranking.all_traffic.tokens),
         days=tuple(DayFigures(*day) for day in days),
         window=window,
-        as_of=board.as_of,
+        as_of=ranking.as_of,
     )
 
 
 def model_apps(
-    analyst: Analyst, gate: Gate, rankings: Rankings, overall: WindowSums, model: str, window: Window, limit: int
+    analyst: Analyst,
+    visible: VisibleApps,
+    rankings: Rankings,
+    overall: WindowSums,
+    model: str,
+    window: Window,
+    limit: int,
 ) -> ModelApps | None:
     """Rank the visible apps that used a model; None when it has never answered."""
     as_of = rankings.as_of
@@ -119,7 +125,7 @@ def model_apps(
         have = sums.get(root, Figures(0, 0))
         sums[root] = Figures(have.tokens + app.tokens, have.requests + app.requests)
     unattributed = sums.pop(0, Figures(0, 0))
-    shown = gate.listings(app_id for app_id, figures in sums.items() if figures.tokens > 0)
+    shown = visible.listings(app_id for app_id, figures in sums.items() if figures.tokens > 0)
     ranked = sorted(shown, key=lambda app_id: (-sums[app_id].tokens, app_id))
     attributed, listed = _sum(sums.values()), _sum(sums[app_id] for app_id in shown)
     whole = _sum((attributed, unattributed))

@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from tokenboard.analytics.answers import AppUsage, Grain, HourCell, HourPattern, ModelShare, UsagePoint
 from tokenboard.analytics.models import share_of
-from tokenboard.analytics.visibility import Shown
+from tokenboard.analytics.visibility import VisibleApp
 from tokenboard.ledger import HOURS_KEPT_DAYS, NOTHING, Analyst, Consumption
 from tokenboard.rankings import Window
 
 
-def usage_by_day(analyst: Analyst, shown: Shown, window: Window, models: int, as_of: datetime) -> AppUsage:
+def usage_by_day(analyst: Analyst, shown: VisibleApp, window: Window, models: int, as_of: datetime) -> AppUsage:
     """Return an app's use by UTC day, its ``models`` top ones by name."""
     found = analyst.app_days(shown.app_ids, window.start, window.end, models)
     sums: dict[str | None, Consumption] = {}
@@ -24,7 +24,7 @@ def usage_by_day(analyst: Analyst, shown: Shown, window: Window, models: int, as
     return AppUsage(shown.listing.app_id, window, Grain.DAY, shares, tuple(points), total, as_of)
 
 
-def usage_by_hour(analyst: Analyst, shown: Shown, window: Window, today: date, as_of: datetime) -> AppUsage:
+def usage_by_hour(analyst: Analyst, shown: VisibleApp, window: Window, today: date, as_of: datetime) -> AppUsage:
     """Return an app's use by UTC hour, all models together, of what of the window hours are kept for."""
     kept = kept_hours(window, today)
     found = analyst.app_hours(shown.app_ids, kept.start, kept.end)
@@ -34,7 +34,7 @@ def usage_by_hour(analyst: Analyst, shown: Shown, window: Window, today: date, a
     return AppUsage(shown.listing.app_id, kept, Grain.HOUR, shares, points, total, as_of)
 
 
-def hour_pattern(analyst: Analyst, shown: Shown, window: Window, today: date, as_of: datetime) -> HourPattern:
+def hour_pattern(analyst: Analyst, shown: VisibleApp, window: Window, today: date, as_of: datetime) -> HourPattern:
     """Return when in a week an app is used."""
     kept = kept_hours(window, today)
     found = {(each.weekday, each.hour): each for each in analyst.app_week(shown.app_ids, kept.start, kept.end)}

@@ -45,7 +45,7 @@ class WindowSums:
 
 
 @dataclass(frozen=True, slots=True)
-class DaySums:
+class DailySums:
     """Figures of the named apps day by day, and what all others add up to, each list as long as the days."""
 
     named: dict[int, list[int]]
@@ -74,7 +74,7 @@ def window_sums(rankings: Rankings, window: Window, category: str | None, subcat
     return WindowSums(tokens, requests, before, visible, eligible, ranks)
 
 
-def day_sums(rankings: Rankings, window: Window, metric: RankMetric, sums: WindowSums, named: list[int]) -> DaySums:
+def day_sums(rankings: Rankings, window: Window, metric: RankMetric, sums: WindowSums, named: list[int]) -> DailySums:
     """Read each day's figures of ``named`` apps, and of the rest of ``sums.eligible`` together; raises NotFilledError.
 
     Whose usage counts for whom is read with the days, who is listed is as in ``sums``.
@@ -88,7 +88,7 @@ def day_sums(rankings: Rankings, window: Window, metric: RankMetric, sums: Windo
     listed = _fit(sums.visible & (figures > 0), roots.size)
     others = listed & _fit(sums.eligible, roots.size)
     others[named] = False
-    found = DaySums({app_id: [] for app_id in named}, [], [], [])
+    found = DailySums({app_id: [] for app_id in named}, [], [], [])
     for day in days:
         values, counted = widened(day.columns[metric]), roots[day.app_ids]
         for app_id in named:

@@ -1,4 +1,4 @@
-"""The gate: which app may be shown, decided here and nowhere else in the answers.
+"""Visibility: which app may be shown, decided here and nowhere else in the answers.
 
 Shown are public apps that are no alias of another. An alias leads to its canonical app, unless the alias itself is
 hidden or private: then it is as if it were not there, though its usage counts for the canonical app.
@@ -15,22 +15,22 @@ _PUBLIC = "public"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class VisibleApp:
     """A visible app, and the ids under which its usage was seen: its own and its aliases'."""
 
     listing: Listing
     app_ids: tuple[int, ...]
 
 
-class Gate:
-    """Lets visible apps through, by what the catalog says at the moment; raises NotFilledError before a fill."""
+class VisibleApps:
+    """Finds the apps that may be shown, by what the catalog says at the moment; raises NotFilledError before a fill."""
 
     def __init__(self, rankings: Rankings) -> None:
         self._rankings = rankings
 
-    def shown(self, app_id: int) -> Shown | None:
+    def find(self, app_id: int) -> VisibleApp | None:
         """Return the visible app that an id leads to, its own or an alias's; None when there is none."""
-        return self._rankings.read(lambda _, roster: _shown(roster, app_id))
+        return self._rankings.read(lambda _, roster: _find(roster, app_id))
 
     def listings(self, app_ids: Iterable[int]) -> dict[int, Listing]:
         """Return those of these apps that may be shown, by id; aliases are not."""
@@ -54,14 +54,14 @@ class Gate:
         return self._rankings.read(lambda _, roster: read(roster))
 
 
-def _shown(roster: Roster, app_id: int) -> Shown | None:
+def _find(roster: Roster, app_id: int) -> VisibleApp | None:
     asked = roster.entry(app_id)
     if asked is None or asked.app.visibility != _PUBLIC:
         return None
     root = roster.entry(asked.root_id)
     if root is None or not root.visible:
         return None
-    return Shown(_listing(root), (root.app.id, *root.aliases))
+    return VisibleApp(_listing(root), (root.app.id, *root.aliases))
 
 
 def _listing(entry: RosterEntry) -> Listing:

@@ -4,7 +4,7 @@ from typing import Any
 
 from tokenboard.analytics import (
     AppDetail,
-    AppStanding,
+    AppPlacement,
     AppUsage,
     Consumption,
     DirectoryPage,
@@ -68,7 +68,7 @@ def app_sheet(detail: AppDetail, aliases: tuple[Listing, ...], *, tried: str | N
         "last_seen": detail.last_day.isoformat() if detail.last_day else None,
         "aliases": [{"app_id": alias.app_id, "name": alias.name, "url": alias.url} for alias in aliases],
     }
-    data |= {period.value: _standing(standing) for period, standing in detail.standings.items()}
+    data |= {period.value: _placement(placement) for period, placement in detail.placements.items()}
     return Sheet(f"app-{detail.app.app_id}", data, meta)
 
 
@@ -156,12 +156,12 @@ def _consumption_cells(figures: Consumption) -> list[Any]:
     ]
 
 
-def _standing(standing: AppStanding) -> dict[str, Any]:
+def _placement(placement: AppPlacement) -> dict[str, Any]:
     return {
-        "start_date": standing.window.start.isoformat(),
-        "end_date": standing.window.end.isoformat(),
-        "rank": standing.rank,
-        "listed": standing.listed,
-        "total_requests": standing.requests,
-        "total_tokens": str(standing.tokens),
+        "start_date": placement.window.start.isoformat(),
+        "end_date": placement.window.end.isoformat(),
+        "rank": placement.rank,
+        "listed": placement.listed,
+        "total_requests": placement.requests,
+        "total_tokens": str(placement.tokens),
     }

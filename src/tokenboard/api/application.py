@@ -19,7 +19,7 @@ from tokenboard.catalog import CatalogUnavailable
 from tokenboard.ledger import LedgerUnavailable
 from tokenboard.observability import BoundedLog, logger
 from tokenboard.problem import Problem, dialect_of, store_away
-from tokenboard.rankings import NotFilledError, QuestionError
+from tokenboard.rankings import NotFilledError, ParameterError
 from tokenboard.spool import SpoolUnavailable
 
 BASE = "/api/v1"
@@ -70,7 +70,7 @@ def create_api(services: Services) -> FastAPI:
 
     # Looked up by class, most specific first; what no other handler knows is a fault of ours and is answered as such.
     api.add_exception_handler(Problem, _handler(_pass_on))
-    api.add_exception_handler(QuestionError, _handler(_bad_question))
+    api.add_exception_handler(ParameterError, _handler(_bad_question))
     api.add_exception_handler(RequestValidationError, _handler(_invalid))
     api.add_exception_handler(HTTPException, _handler(_http))
     api.add_exception_handler(ClientDisconnect, _handler(_left))
@@ -101,7 +101,7 @@ def _pass_on(request: Request, error: Exception) -> Problem:  # noqa: ARG001
 
 
 def _bad_question(request: Request, error: Exception) -> Problem:  # noqa: ARG001
-    assert isinstance(error, QuestionError)  # noqa: S101
+    assert isinstance(error, ParameterError)  # noqa: S101
     return Problem(400, error.message, metadata={"parameter": error.parameter})
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from fastapi import Request
 
 from tokenboard.attribution import GROUPS
-from tokenboard.rankings import QuestionError, Window, resolve_window
+from tokenboard.rankings import ParameterError, Window, resolve_window
 
 _DIGITS = re.compile(r"0*([0-9]{1,10})")
 _SHOWN = 40
@@ -29,17 +29,17 @@ class Parameters:
         self._given: dict[str, str] = {}
         for name, value in request.query_params.multi_items():
             if name in refused:
-                raise QuestionError(name, f"{name} is not supported here: {refused[name]} Leave it out.")
+                raise ParameterError(name, f"{name} is not supported here: {refused[name]} Leave it out.")
             if name in names:
                 if name in self._given:
-                    raise QuestionError(name, f"{name} is given more than once; give it once.")
+                    raise ParameterError(name, f"{name} is given more than once; give it once.")
                 self._given[name] = value
 
     def choice(self, name: str, allowed: Collection[str], default: str) -> str:
         """Return one of the allowed values."""
         value = self._given.get(name, default)
         if value not in allowed:
-            raise QuestionError(name, f"{name} {_shown(value)} is not known; allowed: {', '.join(allowed)}.")
+            raise ParameterError(name, f"{name} {_shown(value)} is not known; allowed: {', '.join(allowed)}.")
         return value
 
     def filter(self, name: str, allowed: Collection[str], *, refused: Mapping[str, str] = _NONE) -> str | None:
@@ -51,7 +51,7 @@ class Parameters:
             return None
         value = self._given[name]
         if value in refused:
-            raise QuestionError(
+            raise ParameterError(
                 name, f"{name} {value} is not supported here: {refused[value]} Allowed: {', '.join(allowed)}."
             )
         return self.choice(name, allowed, value)
@@ -64,9 +64,9 @@ class Parameters:
         """Return a text of at most so many characters; with a default of None it must be given, and not be empty."""
         value = self._given.get(name, default)
         if value is None or (default is None and not value.strip()):
-            raise QuestionError(name, f"{name} is missing; give it.")
+            raise ParameterError(name, f"{name} is missing; give it.")
         if len(value) > longest:
-            raise QuestionError(name, f"{name} has {len(value)} characters; at most {longest} are allowed.")
+            raise ParameterError(name, f"{name} has {len(value)} characters; at most {longest} are allowed.")
         return value
 
     def window(self, *, floor: date, today: date) -> Window:
@@ -82,7 +82,7 @@ class Parameters:
             groups = {name: group for group, names in GROUPS.items() for name in names}
             self.choice("subcategory", groups, subcategory)
             if category is not None and groups[subcategory] != category:
-                raise QuestionError(
+                raise ParameterError(
                     "subcategory",
                     f"subcategory {subcategory} does not belong to category {category} but to {groups[subcategory]}; "
                     f"leave category out, or use one of: {', '.join(GROUPS[category])}.",
@@ -94,7 +94,7 @@ def whole_number(name: str, value: str, least: int, most: int) -> int:
     """Return the whole number that a text writes; raises QuestionError."""
     digits = _DIGITS.fullmatch(value)
     if digits is None or not least <= int(digits[1]) <= most:
-        raise QuestionError(name, f"{name} {_shown(value)} is not allowed; use a whole number from {least} to {most}.")
+        raise ParameterError(name, f"{name} {_shown(value)} is not allowed; use a whole number from {least} to {most}.")
     return int(digits[1])
 
 

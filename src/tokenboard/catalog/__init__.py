@@ -1,6 +1,6 @@
 r"""Which apps there are, what they are called, who may use the gateway, and who changed what.
 
-    drain ─▶ sight ──────────▶ standing (arithmetic) ─┐
+    drain ─▶ observe ──────▶ app state (arithmetic) ─┐
     operator ─▶ actions, folds ─▶ audit               ├─▶ engine: one database, SQLite or PostgreSQL
              └▶ keys ───────────▶ audit               ┘
     rankings, api ◀─ changes since a revision ◀─ apps
@@ -9,6 +9,7 @@ The only part that speaks SQLAlchemy and Alembic. Readers poll ``Catalog.revisio
 """
 
 from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility
+from tokenboard.catalog.app_state import Observation, Observed, TitlePolicy
 from tokenboard.catalog.audit import AuditEntry, AuditPage, Field
 from tokenboard.catalog.catalog import Catalog
 from tokenboard.catalog.errors import (
@@ -34,7 +35,6 @@ from tokenboard.catalog.keys import Account, NewKey
 from tokenboard.catalog.migrate import SchemaState
 from tokenboard.catalog.numbering import Marks, MarksFile
 from tokenboard.catalog.observations import OBSERVATIONS_LIMIT
-from tokenboard.catalog.standing import Observation, Observed, TitlePolicy
 
 __all__ = [
     "OBSERVATIONS_LIMIT",

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from tokenboard.attribution import AppIdentity
 from tokenboard.catalog import actions, apps, audit, folds, keys, migrate, numbering
 from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility
+from tokenboard.catalog.app_state import Observation, Observed, TitlePolicy
 from tokenboard.catalog.audit import Act, AuditEntry, AuditPage
 from tokenboard.catalog.engine import TIMEOUT_S, Database
 from tokenboard.catalog.errors import UnknownApp
@@ -20,7 +21,6 @@ from tokenboard.catalog.migrate import SchemaState
 from tokenboard.catalog.numbering import Marks, MarksFile
 from tokenboard.catalog.observations import Observations
 from tokenboard.catalog.schema import APPS, BOARD, KEYS
-from tokenboard.catalog.standing import Observation, Observed, TitlePolicy
 from tokenboard.keys import Key, Scope
 
 

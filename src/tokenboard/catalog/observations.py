@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from tokenboard.attribution import AppIdentity, Reason
 from tokenboard.catalog import folds, numbering, revisions
 from tokenboard.catalog.app import Visibility, search_text, split_list
+from tokenboard.catalog.app_state import AppState, Observation, Observed, TitlePolicy, Variant
 from tokenboard.catalog.engine import Database
 from tokenboard.catalog.schema import APP_TITLES, APPS
-from tokenboard.catalog.standing import Observation, Observed, Standing, TitlePolicy, Variant
 
 OBSERVATIONS_LIMIT = 10_000
 """Most observations of one call."""
@@ -41,7 +41,7 @@ class Observations:
         self._new_app_limit = new_app_limit
         self._policy = policy
         self._memory_limit = memory_limit
-        self._known: dict[str, Standing] = {}
+        self._known: dict[str, AppState] = {}
         self._weight = 0
         self._writes = -1
         self._turn = threading.Lock()
@@ -66,7 +66,7 @@ class Observations:
 
     def _take_in(
         self, connection: sa.Connection, observations: Sequence[Observation]
-    ) -> tuple[list[Observed], dict[str, Standing], int]:
+    ) -> tuple[list[Observed], dict[str, AppState], int]:
         writes = revisions.read(connection, "writes")
         if writes != self._writes:
             self._forget()
@@ -79,12 +79,12 @@ class Observations:
             self._make_apps(connection, {key for key in unknown if key not in known}, keys, observations)
         answers = []
         for key, observation in zip(keys, observations, strict=True):
-            standing = known.get(key)
-            if standing is None:
+            state = known.get(key)
+            if state is None:
                 answers.append(_REFUSED)
                 continue
-            standing.see(observation.title, observation.categories, observation.ts_ms, self._policy)
-            answers.append(standing.observed)
+            state.observe(observation.title, observation.categories, observation.ts_ms, self._policy)
+            answers.append(state.observed)
         seen = {key: known[key] for key in distinct if key in known}
         return answers, seen, _store(connection, list(seen.values()), writes)
 
@@ -114,7 +114,7 @@ class Observations:
                 if made[maker] >= self._new_app_limit:
                     continue
                 made[maker] += 1
-            self._known[key] = Standing(
+            self._known[key] = AppState(
                 next_id,
                 observation.identity,
                 observation.ts_ms,
@@ -126,15 +126,15 @@ class Observations:
         if next_id > first_id:
             numbering.taken(connection, "app_id", next_id - 1)
 
-    def _keep(self, seen: dict[str, Standing]) -> None:
+    def _keep(self, seen: dict[str, AppState]) -> None:
         """Put what was seen last in line to be forgotten; when it is too much, forget what was seen longest ago."""
         known = self._known
-        for key, standing in seen.items():
-            weight = 1 + len(standing.variants)
-            self._weight += weight - standing.weighed
-            standing.weighed = weight
+        for key, state in seen.items():
+            weight = 1 + len(state.variants)
+            self._weight += weight - state.weighed
+            state.weighed = weight
             del known[key]
-            known[key] = standing
+            known[key] = state
         while self._weight > self._memory_limit:
             oldest = known.pop(next(iter(known)))
             self._weight -= oldest.weighed
@@ -159,24 +159,24 @@ def _targets(connection: sa.Connection, hosts: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _load(connection: sa.Connection, keys: Sequence[str]) -> dict[str, Standing]:
+def _load(connection: sa.Connection, keys: Sequence[str]) -> dict[str, AppState]:
     """Return those of the apps that the database has."""
-    found: dict[str, Standing] = {}
+    found: dict[str, AppState] = {}
     for chunk in _chunks(keys):
         rows = connection.execute(sa.select(APPS).where(APPS.c.identity.in_(chunk))).all()
-        by_id = {row.id: _standing(row) for row in rows}
+        by_id = {row.id: _app_state(row) for row in rows}
         titles = sa.select(APP_TITLES).where(APP_TITLES.c.app_id.in_(list(by_id)))
         for app_id, title, first_seen_ms, last_seen_ms in connection.execute(titles) if by_id else ():
             by_id[app_id].variants[title] = Variant(first_seen_ms, last_seen_ms, stored=True)
-        for standing in by_id.values():
-            if standing.header_title in standing.variants:
-                standing.header_at = standing.variants[standing.header_title].last_seen_ms
-            found[standing.identity.key] = standing
+        for state in by_id.values():
+            if state.header_title in state.variants:
+                state.header_at = state.variants[state.header_title].last_seen_ms
+            found[state.identity.key] = state
     return found
 
 
-def _standing(row: sa.Row[Any]) -> Standing:
-    return Standing(
+def _app_state(row: sa.Row[Any]) -> AppState:
+    return AppState(
         app_id=row.id,
         identity=AppIdentity.from_key(row.identity),
         first_seen_ms=row.first_seen_ms,
@@ -187,58 +187,58 @@ def _standing(row: sa.Row[Any]) -> Standing:
     )
 
 
-def _store(connection: sa.Connection, seen: Iterable[Standing], writes: int) -> int:
+def _store(connection: sa.Connection, seen: Iterable[AppState], writes: int) -> int:
     """Store what the observations changed and return the counter ``writes`` as it is then."""
-    changed = [standing for standing in seen if standing.changed]
+    changed = [state for state in seen if state.changed]
     if not changed:
         return writes
-    new = [standing for standing in changed if standing.made_by is not None]
-    old = [standing for standing in changed if standing.made_by is None and standing.row != standing.stored]
-    shown = [standing for standing in old if standing.visible != standing.published]
+    new = [state for state in changed if state.made_by is not None]
+    old = [state for state in changed if state.made_by is None and state.row != state.stored]
+    shown = [state for state in old if state.visible != state.published]
     revision = revisions.bump(connection, "apps") if new or shown else 0
-    moved = [(standing, title, standing.variants[title]) for standing in changed for title in standing.moved]
+    moved = [(state, title, state.variants[title]) for state in changed for title in state.moved]
     for statement, rows in (
-        (_INSERT_APP, [_new_row(standing, revision) for standing in new]),
-        (_UPDATE_APP, [_row(standing) for standing in old]),
-        (_STAMP_APP, [{"of": standing.app_id, "stamp": revision} for standing in shown]),
-        (_DELETE_TITLE, [{"of": standing.app_id, "named": title} for standing in changed for title in standing.gone]),
+        (_INSERT_APP, [_new_row(state, revision) for state in new]),
+        (_UPDATE_APP, [_row(state) for state in old]),
+        (_STAMP_APP, [{"of": state.app_id, "stamp": revision} for state in shown]),
+        (_DELETE_TITLE, [{"of": state.app_id, "named": title} for state in changed for title in state.gone]),
         (_INSERT_TITLE, [_title(*one) for one in moved if not one[2].stored]),
         (_UPDATE_TITLE, [_title(*one) for one in moved if one[2].stored]),
     ):
         if rows:
             connection.execute(statement, rows)
-    for standing in changed:
-        standing.settle()
+    for state in changed:
+        state.settle()
     return revisions.bump(connection, "writes")
 
 
-def _row(standing: Standing) -> dict[str, Any]:
+def _row(state: AppState) -> dict[str, Any]:
     """Return what observations can change of a stored row."""
-    name = standing.name
+    name = state.name
     return {
-        "of": standing.app_id,
+        "of": state.app_id,
         "name": name,
-        "header_title": standing.header_title,
-        "header_categories": ",".join(standing.header_categories),
-        "first_seen_ms": standing.first_seen_ms,
-        "search": search_text(standing.identity.key, name),
+        "header_title": state.header_title,
+        "header_categories": ",".join(state.header_categories),
+        "first_seen_ms": state.first_seen_ms,
+        "search": search_text(state.identity.key, name),
     }
 
 
-def _new_row(standing: Standing, revision: int) -> dict[str, Any]:
+def _new_row(state: AppState, revision: int) -> dict[str, Any]:
     """Return the whole row of a new app."""
-    created_key_id, created_day = standing.made_by or (0, 0)
+    created_key_id, created_day = state.made_by or (0, 0)
     return {
-        "id": standing.app_id,
-        "identity": standing.identity.key,
-        "url": standing.identity.url,
-        "name": standing.name,
-        "header_title": standing.header_title,
-        "header_categories": ",".join(standing.header_categories),
-        "first_seen_ms": standing.first_seen_ms,
-        "search": search_text(standing.identity.key, standing.name),
+        "id": state.app_id,
+        "identity": state.identity.key,
+        "url": state.identity.url,
+        "name": state.name,
+        "header_title": state.header_title,
+        "header_categories": ",".join(state.header_categories),
+        "first_seen_ms": state.first_seen_ms,
+        "search": search_text(state.identity.key, state.name),
         "visibility": str(Visibility.PUBLIC),
-        "canonical_id": standing.folded_into,
+        "canonical_id": state.folded_into,
         "alias_pinned": False,
         "created_key_id": created_key_id,
         "created_day": created_day,
@@ -246,8 +246,8 @@ def _new_row(standing: Standing, revision: int) -> dict[str, Any]:
     }
 
 
-def _title(standing: Standing, title: str, variant: Variant) -> dict[str, Any]:
-    return {"of": standing.app_id, "named": title, "first": variant.first_seen_ms, "last": variant.last_seen_ms}
+def _title(state: AppState, title: str, variant: Variant) -> dict[str, Any]:
+    return {"of": state.app_id, "named": title, "first": variant.first_seen_ms, "last": variant.last_seen_ms}
 
 
 _OF_APP: sa.BindParameter[int] = sa.bindparam("of")

@@ -28,9 +28,9 @@ def preferred(lines: Iterable[str], offered: Sequence[str]) -> str | None:
             named = [(quality, -place) for each, quality, place in ranges if each == name]
             if named:
                 quality, place = max(named)
-                standing = (quality, precision, place)
-                if quality > 0 and (best is None or standing > best):
-                    best, chosen = standing, media
+                preference = (quality, precision, place)
+                if quality > 0 and (best is None or preference > best):
+                    best, chosen = preference, media
                 break
     return chosen
 

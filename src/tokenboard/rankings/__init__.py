@@ -6,16 +6,16 @@ frozen ``Question`` of query parameters; ``rank`` answers it from the two with a
 locks, time and stores; the rest takes values and gives values.
 """
 
-from tokenboard.rankings.board import Figures, RankedApp, Ranking, Standing, Totals, figures_of, rank, standing
 from tokenboard.rankings.cube import Cube
 from tokenboard.rankings.days import METRICS, RANK_METRICS, Day, Metric, RankMetric
 from tokenboard.rankings.extras import Split, Trend
 from tokenboard.rankings.history import AppDays, days_of, last_days_of
 from tokenboard.rankings.question import NO_EXTRAS, Extra, Question, Sort, parse_extras, parse_question
+from tokenboard.rankings.ranking import Figures, Placement, RankedApp, Ranking, Totals, figures_of, placement, rank
 from tokenboard.rankings.rankings import DEFAULT_MEMORY_BUDGET, Answer, NotFilledError, Rankings
 from tokenboard.rankings.roster import Roster, RosterEntry
 from tokenboard.rankings.sources import AppChanges, AppRow, CatalogReader, DayRows, LedgerReader
-from tokenboard.rankings.window import QuestionError, Window, resolve_window
+from tokenboard.rankings.window import ParameterError, Window, resolve_window
 
 __all__ = [
     "DEFAULT_MEMORY_BUDGET",
@@ -35,8 +35,9 @@ __all__ = [
     "LedgerReader",
     "Metric",
     "NotFilledError",
+    "ParameterError",
+    "Placement",
     "Question",
-    "QuestionError",
     "RankMetric",
     "RankedApp",
     "Ranking",
@@ -45,7 +46,6 @@ __all__ = [
     "RosterEntry",
     "Sort",
     "Split",
-    "Standing",
     "Totals",
     "Trend",
     "Window",
@@ -54,7 +54,7 @@ __all__ = [
     "last_days_of",
     "parse_extras",
     "parse_question",
+    "placement",
     "rank",
     "resolve_window",
-    "standing",
 ]

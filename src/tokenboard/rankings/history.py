@@ -32,7 +32,7 @@ class AppDays:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class RosterView:
     """Which usage counts for whom, and who is listed, at one moment: arrays of its own, by app id."""
 
     roots: NDArray[np.int64]
@@ -61,20 +61,20 @@ def last_days_of(cube: Cube, roster: Roster, app_ids: Collection[int]) -> dict[i
     return last
 
 
-def sight_of(cube: Cube, roster: Roster, category: str | None, subcategory: str | None) -> Sight:
+def roster_view(cube: Cube, roster: Roster, category: str | None, subcategory: str | None) -> RosterView:
     """Who counts and who is listed under a category, as things stand; raises KeyError for an unknown one."""
     width = max(cube.width, roster.width)
-    return Sight(roster.roots(width), roster.visible(width) & roster.in_category(category, subcategory, width))
+    return RosterView(roster.roots(width), roster.visible(width) & roster.in_category(category, subcategory, width))
 
 
-def daily_ranks(days: Sequence[Day], sight: Sight, app_id: int, metric: RankMetric) -> list[int | None]:
+def daily_ranks(days: Sequence[Day], view: RosterView, app_id: int, metric: RankMetric) -> list[int | None]:
     """An app's rank on each day by ``metric`` among the eligible with tokens that day; None where it had none."""
-    return [_rank_on(day, sight, app_id, metric) for day in days]
+    return [_rank_on(day, view, app_id, metric) for day in days]
 
 
-def _rank_on(day: Day, sight: Sight, app_id: int, metric: RankMetric) -> int | None:
-    roots = sight.roots[day.app_ids]
-    counted = np.flatnonzero(sight.eligible[roots])
+def _rank_on(day: Day, view: RosterView, app_id: int, metric: RankMetric) -> int | None:
+    roots = view.roots[day.app_ids]
+    counted = np.flatnonzero(view.eligible[roots])
     own, roots = day.app_ids[counted], roots[counted]
     tokens, scores = day.columns["tokens"][counted], day.columns[metric][counted]
     if (roots != own).any():

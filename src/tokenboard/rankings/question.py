@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from tokenboard.attribution import GROUPS
 from tokenboard.rankings.days import RankMetric
-from tokenboard.rankings.window import QuestionError, Window, resolve_window, shown
+from tokenboard.rankings.window import ParameterError, Window, quoted, resolve_window
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
@@ -94,9 +94,9 @@ def parse_extras(params: Mapping[str, str] | Iterable[tuple[str, str]]) -> froze
     names = [name.strip(" ") for name in given.split(",")] if given else []
     for name in names:
         if name not in allowed:
-            raise QuestionError(
+            raise ParameterError(
                 INCLUDE,
-                f"include {shown(name)} is not known; allowed, separated by commas, in lower case: "
+                f"include {quoted(name)} is not known; allowed, separated by commas, in lower case: "
                 f"{', '.join(allowed)}.",
             )
     return frozenset(map(Extra, names))
@@ -108,15 +108,15 @@ def _collect(params: Mapping[str, str] | Iterable[tuple[str, str]], names: Colle
         if name not in names:
             continue
         if name in given:
-            raise QuestionError(name, f"{name} is given more than once; give it once.")
+            raise ParameterError(name, f"{name} is given more than once; give it once.")
         given[name] = value
     return given
 
 
 def _choose(parameter: str, value: str, allowed: list[str]) -> str:
     if value not in allowed:
-        raise QuestionError(
-            parameter, f"{parameter} {shown(value)} is not known; allowed, in lower case: {', '.join(allowed)}."
+        raise ParameterError(
+            parameter, f"{parameter} {quoted(value)} is not known; allowed, in lower case: {', '.join(allowed)}."
         )
     return value
 
@@ -125,7 +125,7 @@ def _choose_subcategory(subcategory: str, category: str | None) -> None:
     groups = {name: group for group, names in GROUPS.items() for name in names}
     _choose("subcategory", subcategory, list(groups))
     if category is not None and groups[subcategory] != category:
-        raise QuestionError(
+        raise ParameterError(
             "subcategory",
             f"subcategory {subcategory} does not belong to category {category} but to {groups[subcategory]}; use "
             f"category={groups[subcategory]}, leave category out, or choose one of: {', '.join(GROUPS[category])}.",
@@ -135,7 +135,7 @@ def _choose_subcategory(subcategory: str, category: str | None) -> None:
 def _count(parameter: str, value: str, least: int, most: int) -> int:
     digits = _DIGITS.fullmatch(value)
     if digits is None or not least <= int(digits[1]) <= most:
-        raise QuestionError(
-            parameter, f"{parameter} {shown(value)} is not allowed; use a whole number from {least} to {most}."
+        raise ParameterError(
+            parameter, f"{parameter} {quoted(value)} is not allowed; use a whole number from {least} to {most}."
         )
     return int(digits[1])

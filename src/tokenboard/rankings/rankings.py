@@ -7,11 +7,11 @@ from itertools import islice
 from threading import Lock
 from typing import TypeVar
 
-from tokenboard.rankings.board import Figures, Ranking, Standing, figures_of, rank, standing
 from tokenboard.rankings.cube import Cube
 from tokenboard.rankings.days import Day, RankMetric
-from tokenboard.rankings.history import AppDays, Sight, daily_ranks, days_of, last_days_of, sight_of
+from tokenboard.rankings.history import AppDays, RosterView, daily_ranks, days_of, last_days_of, roster_view
 from tokenboard.rankings.question import NO_EXTRAS, Extra, Question, Sort, parse_question
+from tokenboard.rankings.ranking import Figures, Placement, Ranking, figures_of, placement, rank
 from tokenboard.rankings.roster import Roster, RosterEntry
 from tokenboard.rankings.sources import CatalogReader, LedgerReader
 from tokenboard.rankings.window import Window
@@ -34,7 +34,7 @@ class NotFilledError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A ranking and its standing.
+    """A ranking and the state of the data that it is from.
 
     ``as_of``, UTC in whole seconds: the figures hold all that was in the ledger then. ``epoch`` grows with every
     change of figures or apps: answers to one question at one epoch differ in ``as_of`` only.
@@ -182,7 +182,7 @@ class Rankings:
         with self._figures:
             return self._roster.entry(app_id)
 
-    def standing(
+    def placement(
         self,
         app_id: int,
         window: Window,
@@ -191,13 +191,13 @@ class Rankings:
         subcategory: str | None = None,
         sort: Sort = Sort.POPULAR,
         metric: RankMetric = "tokens",
-    ) -> Standing | None:
+    ) -> Placement | None:
         """Where an app stands in a ranking; None when it is not listed there, as aliases and hidden apps never are.
 
         Raises NotFilledError before the first fill.
         """
         question = Question(sort, category, subcategory, window, limit=1, offset=0, metric=metric)
-        return self.read(lambda cube, roster: standing(cube, roster, app_id, question))
+        return self.read(lambda cube, roster: placement(cube, roster, app_id, question))
 
     def figures_of(self, app_ids: Collection[int], window: Window) -> dict[int, Figures]:
         """Tokens and requests over the window of those of these apps that may be shown. Raises as ``answer``."""
@@ -221,10 +221,10 @@ class Rankings:
         None when the app may not be shown. Raises as ``answer``.
         """
 
-        def look(cube: Cube, roster: Roster) -> tuple[list[Day], Sight] | None:
+        def look(cube: Cube, roster: Roster) -> tuple[list[Day], RosterView] | None:
             if not roster.is_visible(app_id):
                 return None
-            return cube.window_days(window.start, window.end), sight_of(cube, roster, category, subcategory)
+            return cube.window_days(window.start, window.end), roster_view(cube, roster, category, subcategory)
 
         seen = self.read(look)
         # Ranking every day takes long, and what was seen does not change: nobody needs to wait for it.

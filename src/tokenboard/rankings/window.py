@@ -14,7 +14,7 @@ _STRICT_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _SHOWN_CHARACTERS = 40
 
 
-class QuestionError(ValueError):
+class ParameterError(ValueError):
     """A parameter of a question that cannot be answered; an API answers 400 with the message.
 
     ``parameter`` is the parameter's name, ``message`` says what is wrong and how to mend it. A quoted value is cut
@@ -65,11 +65,11 @@ def resolve_window(start: str | None, end: str | None, *, floor: date, today: da
     else:
         first = max(first_asked, floor)
     if first > last:
-        raise QuestionError("start_date", _explain_order(first, last, asked=last_asked, today=today))
+        raise ParameterError("start_date", _explain_order(first, last, asked=last_asked, today=today))
     window = Window(first, last)
     if window.days > MAX_DAYS:
         earliest = date.fromordinal(last.toordinal() - MAX_DAYS + 1)
-        raise QuestionError(
+        raise ParameterError(
             "start_date",
             f"start_date {first} to end_date {last} spans {window.days} days, both counted; at most {MAX_DAYS} are "
             f"allowed. Use start_date={earliest} or later, or an earlier end_date.",
@@ -77,7 +77,7 @@ def resolve_window(start: str | None, end: str | None, *, floor: date, today: da
     return window
 
 
-def shown(value: str) -> str:
+def quoted(value: str) -> str:
     """A value as an error message quotes it: printable, and cut short."""
     return repr(value if len(value) <= _SHOWN_CHARACTERS else value[:_SHOWN_CHARACTERS] + "…")
 
@@ -85,15 +85,15 @@ def shown(value: str) -> str:
 def _parse_day(parameter: str, value: str) -> date:
     match = _STRICT_DAY.fullmatch(value)
     if match is None:
-        raise QuestionError(
-            parameter, f"{parameter} {shown(value)} is not a date; write a UTC day as YYYY-MM-DD, such as 2026-05-11."
+        raise ParameterError(
+            parameter, f"{parameter} {quoted(value)} is not a date; write a UTC day as YYYY-MM-DD, such as 2026-05-11."
         )
     year, month, day = (int(part) for part in match.groups())
     try:
         return date(year, month, day)
     except ValueError:
-        raise QuestionError(
-            parameter, f"{parameter} {shown(value)} is not a day of the calendar; use a real day as YYYY-MM-DD."
+        raise ParameterError(
+            parameter, f"{parameter} {quoted(value)} is not a day of the calendar; use a real day as YYYY-MM-DD."
         ) from None
 
 
@@ -101,19 +101,19 @@ def _resolve_end(asked: date | None, *, floor: date, today: date) -> date:
     if asked is None:
         last = date.fromordinal(max(today.toordinal() - 1, 1))
         if last < floor:
-            raise QuestionError(
+            raise ParameterError(
                 "end_date",
                 f"end_date defaults to the last completed UTC day, {last}, but the dataset begins at {floor}; "
                 f"give end_date={floor} or later, once that day has come.",
             )
         return last
     if asked < floor:
-        raise QuestionError(
+        raise ParameterError(
             "end_date", f"end_date {asked} is before the dataset's beginning; use end_date={floor} or later."
         )
     last = min(asked, today)
     if last < floor:
-        raise QuestionError(
+        raise ParameterError(
             "end_date",
             f"end_date {asked} is in the future and the dataset begins only at {floor}; ask again from that day on.",
         )

@@ -15,7 +15,7 @@ from tokenboard.http_fields import accepts_gzip, media_type, none_match, preferr
 from tokenboard.ledger import LedgerUnavailable
 from tokenboard.observability import logger
 from tokenboard.problem import Problem, store_away
-from tokenboard.rankings import NotFilledError, QuestionError
+from tokenboard.rankings import NotFilledError, ParameterError
 from tokenboard.web.assets import Assets
 from tokenboard.web.charts import SVG_POLICY
 from tokenboard.web.layout import Form, Frame
@@ -299,7 +299,7 @@ def _problem_of(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
-        case QuestionError():
+        case ParameterError():
             return Problem(400, error.message, metadata={"parameter": error.parameter})
         case NoSuchForm():
             return Problem(404, "This page has no such form; try .json.")

@@ -6,7 +6,7 @@ Whatever else a query holds is ignored, everywhere alike: it reaches no page and
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tokenboard.rankings import QuestionError
+from tokenboard.rankings import ParameterError
 from tokenboard.web.layout import Query
 
 
@@ -42,7 +42,7 @@ def canonical(given: Iterable[tuple[str, str]], known: Iterable[Parameter]) -> Q
         if parameter is None:
             continue
         if name in found:
-            raise QuestionError(name, f"{name} is given more than once; give it once.")
+            raise ParameterError(name, f"{name} is given more than once; give it once.")
         value = text.strip()
         if parameter.number and value.isascii() and value.isdigit():
             found[name] = value.lstrip("0") or "0"

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from tokenboard.analytics import Activity, AppDetail, Period
-from tokenboard.rankings import Question, QuestionError, Sort, Window, parse_question
+from tokenboard.rankings import ParameterError, Question, Sort, Window, parse_question
 from tokenboard.web.layout import Query
 from tokenboard.web.services import WebServices
 
@@ -43,7 +43,7 @@ class Asked:
             raise LookupError(f"a page looks at the parameter {name}, which is none of its own")
         values = [value for given, value in self.query if given == name]
         if len(values) > 1:
-            raise QuestionError(name, f"{name} is given more than once; give it once.")
+            raise ParameterError(name, f"{name} is given more than once; give it once.")
         return values[0].strip() if values else default
 
     def choice(self, name: str, default: Choice) -> Choice:
@@ -56,7 +56,7 @@ class Asked:
             return kinds(given)
         except ValueError:
             allowed = ", ".join(kinds)
-            raise QuestionError(name, f"{name} {given[:40]!r} is not known; allowed: {allowed}.") from None
+            raise ParameterError(name, f"{name} {given[:40]!r} is not known; allowed: {allowed}.") from None
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
         """Return a parameter that is a whole number; empty is the default. Raises QuestionError."""
@@ -64,14 +64,14 @@ class Asked:
         if not given:
             return default
         if not (given.isascii() and given.isdigit() and len(given) <= 9 and least <= int(given) <= most):
-            raise QuestionError(name, f"{name} {given[:40]!r} is not a whole number from {least} to {most:,}.")
+            raise ParameterError(name, f"{name} {given[:40]!r} is not a whole number from {least} to {most:,}.")
         return int(given)
 
     def search(self, name: str = "q") -> str:
         """Return a text to search for; raises QuestionError when it is too long."""
         given = self.text(name)
         if len(given) > MAX_SEARCH:
-            raise QuestionError(name, f"{name} is longer than {MAX_SEARCH} characters.")
+            raise ParameterError(name, f"{name} is longer than {MAX_SEARCH} characters.")
         return given
 
 
@@ -129,8 +129,8 @@ def board_period(services: WebServices) -> Period:
 def app_period(detail: AppDetail) -> Period:
     """Return the period that a page of an app shows unasked: the last 30 days, or today when that shows more."""
     month, today = (
-        Activity(ranked=standing.tokens > 0, used=standing.requests > 0)
-        for standing in (detail.standings[Period.MONTH], detail.today)
+        Activity(ranked=placement.tokens > 0, used=placement.requests > 0)
+        for placement in (detail.placements[Period.MONTH], detail.today)
     )
     return Period.TODAY if today > month else Period.MONTH
 
@@ -166,7 +166,7 @@ def parse_span(services: WebServices, asked: Asked, default: Period) -> Span:
         window = services.analytics.window(period)
         return Span(window, period, default, complete=window.end < today)
     if asked.text("period"):
-        raise QuestionError("period", "period and dates are both given; leave one out.")
+        raise ParameterError("period", "period and dates are both given; leave one out.")
     window = parse_question(given, floor=services.floor, today=today).window
     return Span(window, None, default, complete=window.end < today)
 

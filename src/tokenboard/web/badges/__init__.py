@@ -1,9 +1,9 @@
 """Badges: "#3 in coding · 1.2B/week", to be put into a README. Pure: plain figures in, an SVG or JSON out.
 
-standing ─▶ app_badge ─▶ Badge ─▶ svg(style) · endpoint()
+placement ─▶ app_badge ─▶ Badge ─▶ svg(style) · endpoint()
 """
 
+from tokenboard.web.badges.app_badge import Metric, app_badge, no_badge
 from tokenboard.web.badges.badge import Badge, Colour, Style
-from tokenboard.web.badges.standing import Metric, app_badge, no_badge
 
 __all__ = ["Badge", "Colour", "Metric", "Style", "app_badge", "no_badge"]

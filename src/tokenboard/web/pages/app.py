@@ -87,9 +87,9 @@ def _view(services: WebServices, asked: Asked) -> View:
         "app": detail.app,
         "link": detail.app.url if is_web(detail.app.url) else "",
         "span": span,
-        "standings": [
+        "placements": [
             ("Today so far", detail.today),
-            *((label, detail.standings[period]) for period, label in _PLACES.items()),
+            *((label, detail.placements[period]) for period, label in _PLACES.items()),
         ],
         "periods": _periods(services, path, span),
         "usage": usage,
@@ -113,10 +113,10 @@ def _view(services: WebServices, asked: Asked) -> View:
 
 def _description(services: WebServices, detail: AppDetail, span: Span) -> str:
     app = detail.app
-    standing = services.rankings.standing(app.app_id, span.window)
+    placement = services.rankings.placement(app.app_id, span.window)
     figures = "no tokens"
-    if standing is not None:
-        figures = f"rank {standing.rank} of {standing.listed} by tokens, {counted(standing.tokens, 'token')}"
+    if placement is not None:
+        figures = f"rank {placement.rank} of {placement.listed} by tokens, {counted(placement.tokens, 'token')}"
     return f"{app.name} ({host_of(app.url)}), {span.phrase}: {figures}."
 
 
@@ -236,8 +236,8 @@ def _hour_rows(pattern: HourPattern) -> tuple[tuple[str, tuple[int | None, ...]]
 def _citation(services: WebServices, detail: AppDetail, span: Span, usage: AppUsage) -> str:
     """Return a line to quote: who, where, what, of which days and of when, and an address that asks for the same."""
     app, window = detail.app, span.window
-    standing = services.rankings.standing(app.app_id, window)
-    place = f"rank {standing.rank} of {standing.listed} by tokens" if standing is not None else "not ranked"
+    placement = services.rankings.placement(app.app_id, window)
+    place = f"rank {placement.rank} of {placement.listed} by tokens" if placement is not None else "not ranked"
     asking = (("start_date", as_day(window.start)), ("end_date", as_day(window.end)))
     link = services.site.base_url + address(PATH.format(app_id=app.app_id), asking)
     return (

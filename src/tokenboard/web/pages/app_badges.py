@@ -1,7 +1,7 @@
 """``/badge/apps/{app_id}.svg`` and ``.json``: an app's place, to be shown elsewhere."""
 
 from tokenboard.analytics import Period
-from tokenboard.rankings import Standing, parse_question
+from tokenboard.rankings import Placement, parse_question
 from tokenboard.web.badges import Badge, Metric, Style, app_badge, no_badge
 from tokenboard.web.pages.app_use import find_app
 from tokenboard.web.pages.page import Drawn
@@ -37,8 +37,8 @@ def _badge(services: WebServices, asked: Asked) -> Badge:
     question = parse_question([pair for pair in given if pair[1]], floor=services.floor, today=services.analytics.today)
     app_id = find_app(services, asked).app.app_id
 
-    def standing_in(period: Period) -> Standing | None:
-        return services.rankings.standing(
+    def placement_in(period: Period) -> Placement | None:
+        return services.rankings.placement(
             app_id,
             services.analytics.window(period),
             category=question.category,
@@ -46,18 +46,18 @@ def _badge(services: WebServices, asked: Asked) -> Badge:
             metric="requests" if metric is Metric.REQUESTS else "tokens",
         )
 
-    standing = standing_in(period)
+    placement = placement_in(period)
     # An app's first day is not over yet: its badge shows what there is.
-    if standing is None and (today := standing_in(Period.TODAY)) is not None:
-        period, standing = Period.TODAY, today
+    if placement is None and (today := placement_in(Period.TODAY)) is not None:
+        period, placement = Period.TODAY, today
     figure = 0
-    if standing is not None:
-        figure = standing.requests if metric is Metric.REQUESTS else standing.tokens
+    if placement is not None:
+        figure = placement.requests if metric is Metric.REQUESTS else placement.tokens
     return app_badge(
         label=services.site.signature,
         metric=metric,
         period=period.value,
-        rank=standing.rank if standing is not None else None,
+        rank=placement.rank if placement is not None else None,
         figure=figure,
         group=question.subcategory or question.category or "",
     )

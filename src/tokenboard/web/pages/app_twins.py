@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tokenboard.analytics import AppDetail, AppStanding, AppUsage, Consumption, HourPattern, RankPoint
+from tokenboard.analytics import AppDetail, AppPlacement, AppUsage, Consumption, HourPattern, RankPoint
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web.meta import as_text, of_span
 from tokenboard.web.pages.app_use import DailyUse
@@ -27,8 +27,8 @@ def app_document(
             "categories": app.categories,
             "first_seen": instant(app.first_seen),
             "last_seen": as_day(detail.last_day) if detail.last_day else None,
-            "today": _standing(detail.today),
-            **{period.value: _standing(standing) for period, standing in detail.standings.items()},
+            "today": _placement(detail.today),
+            **{period.value: _placement(placement) for period, placement in detail.placements.items()},
             "total": _figures(usage.total),
             "models": [
                 {"model": share.model, "share": share.share, **_figures(share.figures)} for share in usage.models
@@ -64,14 +64,14 @@ def app_document(
     }
 
 
-def _standing(standing: AppStanding) -> dict[str, Any]:
+def _placement(placement: AppPlacement) -> dict[str, Any]:
     return {
-        "start_date": as_day(standing.window.start),
-        "end_date": as_day(standing.window.end),
-        "rank": standing.rank,
-        "listed": standing.listed,
-        "total_tokens": str(standing.tokens),
-        "total_requests": standing.requests,
+        "start_date": as_day(placement.window.start),
+        "end_date": as_day(placement.window.end),
+        "rank": placement.rank,
+        "listed": placement.listed,
+        "total_tokens": str(placement.tokens),
+        "total_requests": placement.requests,
     }
 
 

@@ -13,7 +13,7 @@ from tokenboard.attribution import (
     RefererError,
     attribute,
 )
-from tokenboard.rankings import QuestionError
+from tokenboard.rankings import ParameterError
 from tokenboard.tables import instant
 from tokenboard.web.layout import Form, Frame, Query, twins
 from tokenboard.web.pages.page import Page
@@ -137,7 +137,7 @@ def _trial(services: WebServices, asked: Asked) -> Trial | None:
     given = {name: asked.text(name) for name in _TRIED}
     for name, value in given.items():
         if len(value) > MAX_TRIED:
-            raise QuestionError(name, f"{name} is longer than {MAX_TRIED:,} characters.")
+            raise ParameterError(name, f"{name} is longer than {MAX_TRIED:,} characters.")
     if not any(given.values()):
         return None
     lines = [

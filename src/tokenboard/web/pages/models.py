@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from tokenboard.analytics import Authors, ModelPage, Window
-from tokenboard.rankings import QuestionError
+from tokenboard.rankings import ParameterError
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import filters
 from tokenboard.web.charts import Drawing, Series, Share, Size, shares, stacked_days
@@ -84,7 +84,7 @@ def _view(services: WebServices, asked: Asked) -> View:
     query: Query = (*span.query, ("q", search), ("offset", str(offset) if offset else ""))
     page = services.analytics.models(span.window, limit=ROWS, offset=offset, search=search)
     if offset and offset >= page.total:
-        raise QuestionError("offset", f"offset {offset} is past the last of {page.total} models; use a smaller one.")
+        raise ParameterError("offset", f"offset {offset} is past the last of {page.total} models; use a smaller one.")
     authors = services.analytics.authors(span.window)
     daily = models_daily(services, chart_window(services, span.window))
     last = offset + len(page.rows)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tokenboard.rankings import QuestionError
+from tokenboard.rankings import ParameterError
 from tokenboard.web.charts import Drawing, Size
 from tokenboard.web.layout import Form
 from tokenboard.web.parameters import Parameter
@@ -49,7 +49,7 @@ def drawn_chart(draw: Callable[[WebServices, Asked, Size], Drawing]) -> Callable
     def answer(services: WebServices, asked: Asked) -> Printed:
         size = _SIZES.get(asked.text("size"))
         if size is None:
-            raise QuestionError("size", f"size is one of: {', '.join(filter(None, _SIZES))}.")
+            raise ParameterError("size", f"size is one of: {', '.join(filter(None, _SIZES))}.")
         return printed(services.renderer.svg(draw(services, asked, size)), "image/svg+xml")
 
     return answer

@@ -45,7 +45,7 @@ def app_picture(services: WebServices, asked: Asked) -> Picture:
     detail = find_app(services, asked)
     span = parse_app_span(services, asked, detail)
     window = span.window
-    standing = services.rankings.standing(detail.app.app_id, window)
+    placement = services.rankings.placement(detail.app.app_id, window)
     days = services.rankings.days(detail.app.app_id, _recent(services, window))
     within = services.rankings.days(detail.app.app_id, window)
     if days is None or within is None:
@@ -55,8 +55,8 @@ def app_picture(services: WebServices, asked: Asked) -> Picture:
         name=detail.app.name,
         host=host_of(detail.app.url),
         window=_dates(span),
-        rank=standing.rank if standing is not None else None,
-        listed=standing.listed if standing is not None else 0,
+        rank=placement.rank if placement is not None else None,
+        listed=placement.listed if placement is not None else 0,
         tokens=sum(within.tokens),
         requests=sum(within.requests),
         days=days.tokens,

@@ -1,4 +1,4 @@
-"""How an app stands in the eyes of the observations: a working copy of its row and title variants. Pure arithmetic."""
+"""What the observations make of an app: a working copy of its row and title variants. Pure arithmetic."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -47,7 +47,7 @@ class Variant:
 
 
 @dataclass(slots=True, eq=False)
-class Standing:
+class AppState:
     """One app. Observations change it; ``moved`` and ``gone`` name the variants that the database has yet to learn of.
 
     ``header_at`` is the time of the latest event that bore ``header_title``. ``made_by`` is the key and the UTC day
@@ -110,13 +110,13 @@ class Standing:
         self.moved.clear()
         self.gone.clear()
 
-    def see(self, title: str | None, categories: tuple[str, ...], ts_ms: int, policy: TitlePolicy) -> None:
+    def observe(self, title: str | None, categories: tuple[str, ...], ts_ms: int, policy: TitlePolicy) -> None:
         """Take in one event."""
         self.first_seen_ms = min(ts_ms, self.first_seen_ms)
         if categories:
             self.header_categories = merge_categories(self.header_categories, categories)
         if title is not None:
-            self._see_title(title, ts_ms)
+            self._observe_title(title, ts_ms)
             if title == self.header_title:
                 self.header_at = max(ts_ms, self.header_at)
             elif self.header_title is None or (policy is TitlePolicy.LATEST and ts_ms >= self.header_at):
@@ -125,7 +125,7 @@ class Standing:
             if len(self.variants) > VARIANTS_LIMIT:
                 self._forget_one()
 
-    def _see_title(self, title: str, ts_ms: int) -> None:
+    def _observe_title(self, title: str, ts_ms: int) -> None:
         variant = self.variants.get(title)
         if variant is None:
             # A title that was to be forgotten in this very batch and comes again is still in the database.

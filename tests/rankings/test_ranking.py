@@ -9,7 +9,7 @@ from tests.rankings.reference import is_visible, reference_rows, window_figures
 from tests.rankings.strategies import FLOOR, app_lists, at, datasets, huge, numbers, questions
 from tokenboard.rankings import Cube, Question, RankedApp, Ranking, Roster, Sort, Window, rank
 from tokenboard.rankings import Figures as Share
-from tokenboard.rankings.board import select_best
+from tokenboard.rankings.ranking import select_best
 
 
 def ask(start: int, end: int, *, sort: Sort = Sort.POPULAR, limit: int = 100, offset: int = 0) -> Question:

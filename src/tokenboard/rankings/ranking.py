@@ -1,4 +1,4 @@
-"""The board: the ranking that a question asks for, computed in integers from the cube and the roster. Pure."""
+"""The ranking that a question asks for, computed in integers from the cube and the roster. Pure."""
 
 import heapq
 from collections.abc import Collection
@@ -70,7 +70,7 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Placement:
     """Where one app stands in a ranking of ``listed`` apps, and its figures of the window, aliases included."""
 
     rank: int
@@ -80,7 +80,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class _Candidates:
     """Everybody's figures of a window, by app id, aliases folded, and the apps that the question lists."""
 
     tokens: NDArray[Any]
@@ -97,31 +97,31 @@ def rank(cube: Cube, roster: Roster, question: Question, extras: Collection[Extr
     question's metric, ``trending`` by 3 x the window's figure less those of the three equal windows before, where that
     is above 0; both descending, ties by ascending app id.
     """
-    field = _field(cube, roster, question, question.window)
-    candidates = np.flatnonzero(field.eligible)
-    best = select_best(field.score[candidates], candidates, question.offset + question.limit)
+    found = _candidates(cube, roster, question, question.window)
+    listed = np.flatnonzero(found.eligible)
+    best = select_best(found.score[listed], listed, question.offset + question.limit)
     page = best[question.offset :]
     rows = [
-        RankedApp(app_id, roster.name_of(app_id), place, int(field.requests[app_id]), int(field.tokens[app_id]))
+        RankedApp(app_id, roster.name_of(app_id), place, int(found.requests[app_id]), int(found.tokens[app_id]))
         for place, app_id in enumerate(page, start=question.offset + 1)
     ]
     if page and not _ROW_EXTRAS.isdisjoint(extras):
         rows = _with_extras(cube, roster, question, rows, extras)
-    return Ranking(tuple(rows), int(candidates.size), _totals(field))
+    return Ranking(tuple(rows), int(listed.size), _totals(found))
 
 
-def standing(cube: Cube, roster: Roster, app_id: int, question: Question) -> Standing | None:
+def placement(cube: Cube, roster: Roster, app_id: int, question: Question) -> Placement | None:
     """Where an app stands in the ranking that ``question`` asks for, whatever its page; None when it is not listed."""
     if not roster.is_visible(app_id):
         return None
-    field = _field(cube, roster, question, question.window)
-    if not field.eligible[app_id]:
+    found = _candidates(cube, roster, question, question.window)
+    if not found.eligible[app_id]:
         return None
-    ahead = field.score > field.score[app_id]
-    ahead[:app_id] |= field.score[:app_id] == field.score[app_id]
-    place = int(np.count_nonzero(ahead & field.eligible)) + 1
-    listed = int(np.count_nonzero(field.eligible))
-    return Standing(place, listed, int(field.tokens[app_id]), int(field.requests[app_id]))
+    ahead = found.score > found.score[app_id]
+    ahead[:app_id] |= found.score[:app_id] == found.score[app_id]
+    place = int(np.count_nonzero(ahead & found.eligible)) + 1
+    listed = int(np.count_nonzero(found.eligible))
+    return Placement(place, listed, int(found.tokens[app_id]), int(found.requests[app_id]))
 
 
 def figures_of(cube: Cube, roster: Roster, app_ids: Collection[int], window: Window) -> dict[int, Figures]:
@@ -159,7 +159,7 @@ def select_best(scores: NDArray[Any], app_ids: NDArray[np.int64], count: int) ->
 _ROW_EXTRAS = frozenset(Extra) - {Extra.TOTALS}
 
 
-def _field(cube: Cube, roster: Roster, question: Question, window: Window) -> _Field:
+def _candidates(cube: Cube, roster: Roster, question: Question, window: Window) -> _Candidates:
     width = max(cube.width, roster.width)
     tokens = _window_sums(cube, roster, "tokens", window, width)
     requests = _window_sums(cube, roster, "requests", window, width)
@@ -171,7 +171,7 @@ def _field(cube: Cube, roster: Roster, question: Question, window: Window) -> _F
     if question.sort is Sort.TRENDING:
         score = _excess(cube, roster, score, question.metric, window, width)
         eligible = eligible & (score > 0)
-    return _Field(tokens, requests, shown, score, eligible)
+    return _Candidates(tokens, requests, shown, score, eligible)
 
 
 def _window_sums(cube: Cube, roster: Roster, metric: Metric, window: Window, width: int) -> NDArray[Any]:
@@ -187,14 +187,14 @@ def _excess(cube: Cube, roster: Roster, sums: NDArray[Any], metric: Metric, wind
     return excess
 
 
-def _places(field: _Field, app_ids: Collection[int]) -> dict[int, int]:
+def _places(found: _Candidates, app_ids: Collection[int]) -> dict[int, int]:
     """The ranks of those of these apps that are eligible."""
-    sought = {app_id for app_id in app_ids if field.eligible[app_id]}
+    sought = {app_id for app_id in app_ids if found.eligible[app_id]}
     if not sought:
         return {}
-    least = min(field.score[app_id] for app_id in sought)
-    ahead = np.flatnonzero(field.eligible & (field.score >= least))
-    order = select_best(field.score[ahead], ahead, ahead.size)
+    least = min(found.score[app_id] for app_id in sought)
+    ahead = np.flatnonzero(found.eligible & (found.score >= least))
+    order = select_best(found.score[ahead], ahead, ahead.size)
     return {app_id: place for place, app_id in enumerate(order, start=1) if app_id in sought}
 
 
@@ -210,7 +210,7 @@ def _with_extras(
     previous: dict[int, int] = {}
     # Before the floor nobody was listed.
     if Extra.PREVIOUS in extras and cube.floor < window.start and window.days < window.start.toordinal():
-        previous = _places(_field(cube, roster, question, window.previous()), page)
+        previous = _places(_candidates(cube, roster, question, window.previous()), page)
     return [
         RankedApp(
             row.app_id,
@@ -229,10 +229,10 @@ def _with_extras(
     ]
 
 
-def _totals(field: _Field) -> Totals:
-    tokens, requests = field.tokens, field.requests
+def _totals(found: _Candidates) -> Totals:
+    tokens, requests = found.tokens, found.requests
     every = Figures(int(tokens.sum()), int(requests.sum()))
-    shown = Figures(int((tokens * field.shown).sum()), int((requests * field.shown).sum()))
+    shown = Figures(int((tokens * found.shown).sum()), int((requests * found.shown).sum()))
     unattributed = Figures(int(tokens[0]), int(requests[0]))
     unlisted = Figures(
         every.tokens - shown.tokens - unattributed.tokens, every.requests - shown.requests - unattributed.requests
