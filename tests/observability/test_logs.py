@@ -75,6 +75,15 @@ def test_plain_lines_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert " warning delivery fails (reason=Ünï ✓ count=3)" == line[8:]
 
 
+def test_a_line_names_its_process_where_several_share_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    for style in ("json", "plain"):
+        configure_logging(style, process="gateway-1")
+        logger("part").warning("it happened", extra={"count": 3})
+    json_line, plain_line = capsys.readouterr().err.splitlines()
+    assert "gateway-1" == json.loads(json_line)["process"]
+    assert " warning [gateway-1] it happened (count=3)" == plain_line[8:]
+
+
 def test_nothing_in_a_traceback_looks_like_a_plain_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     first, *rest = written(capsys, "plain", "it", exc_info=failure()).split("\n")
     assert first.endswith("warning it")

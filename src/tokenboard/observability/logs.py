@@ -14,10 +14,15 @@ _LONGEST = 2_000
 
 
 class _JsonLines(logging.Formatter):
+    def __init__(self, process: str | None) -> None:
+        super().__init__()
+        self._process = {"process": process} if process else {}
+
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, object] = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
+            **self._process,
             "logger": record.name,
             "message": record.getMessage()[:_LONGEST],
         }
@@ -29,10 +34,14 @@ class _JsonLines(logging.Formatter):
 
 
 class _PlainLines(logging.Formatter):
+    def __init__(self, process: str | None) -> None:
+        super().__init__()
+        self._process = f"[{process}] " if process else ""
+
     def format(self, record: logging.LogRecord) -> str:
         facts = " ".join(f"{name}={value}" for name, value in _facts(record).items())
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
-        line = f"{at} {record.levelname.lower():7} {record.getMessage()[:_LONGEST]}"
+        line = f"{at} {record.levelname.lower():7} {self._process}{record.getMessage()[:_LONGEST]}"
         line = _printable(f"{line} ({facts})" if facts else line)
         if record.exc_info and record.exc_info[1] is not None:
             # Indented, so that nothing in it looks like a line of its own.
@@ -51,10 +60,15 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def configure_logging(style: Literal["json", "plain"] = "json", level: str = "info") -> None:
-    """Send the program's logs to standard error; called once, by the composition root."""
+def configure_logging(
+    style: Literal["json", "plain"] = "json", level: str = "info", process: str | None = None
+) -> None:
+    """Send the program's logs to standard error; called once, by the composition root.
+
+    ``process`` names this one in each line, where several write to one log.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines() if style == "json" else _PlainLines())
+    handler.setFormatter(_JsonLines(process) if style == "json" else _PlainLines(process))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
