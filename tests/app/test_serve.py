@@ -16,10 +16,11 @@ import pytest
 from tests.board import BoardProcess, running_board, wait_for
 from tests.upstream import OpenAiUpstream
 from tokenboard.app.folder import DataFolder
-from tokenboard.app.serve import ServeError, serve
+from tokenboard.app.serve import serve
 from tokenboard.catalog import Catalog
 from tokenboard.config import Settings
 from tokenboard.config.settings import Server
+from tokenboard.supervisor import ServeError
 
 CONFIG = """
 [spool]

@@ -25,6 +25,7 @@ from tokenboard.observability import logger
 from tokenboard.problem import Problem, dialect_of
 from tokenboard.server import HttpServer, Limits
 from tokenboard.spool import SpoolError
+from tokenboard.supervisor import public_listeners
 
 _SETTLE_WITHIN_S = 30.0
 _OTHER_FILES = 256
@@ -38,12 +39,6 @@ _SWITCH_S = 0.0005
 each time the drain computes, or a page, and Python's own 0.005 is too much."""
 
 _log = logger("serve")
-
-
-class ServeError(Exception):
-    """The server cannot start."""
-
-    hint = "Choose another address or port with --host and --port."
 
 
 def serve(
@@ -60,7 +55,7 @@ def serve(
     """
     folder.own()
     try:
-        listener = _listen(settings.server.host, settings.server.port)
+        listener = public_listeners(settings.server.host, settings.server.port)[0].socket
         with contextlib.closing(listener), Reserve([folder.path, settings.spool_folder(folder.path)]) as reserve:
             url = settings.server.base_url or _url_of(listener, settings.server.host)
             board = Board(settings, folder.path, base_url=url)
@@ -160,26 +155,6 @@ async def _keep_raw_events(board: Board) -> None:
             if months:
                 _log.info("events past raw_retention_days were dropped; their sums stay", extra={"months": months})
         await asyncio.sleep(_RETENTION_EVERY_S)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        (family, _, _, _, address), *_ = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(2048)
-        except BaseException:
-            listener.close()
-            raise
-    except (OSError, UnicodeError) as error:
-        # A host with an empty or overlong label is a UnicodeError.
-        reason = getattr(error, "strerror", None) or error
-        raise ServeError(f"cannot listen on {host!r} port {port}: {reason}") from error
-    return listener
 
 
 def _url_of(listener: socket.socket, host: str) -> str:

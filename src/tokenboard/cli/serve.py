@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from tokenboard.app.board import Board, Ending
-from tokenboard.app.serve import ServeError, serve
+from tokenboard.app.serve import serve
 from tokenboard.catalog import CatalogError
 from tokenboard.cli.session import Session
 from tokenboard.cli.snippets import Welcome
 from tokenboard.cli.terminal import OutputError, deliver
 from tokenboard.keys import Scope
 from tokenboard.observability import configure_logging, logger
+from tokenboard.supervisor import ServeError
 
 _log = logger("serve")
 _FIRST_KEY = (Scope.INFERENCE, Scope.DATA, Scope.INGEST)

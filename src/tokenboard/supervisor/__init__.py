@@ -1,0 +1,31 @@
+"""Child processes kept running, ended in order, and heard: the process side of ``tokenboard serve``.
+
+    supervisor ──starts, restarts, SIGTERM──▶ child      `Supervisor`, `Child`
+        │ ◀────── status: JSON lines ────────── │        `Status` in the child, a pipe for each run
+        └─────── lifeline: never written ─────▶ │        `Lifeline` in the child, one pipe for all; its end = end
+    listening sockets, kept open here ────────▶ │        `public_listeners`, `unix_listener`
+
+It knows nothing of boards and gateways. A child finds what it inherits with `Supervised.from_environment`. Only the
+standard library and `observability` are imported, so that a process which does nothing but wait stays small.
+"""
+
+from tokenboard.supervisor.child import Child
+from tokenboard.supervisor.listeners import Listener, ServeError, public_listeners, unix_address, unix_listener
+from tokenboard.supervisor.pace import Pace
+from tokenboard.supervisor.supervised import Lifeline, Status, Supervised
+from tokenboard.supervisor.supervisor import Supervisor, supervise
+
+__all__ = [
+    "Child",
+    "Lifeline",
+    "Listener",
+    "Pace",
+    "ServeError",
+    "Status",
+    "Supervised",
+    "Supervisor",
+    "public_listeners",
+    "supervise",
+    "unix_address",
+    "unix_listener",
+]
