@@ -10,7 +10,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8787
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve demo demo-clean test fuzz check format bench screenshots clean
+.PHONY: help install install-dev serve demo demo-clean test fuzz check format bench measure screenshots clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -66,8 +66,17 @@ format: install-dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.bench ## Measure; prints the tables of docs/performance.md (ONLY="rules rankings record ingest gateway gateway-memory pages hostile")
-	@$(BIN)/python -m benchmarks $(ONLY)
+# A Python named on the command line gets an environment of its own to be measured in: .venv may be made of another.
+ifeq ($(origin PYTHON),command line)
+bench:
+	@$(MAKE) --no-print-directory measure VENV=.bench/venv-$(subst /,-,$(PYTHON))
+else
+bench: measure
+endif
+bench: ## Measure; prints the tables of docs/performance.md (ONLY=, ROUNDS=, PROXIES=, PYTHON=: see there)
+
+measure: $(VENV)/.bench
+	@$(BIN)/python -m benchmarks $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(PROXIES),--proxies "$(PROXIES)")
 
 screenshots: install-dev ## Take docs/screenshots of the demo in a headless Chromium (TOKENBOARD_TEST_CHROMIUM=)
 	$(BIN)/python -m tests.screens

@@ -6,26 +6,17 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from importlib.metadata import version
-from types import MappingProxyType
 
 from benchmarks import hostile, ingest, pages, record, rules
-from benchmarks.gateway import memory, rounds
+from benchmarks.build import what_ran
+from benchmarks.gateway import memory, rounds, scaling
+from benchmarks.gateway.plan import PROXIES, ROUNDS, Plan, chosen
 from benchmarks.rankings import rounds as rankings
 from benchmarks.table import Table
 
-SUBJECTS: Mapping[str, Callable[[], Iterator[Table]]] = MappingProxyType(
-    {
-        "rules": rules.tables,
-        "rankings": rankings.tables,
-        "record": record.tables,
-        "ingest": ingest.tables,
-        "gateway": rounds.tables,
-        "gateway-memory": memory.tables,
-        "pages": pages.tables,
-        "hostile": hostile.tables,
-    }
-)
+Subject = Callable[[], Iterator[Table]]
 LONG = frozenset({"gateway-memory", "hostile"})
 """Subjects measured only when they are named."""
 
@@ -33,29 +24,66 @@ LONG = frozenset({"gateway-memory", "hostile"})
 def main() -> None:
     """Measure what the command line names; progress goes to standard error."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("subject", nargs="*", help=f"{', '.join(_subjects(Plan()))}; without any, all but {_LONG_TOLD}")
     parser.add_argument(
-        "subject", nargs="*", type=_subject, help=f"{', '.join(SUBJECTS)}; without any, all but {', '.join(LONG)}"
+        "--rounds",
+        type=_count,
+        default=ROUNDS,
+        help=f"of the gateway's subjects; {ROUNDS} without it, fewer for a look",
     )
-    subjects: list[str] = parser.parse_args().subject or [subject for subject in SUBJECTS if subject not in LONG]
+    parser.add_argument(
+        "--proxies",
+        type=_proxies,
+        default=PROXIES,
+        help=f"of the gateway's subjects: {', '.join(PROXIES)}; all without it",
+    )
+    asked = parser.parse_args()
+    subjects = _subjects(Plan(asked.rounds, asked.proxies))
+    if unknown := [name for name in asked.subject if name not in subjects]:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(subjects)}")
     print(_machine(), "\n")
-    for subject in subjects:
+    for name in asked.subject or [name for name in subjects if name not in LONG]:
         begun = time.monotonic()
-        for table in SUBJECTS[subject]():
-            print(table.markdown(), flush=True)
-        print(f"{subject}: {time.monotonic() - begun:.0f} s", file=sys.stderr)
+        for table in subjects[name]():
+            print(table.markdown(what_ran()), flush=True)
+        print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr)
 
 
-def _subject(name: str) -> str:
-    if name not in SUBJECTS:
-        raise argparse.ArgumentTypeError(f"there is no benchmark {name!r}; there are: {', '.join(SUBJECTS)}")
-    return name
+def _subjects(plan: Plan) -> Mapping[str, Subject]:
+    return {
+        "rules": rules.tables,
+        "rankings": rankings.tables,
+        "record": record.tables,
+        "ingest": ingest.tables,
+        "gateway": partial(rounds.tables, plan),
+        "gateway-cores": partial(scaling.tables, plan),
+        "gateway-memory": memory.tables,
+        "pages": pages.tables,
+        "hostile": hostile.tables,
+    }
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds")
+    return int(text)
+
+
+def _proxies(text: str) -> tuple[str, ...]:
+    try:
+        return chosen(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _machine() -> str:
     return (
-        f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, "
+        f"{os.cpu_count()} cores ({platform.machine()}), {what_ran().removesuffix('.')}, "
         f"chDB {version('chdb')}, clickhouse-connect {version('clickhouse-connect')}, NumPy {version('numpy')}."
     )
+
+
+_LONG_TOLD = ", ".join(sorted(LONG))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The subject ``hostile``: what the board holds while somebody without a key asks for whatever there is to ask."""
 
-import json
 import subprocess
 import sys
 import time
@@ -10,8 +9,9 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from tests.board import BoardProcess, running_board
-from tests.hostile import Enemy, Tally, assault, public_addresses, resident_bytes
+from tests.hostile import Enemy, Tally, assault, public_addresses
 
+from benchmarks.gateway.group import Group
 from benchmarks.table import Table
 
 _REQUESTS = 50_000
@@ -25,7 +25,7 @@ _SEED_WITHIN_S = 300
 
 
 def tables() -> Iterator[Table]:
-    """Seed the demo year, serve it, and read the process's memory every few thousand requests."""
+    """Seed the demo year, serve it, and read its memory every few thousand requests."""
     with TemporaryDirectory(prefix="tokenboard-bench-") as folder:
         data = Path(folder, "data")
         subprocess.run(
@@ -37,10 +37,10 @@ def tables() -> Iterator[Table]:
 
 
 def _measure(board: BoardProcess) -> Table:
-    pid = int(json.loads((board.data / "server.json").read_text())["pid"])
+    processes = Group(board.pid)
     addresses = public_addresses(board)
     enemies = [Enemy(addresses, seed) for seed in range(_ENEMIES)]
-    begun, at_first = time.monotonic(), resident_bytes(pid)
+    begun, at_first = time.monotonic(), _resident(processes)
     all_told, samples = Tally(), []
     asked = 0
     while asked < _WARM_UP + _REQUESTS:
@@ -49,7 +49,7 @@ def _measure(board: BoardProcess) -> Table:
         all_told.statuses += told.statuses
         all_told.broken += told.broken
         all_told.faults += told.faults
-        samples.append((asked, resident_bytes(pid)))
+        samples.append((asked, _resident(processes)))
         print(f"hostile: {asked:,} asked, {samples[-1][1] / 2**20:,.0f} MiB", file=sys.stderr)
     if all_told.faults:
         raise AssertionError(f"{len(all_told.faults)} faults, the first: {all_told.faults[0]}")
@@ -64,12 +64,16 @@ def _measure(board: BoardProcess) -> Table:
     statuses = ", ".join(f"{count:,} × {status}" for status, count in sorted(all_told.statuses.items()))
     title = f"Hostile requests: memory over {_REQUESTS:,}"
     about = (
-        f"Resident memory of the one process, ledger and all, on the demo year, under {_ENEMIES} connections without a "
-        f"key: every public address ({len(addresses)}) with random parameters, parts, hosts, headers and bodies, after "
-        f"{_WARM_UP:,} to fill what is kept. It took {time.monotonic() - begun:,.0f} s; answered were {statuses}; "
-        f"{all_told.broken:,} were no HTTP and closed."
+        f"Resident memory of all its processes, ledger and all, on the demo year, under {_ENEMIES} connections without "
+        f"a key: every public address ({len(addresses)}) with random parameters, parts, hosts, headers and bodies, "
+        f"after {_WARM_UP:,} to fill what is kept. It took {time.monotonic() - begun:,.0f} s; answered were "
+        f"{statuses}; {all_told.broken:,} were no HTTP and closed."
     )
     return Table(title, about, (title, "resident"), tuple(rows))
+
+
+def _resident(processes: Group) -> int:
+    return sum(processes.resident().values())
 
 
 def _mebibytes(size: float) -> str:

@@ -17,9 +17,9 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
-    def markdown(self) -> str:
-        """Return the table as Markdown: the first column is text, the others are figures."""
-        lines = [f"## {self.title}", "", self.about, ""]
+    def markdown(self, what_ran: str) -> str:
+        """Return the table as Markdown, below what ran: the first column is text, the others are figures."""
+        lines = [f"## {self.title}", "", f"*{what_ran}* {self.about}", ""]
         lines += [_line(self.columns), _line(["---", *["---:"] * (len(self.columns) - 1)])]
         return "\n".join([*lines, *map(_line, self.rows), ""])
 

@@ -67,6 +67,12 @@ class BoardProcess:
         made = json.loads(self.run("keys", "create", "--label", label, "--scopes", scopes, "--json"))
         return str(made["key"])
 
+    @property
+    def pid(self) -> int:
+        """The process that was started; it may have started others."""
+        assert self._process is not None
+        return self._process.pid
+
     def ready(self) -> dict[str, Any]:
         """Return what /readyz says."""
         return dict(httpx.get(f"{self.url}/readyz", timeout=10).json())

@@ -24,7 +24,7 @@ _LATE_S = 3.0
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
-    """What to ask whom: ``headers`` are those of one proxy; ``rate`` is in requests/s, for the open loop."""
+    """What to ask whom: ``headers`` and ``model`` are as one proxy wants them; ``rate`` is an open loop's, a second."""
 
     kind: Literal["closed", "open", "streams", "held"]
     port: int
@@ -35,12 +35,14 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     rate: int = 0
     streams: int = 0
     prompt_bytes: int = 50
+    model: str = MODEL
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it; times in seconds.
 
     Of streams, ``p50`` and ``p99`` are those of a chunk's way from the upstream to here, ``first_byte`` the median.
+    ``cpu`` is the CPU time of the load itself, told by whoever started it.
     """
 
     requests: int
@@ -50,6 +52,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     p99: float
     first_byte: float = 0
     chunks: int = 0
+    cpu: float = 0
 
 
 def main() -> None:
@@ -70,9 +73,8 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, load: Load) -> None:
         stream = load.kind in {"streams", "held"}
-        body = question(
-            stream=stream, prompt_bytes=load.prompt_bytes, model=SLOW_MODEL if load.kind == "held" else MODEL
-        )
+        model = SLOW_MODEL if load.kind == "held" else load.model
+        body = question(stream=stream, prompt_bytes=load.prompt_bytes, model=model)
         fields = {"Host": f"127.0.0.1:{load.port}", **load.headers, "Content-Length": str(len(body))}
         head = f"POST {load.path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         self._request = head.encode() + b"\r\n" + body

@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 ANSWER_BYTES = 300
-PROMPT_BYTES = 20_000
 CHUNKS = 200
 GAP_MS = 2
 """Milliseconds between two chunks of a stream: a quick model's pace."""

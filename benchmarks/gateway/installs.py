@@ -7,17 +7,20 @@ installed is told, and left out.
 import contextlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import venv
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 CACHE = Path(__file__).resolve().parents[2] / ".bench"
-LITELLM = "1.98.1"
+LITELLM = "1.106.12"
 """A version to be chosen with care: among the releases of this package were some with foreign code in them."""
 PORTKEY = "1.15.2"
+TENSORZERO = "2026.6.0"
 _PORTKEY_NEEDS = {"@hono/node-server": "1.13.8"}
 """With the HTTP server that npm takes by itself, 1.19, every stream of this version is answered with 500."""
 
@@ -56,16 +59,17 @@ def install_litellm() -> Path:
         Missing: it cannot be installed.
 
     """
-    folder = CACHE / f"litellm-{LITELLM}"
-    with _once(folder) as wanted:
-        if wanted:
-            venv.create(folder, with_pip=True)
-            python = str(folder / "bin" / "python")
-            package = f"litellm[proxy]=={LITELLM}"
-            _run(
-                [python, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", package], "pip cannot install it"
-            )
-    return folder / "bin"
+    return _environment("litellm", LITELLM, f"litellm[proxy]=={LITELLM}")
+
+
+def install_tensorzero() -> Path:
+    """Return the Python of an environment that holds TensorZero's gateway.
+
+    Raises:
+        Missing: it cannot be installed.
+
+    """
+    return _environment("tensorzero", TENSORZERO, f"tensorzero=={TENSORZERO}") / "python"
 
 
 def install_portkey() -> Path:
@@ -93,6 +97,24 @@ def bare_environment(more: Mapping[str, str]) -> dict[str, str]:
     home = CACHE / "home"
     home.mkdir(parents=True, exist_ok=True)
     return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "LANG": "C.UTF-8", **more}
+
+
+def _environment(name: str, version: str, package: str) -> Path:
+    """Return the folder of programs of an environment of our interpreter that holds a package.
+
+    Another interpreter gets another one, so that all that is written in Python runs under the same.
+    """
+    interpreter = f"{platform.python_version()}-{zlib.crc32(sys.base_prefix.encode()):08x}"
+    folder = CACHE / f"{name}-{version}-python-{interpreter}"
+    with _once(folder) as wanted:
+        if wanted:
+            try:
+                venv.create(folder, with_pip=True)
+            except (OSError, subprocess.SubprocessError) as error:
+                raise Missing("this Python makes no environments") from error
+            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
+            _run([*pip, package], "pip cannot install it")
+    return folder / "bin"
 
 
 @contextlib.contextmanager

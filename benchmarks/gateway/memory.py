@@ -3,16 +3,17 @@
 import resource
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.gateway.installs import Missing, find_tool
 from benchmarks.gateway.load import LoadMaker
-from benchmarks.gateway.process import allow_many_files, resident_bytes, two_cores
-from benchmarks.gateway.proxies import Proxy, Stage, tokenboard, upstream
+from benchmarks.gateway.plan import OURS
+from benchmarks.gateway.process import allow_many_files, two_cores
+from benchmarks.gateway.proxies import Proxy, Stage, upstream
+from benchmarks.gateway.tokenboard import tokenboard
 from benchmarks.table import Table, figure
 
 _REQUESTS = 200_000
@@ -25,6 +26,8 @@ _FLAT = 0.05
 _STREAMS = 2_000
 _HELD_S = 15
 _CLOSED_WITHIN_S = 10
+Sizes = Mapping[str, int]
+"""Resident bytes by role."""
 _MARKS = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -39,34 +42,31 @@ def tables() -> Iterator[Table]:
 @contextmanager
 def _running() -> Iterator[tuple[LoadMaker, Proxy]]:
     cores = two_cores()
-    try:
-        wrk = find_tool("wrk", "wrk")
-    except Missing:
-        wrk = None
     with TemporaryDirectory(prefix="tokenboard-bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        stage = Stage(folder, cores, stack.enter_context(upstream(folder, cores)).port)
-        yield LoadMaker(folder, cores.load, wrk), stack.enter_context(tokenboard(stage)).proxy
+        stage = Stage(folder, cores, stack.enter_context(upstream(folder, cores.load)).port)
+        yield LoadMaker.found(folder, cores.load), stack.enter_context(tokenboard(stage)).proxy(OURS)
 
 
 def _requests(maker: LoadMaker, proxy: Proxy) -> Table:
     """Sample the memory every few seconds, each time after the events so far have been delivered."""
     deadline = time.monotonic() + _WITHIN_S
-    samples: list[tuple[int, int]] = []
+    samples: list[tuple[int, Sizes]] = []
     answered = 0
     while answered < _REQUESTS and time.monotonic() < deadline:
         answered += maker.run(proxy.load("closed", _CONNECTIONS, seconds=_AT_ONCE_S)).requests
         proxy.settle()
-        samples.append((answered, resident_bytes(proxy.pid)))
-    warm = [size for after, size in samples if after >= _WARM_SHARE * answered]
+        samples.append((answered, proxy.group.resident()))
+    warm = [sizes for after, sizes in samples if after >= _WARM_SHARE * answered]
+    roles = _roles(proxy)
     title = f"Gateway: memory over {_REQUESTS:,} requests"
-    rows = [(f"after {after:,}", _mebibytes(size)) for after, size in _marked(samples)]
-    rows += [("from the first tenth on", _spread(warm))]
+    rows = [(f"after {after:,}", *_cells(roles, sizes)) for after, sizes in _marked(samples)]
+    rows.append(("from the first tenth on", *(_spread([sizes.get(role, 0) for sizes in warm]) for role in roles)))
     about = (
-        f"Resident memory of the one process, ledger and all, every {_AT_ONCE_S} s of {_CONNECTIONS} connections that "
-        "ask again at once, once what was answered is in the rankings."
+        f"Resident memory of the processes by their roles, ledger and all, every {_AT_ONCE_S} s of {_CONNECTIONS} "
+        "connections that ask again at once, once what was answered is in the rankings."
     )
-    return Table(title, about, (title, "resident"), tuple(rows))
+    return Table(title, about, (title, *map(_named, roles)), tuple(rows))
 
 
 def _streams(maker: LoadMaker, proxy: Proxy) -> Table:
@@ -78,30 +78,47 @@ def _streams(maker: LoadMaker, proxy: Proxy) -> Table:
     maker.run(proxy.load("closed", _CONNECTIONS, seconds=_AT_ONCE_S))
     maker.run(proxy.load("streams", 1, streams=2))
     proxy.settle()
-    before = resident_bytes(proxy.pid)
-    during: list[int] = []
+    before = proxy.group.resident()
+    during: list[Sizes] = []
     with maker.held(proxy.load("held", wanted)) as held:
         begun = time.monotonic()
         while time.monotonic() - begun < _HELD_S:
-            during.append(resident_bytes(proxy.pid))
+            during.append(proxy.group.resident())
             time.sleep(1)
         outcome = held.close()
     proxy.settle()
     time.sleep(1)
-    after = resident_bytes(proxy.pid)
+    after = proxy.group.resident()
     print(f"gateway-memory: {outcome.chunks} chunks came, {outcome.failed} streams failed", file=sys.stderr)
+    roles = _roles(proxy)
+    open_ = {role: [sizes.get(role, 0) for sizes in during] for role in roles}
     title = f"Gateway: memory with {wanted:,} open streams"
     rows = (
-        ("before", _mebibytes(before)),
-        (f"while open, {_HELD_S} s", _spread(during)),
-        ("per stream", f"{figure((median(during) - before) / wanted / 1024)} KiB"),
-        ("after they were closed", _mebibytes(after)),
+        ("before", *_cells(roles, before)),
+        (f"while open, {_HELD_S} s", *(_spread(open_[role]) for role in roles)),
+        (
+            "per stream",
+            *(f"{figure((median(open_[role]) - before.get(role, 0)) / wanted / 1024)} KiB" for role in roles),
+        ),
+        ("after they were closed", *_cells(roles, after)),
     )
     about = f"Every stream gets a chunk a second; {outcome.chunks:,} chunks came, {outcome.failed} streams failed."
-    return Table(title, about, (title, "resident"), rows)
+    return Table(title, about, (title, *map(_named, roles)), rows)
 
 
-def _marked(samples: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _roles(proxy: Proxy) -> list[str]:
+    return sorted(proxy.group.counted())
+
+
+def _named(role: str) -> str:
+    return f"`{role}`"
+
+
+def _cells(roles: Sequence[str], sizes: Sizes) -> list[str]:
+    return [_mebibytes(sizes.get(role, 0)) for role in roles]
+
+
+def _marked(samples: Sequence[tuple[int, Sizes]]) -> Iterator[tuple[int, Sizes]]:
     """Return the first sample at or after each mark."""
     total = samples[-1][0]
     for mark in _MARKS:

@@ -1,4 +1,4 @@
-"""Processes that the benchmark starts: on which core they run, what they use, how they end."""
+"""Processes that the benchmark starts: on which core they are started, how they end; and all that the machine does."""
 
 import contextlib
 import os
@@ -6,13 +6,11 @@ import resource
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _END_WITHIN_S = 15
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +94,10 @@ def end(process: "subprocess.Popen[bytes]") -> None:
                 pipe.close()
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the user and system time of a process and its descendants so far, in seconds.
-
-    By their CPU clocks, which count nanoseconds; the ticks of /proc are too coarse for a few hundred chunks.
-    """
-    return sum(map(_cpu_clock, _tree(pid)))
-
-
-def resident_bytes(pid: int) -> int:
-    """Return the resident memory of a process and its descendants."""
-    return sum(map(_resident_pages, _tree(pid))) * _PAGE
+def busy_seconds() -> float:
+    """Return the CPU time that everything on this machine has used so far, in seconds; proc_stat(5)."""
+    user, nice, system, _idle, _waiting, *more = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
+    return (user + nice + system + sum(more)) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
@@ -122,29 +113,3 @@ def allow_many_files() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _tree(pid: int) -> list[int]:
-    found = [pid]
-    for parent in found:
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                found += map(int, task.read_text().split())
-    return found
-
-
-def _cpu_clock(pid: int) -> float:
-    """Return the CPU time of all threads a process has had; 0 when it has ended."""
-    try:
-        # What clock_getcpuclockid(3) gives for another process.
-        return time.clock_gettime((~pid << 3) | 2)
-    except OSError:
-        return 0.0
-
-
-def _resident_pages(pid: int) -> int:
-    """Return the second field of /proc/PID/statm (proc(5)); 0 when the process has ended."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except OSError:
-        return 0

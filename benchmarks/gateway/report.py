@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.gateway.dialogue import ANSWER_BYTES, CHUNKS, GAP_MS, PROMPT_BYTES
+from benchmarks.gateway.dialogue import ANSWER_BYTES, CHUNKS, GAP_MS
 from benchmarks.gateway.goals import Goal, goals_table
-from benchmarks.gateway.plan import CONNECTIONS, ROUNDS, SLOW_ROUNDS, STEADY_CONNECTIONS, STEADY_RATE
+from benchmarks.gateway.plan import CONNECTIONS, OURS, PROMPT_BYTES, STEADY_CONNECTIONS, STEADY_RATE, Plan
 from benchmarks.gateway.samples import Results, Sample
+from benchmarks.gateway.tokenboard import GATEWAY_ALONE
 from benchmarks.table import Table, figure
 
 _DASH = "—"
@@ -16,6 +17,7 @@ _DASH = "—"
 class Report:
     """A run: its results, the proxies in the order of the rows, and why some are ``missing``."""
 
+    plan: Plan
     results: Results
     names: Sequence[str]
     missing: Mapping[str, str]
@@ -41,21 +43,42 @@ def tables(report: Report) -> Iterator[Table]:
     told = ", ".join(f"{count} of {name}" for name, count in failed.items() if count)
     about = (
         f"An answer of {ANSWER_BYTES} bytes to a prompt of 50, asked by {report.loaded_by} over {CONNECTIONS} "
-        f"connections. Proxies run {report.cores}. They take turns for {ROUNDS} rounds ({len(SLOW_ROUNDS)} with the "
-        "slow ones); figures are medians. CPU time holds all that a request causes later: for tokenboard, a durable "
-        f"record (fsync), the ledger, the rankings. Of tokenboard's {report.answered:,} answers every one was in the "
-        "rankings at the end. " + (f"Requests that failed: {told}." if told else "No request failed.")
+        f"connections. Proxies run {report.cores}. They take turns for {report.plan.told()} "
+        f"({len(report.plan.slow_rounds())} with the slow ones); figures are medians. "
     )
+    if results.of("answer", GATEWAY_ALONE):
+        about += (
+            f"“{GATEWAY_ALONE}” has its core to itself, and its board shares the other one with upstream and load. "
+        )
+    if report.answered:
+        about += (
+            "CPU time holds all that a request causes later: for tokenboard, a durable record (fsync), the ledger, the "
+            f"rankings. Of tokenboard's {report.answered:,} answers every one was in the rankings at the end. "
+        )
+    about += f"Other work took {results.others():.0%} of the machine meanwhile. "
+    about += f"Requests that failed: {told}." if told else "No request failed."
     yield _throughput(report, "answer", f"Gateway: an answer of {ANSWER_BYTES} bytes", about)
     about = f"The same answer to a prompt of {PROMPT_BYTES:,} bytes."
     yield _throughput(report, "prompt", "Gateway: a prompt of 20 KB", about)
+    if any(results.of("answer", name) for name in (OURS, GATEWAY_ALONE)):
+        yield _processes(report)
     yield _latency(report)
     yield _streams(report)
     yield goals_table(_goals(results, report.direct))
 
 
 def _throughput(report: Report, load: str, title: str, about: str) -> Table:
-    columns = (title, "requests/s", "p50", "p99", "CPU per request", "of its core", "resident", "of nginx's requests/s")
+    columns = (
+        title,
+        "requests/s",
+        "p50",
+        "p99",
+        "CPU per request",
+        "of its core",
+        "of the other core",
+        "resident",
+        "of nginx's requests/s",
+    )
     results = report.results
 
     def cells(name: str) -> tuple[str, ...]:
@@ -64,15 +87,43 @@ def _throughput(report: Report, load: str, title: str, about: str) -> Table:
 
         return (
             told(lambda sample: sample.rate, figure),
-            told(lambda sample: sample.outcome.p50, _milliseconds),
-            told(lambda sample: sample.outcome.p99, _milliseconds),
-            told(lambda sample: sample.cpu / sample.outcome.requests, lambda cpu: f"{figure(cpu * 1e6)} µs"),
-            told(lambda sample: sample.busy, lambda busy: f"{busy:.0%}"),
-            told(lambda sample: sample.resident, lambda size: f"{size / 2**20:,.0f} MiB"),
+            told(_p50, milliseconds),
+            told(_p99, milliseconds),
+            told(lambda sample: sample.per_request, microseconds),
+            told(lambda sample: sample.core, percent),
+            told(lambda sample: sample.other_core, percent),
+            told(lambda sample: sum(sample.resident.values()), mebibytes),
             _tell(results.compared(load, name, "nginx", _rates), lambda ratio: f"{ratio:.3f}"),
         )
 
     return Table(title, about, columns, report.rows(cells, len(columns)))
+
+
+def _processes(report: Report) -> Table:
+    """Tell what each role of tokenboard's processes uses, and what stands around it."""
+    title = "Gateway: tokenboard's processes"
+    columns = (title, "CPU per request", "of a core, under load", "resident")
+    about = (
+        f"The {ANSWER_BYTES}-byte answer as above: what the processes of each role use for a request, what upstream "
+        "and load use for it, and what they hold in memory. A role is the command of its process; where `serve` has no "
+        "others beside it, it is all of tokenboard in one."
+    )
+    results = report.results
+    rows: list[tuple[str, ...]] = []
+    for name in (OURS, GATEWAY_ALONE):
+        samples = results.of("answer", name).values()
+        for role in sorted(set().union(*(sample.roles for sample in samples))):
+            figures = (
+                _tell(results.median("answer", name, _cpu_of(role)), microseconds),
+                _tell(results.median("answer", name, _busy_of(role)), percent),
+                _tell(results.median("answer", name, _resident_of(role)), mebibytes),
+            )
+            rows.append((f"{name}: `{role}`", *figures))
+        if samples:
+            around = results.median("answer", name, _around)
+            share = results.median("answer", name, lambda sample: _around(sample) * sample.rate)
+            rows.append((f"{name}: upstream and load", _tell(around, microseconds), _tell(share, percent), _DASH))
+    return Table(title, about, columns, tuple(rows))
 
 
 def _latency(report: Report) -> Table:
@@ -82,17 +133,18 @@ def _latency(report: Report) -> Table:
     about = (
         f"The {ANSWER_BYTES}-byte answer: one connection that asks again at once, and {rate} that come whether or not "
         f"answers do, over {STEADY_CONNECTIONS} connections, by our own client, each timed from when it was due. "
+        "Everything runs meanwhile: for tokenboard, committer, board, ledger and rankings too. "
         "Added: beyond direct, in the same round. The slow ones cannot take so many."
     )
     results = report.results
 
     def cells(name: str) -> tuple[str, ...]:
         return (
-            _tell(results.median("alone", name, _p50), _milliseconds),
-            _tell(results.compared("alone", name, report.direct, _added_p50), _milliseconds),
-            _tell(results.median("alone", name, _p99), _milliseconds),
-            _tell(results.median("steady", name, _p50), _milliseconds),
-            _tell(results.median("steady", name, _p99), _milliseconds),
+            _tell(results.median("alone", name, _p50), milliseconds),
+            _tell(results.compared("alone", name, report.direct, _added_p50), milliseconds),
+            _tell(results.median("alone", name, _p99), milliseconds),
+            _tell(results.median("steady", name, _p50), milliseconds),
+            _tell(results.median("steady", name, _p99), milliseconds),
         )
 
     return Table(title, about, columns, report.rows(cells, len(columns)))
@@ -109,38 +161,58 @@ def _streams(report: Report) -> Table:
 
     def cells(name: str) -> tuple[str, ...]:
         return (
-            _tell(results.median("stream", name, _first_byte), _milliseconds),
-            _tell(results.compared("stream", name, report.direct, _added_first_byte), _milliseconds),
-            _tell(results.median("stream", name, _p50), _milliseconds),
-            _tell(results.compared("stream", name, report.direct, _added_p50), _milliseconds),
-            _tell(results.median("stream", name, _p99), _milliseconds),
-            _tell(results.median("stream", name, _cpu_per_chunk), lambda cpu: f"{figure(cpu * 1e6)} µs"),
+            _tell(results.median("stream", name, _first_byte), milliseconds),
+            _tell(results.compared("stream", name, report.direct, _added_first_byte), milliseconds),
+            _tell(results.median("stream", name, _p50), milliseconds),
+            _tell(results.compared("stream", name, report.direct, _added_p50), milliseconds),
+            _tell(results.median("stream", name, _p99), milliseconds),
+            _tell(results.median("stream", name, _cpu_per_chunk), microseconds),
         )
 
     return Table(title, about, columns, report.rows(cells, len(columns)))
 
 
 def _goals(results: Results, direct: str) -> tuple[Goal, ...]:
-    ours = "tokenboard"
+    def times(ours: str, theirs: str, bound: float) -> Goal:
+        measured = results.compared("answer", ours, theirs, _rates)
+        return Goal(f"{ours}: requests/s, of {theirs}'s", bound, measured, at_least=True, unit="×")
+
+    def latencies(ours: str) -> Iterator[Goal]:
+        yield Goal(f"{ours}: p99 at {STEADY_RATE:,} requests/s", 3, _ms(results.median("steady", ours, _p99)))
+        yield Goal(f"{ours}: added p50, one connection", 0.4, _ms(results.compared("alone", ours, direct, _added_p50)))
+        first = results.compared("stream", ours, direct, _added_first_byte)
+        yield Goal(f"{ours}: added to a stream's first byte", 0.3, _ms(first))
+        chunk = results.compared("stream", ours, direct, _added_p50)
+        yield Goal(f"{ours}: added to each chunk, median", 0.1, _ms(chunk))
+
+    resident = results.median("answer", GATEWAY_ALONE, _resident_of("gateway"))
     return (
-        Goal(
-            "requests/s, of nginx's", 0.25, results.compared("answer", ours, "nginx", _rates), at_least=True, unit="×"
-        ),
-        Goal(
-            "requests/s, of LiteLLM's",
-            100,
-            results.compared("answer", ours, "LiteLLM", _rates),
-            at_least=True,
-            unit="×",
-        ),
-        Goal(
-            "requests/s, of Portkey's", 10, results.compared("answer", ours, "Portkey", _rates), at_least=True, unit="×"
-        ),
-        Goal("added p50, one connection", 0.5, _ms(results.compared("alone", ours, direct, _added_p50))),
-        Goal(f"p99 at {STEADY_RATE:,} requests/s", 3, _ms(results.median("steady", ours, _p99))),
-        Goal("added to a stream's first byte", 0.3, _ms(results.compared("stream", ours, direct, _added_first_byte))),
-        Goal("added to each chunk, median", 0.1, _ms(results.compared("stream", ours, direct, _added_p50))),
+        times(OURS, "nginx", 0.20),
+        times(OURS, "TensorZero", 1.25),
+        times(OURS, "Portkey", 15),
+        times(OURS, "LiteLLM", 60),
+        times(GATEWAY_ALONE, "nginx", 0.25),
+        *latencies(OURS),
+        *latencies(GATEWAY_ALONE),
+        Goal("a gateway's resident memory", 60, None if resident is None else resident / 2**20, unit="MiB"),
     )
+
+
+def _cpu_of(role: str) -> Callable[[Sample], float]:
+    return lambda sample: sample.cpu.get(role, 0.0) / sample.outcome.requests
+
+
+def _busy_of(role: str) -> Callable[[Sample], float]:
+    return lambda sample: sample.busy.get(role, 0.0) / sample.outcome.seconds
+
+
+def _resident_of(role: str) -> Callable[[Sample], float]:
+    return lambda sample: sample.resident.get(role, 0)
+
+
+def _around(sample: Sample) -> float:
+    """Return the CPU seconds of upstream and load for one request."""
+    return (sample.upstream + sample.outcome.cpu) / sample.outcome.requests
 
 
 def _rates(ours: Sample, theirs: Sample) -> float:
@@ -160,7 +232,7 @@ def _first_byte(sample: Sample) -> float:
 
 
 def _cpu_per_chunk(sample: Sample) -> float:
-    return sample.cpu / max(sample.outcome.chunks, 1)
+    return sum(sample.cpu.values()) / max(sample.outcome.chunks, 1)
 
 
 def _added_p50(ours: Sample, theirs: Sample) -> float:
@@ -179,5 +251,21 @@ def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else seconds * 1e3
 
 
-def _milliseconds(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
+    """Tell a time to the microsecond, if it is short."""
     return f"{seconds * 1e3:,.3f} ms" if abs(seconds) < 1e-2 else f"{seconds * 1e3:,.1f} ms"
+
+
+def microseconds(seconds: float) -> str:
+    """Tell CPU time."""
+    return f"{figure(seconds * 1e6)} µs"
+
+
+def mebibytes(size: float) -> str:
+    """Tell memory."""
+    return f"{size / 2**20:,.0f} MiB"
+
+
+def percent(share: float) -> str:
+    """Tell a share."""
+    return f"{share:.0%}"

@@ -1,10 +1,11 @@
 """The upstream of all proxies: canned answers, as quick as Python gives them (httptools under uvloop).
 
-``python -m benchmarks.gateway.upstream`` takes a free port of 127.0.0.1 and prints it.
+``python -m benchmarks.gateway.upstream PORT`` prints its port of 127.0.0.1; 0 takes a free one. Several may share it.
 """
 
 import asyncio
 import re
+import sys
 import time
 from typing import cast
 
@@ -23,11 +24,12 @@ _FOREVER = 1 << 30
 def main() -> None:
     """Answer until a signal ends the process."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve())
+        runner.run(_serve(int(sys.argv[1])))
 
 
-async def _serve() -> None:
-    server = await asyncio.get_running_loop().create_server(_Answerer, "127.0.0.1", 0, backlog=_BACKLOG)
+async def _serve(port: int) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(_Answerer, "127.0.0.1", port, backlog=_BACKLOG, reuse_port=True)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
