@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import uvloop
@@ -131,6 +132,7 @@ class Rig:
     spool: Spool
     spool_file: Path
     counters: Counters
+    server: HttpServer
     callers: list[Caller] = field(default_factory=list)
 
     def request(
@@ -211,8 +213,8 @@ class Rig:
         other.close()
 
     def settled(self) -> bool:
-        """Whether no connection to an upstream is taken by a request."""
-        return all(taken == idle for taken, idle in (upstream.connections for upstream in self.upstreams))
+        """Whether no request is being answered, nor read on for its usage."""
+        return not self.server.running
 
 
 @dataclass(frozen=True)
@@ -256,14 +258,14 @@ async def gateway(
         counters=counters,
         cors_origin=cors_origin,
     )
+    before = [connections_to(spec) for spec in specs]
     server = HttpServer(nobody, direct=app, render=render_problem)
     listener = socket.create_server(("127.0.0.1", 0))
     await server.start(listener)
     port = listener.getsockname()[1]
-    rig = Rig(port, stores.secrets["inference"], app, upstreams, spool, folder / "rig.sqlite", counters)
+    rig = Rig(port, stores.secrets["inference"], app, upstreams, spool, folder / "rig.sqlite", counters, server)
     try:
         yield rig
-        await until(lambda: not server.running)
         await until(rig.settled)
     finally:
         try:
@@ -274,7 +276,15 @@ async def gateway(
             await app.aclose()
         finally:
             spool.close()  # or its thread would outlive a test that failed, and keep the interpreter from ending
-    assert [(0, 0)] * len(upstreams) == [upstream.connections for upstream in upstreams]
+    assert before == [connections_to(spec) for spec in specs]
+
+
+def connections_to(spec: UpstreamSpec) -> int:
+    """Count the connections that are open to an upstream, as an operator would."""
+    port = f":{urlsplit(spec.base_url).port or 0:04X}"
+    with Path("/proc/self/net/tcp").open() as table:
+        rows = [line.split() for line in table]
+    return sum(row[2].endswith(port) and row[3] == "01" for row in rows)
 
 
 async def nobody(scope: Any, receive: Any, send: Any) -> None:

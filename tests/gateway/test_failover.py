@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.rig import REPORTED, Reply, Rig, Stores, gateway, outcome, run
+from tests.gateway.rig import REPORTED, Reply, Rig, Stores, connections_to, gateway, outcome, run
 from tests.gateway.stage import ANSWER, CHAT, DONE, FIRST, JSON_HEAD, STREAM, STREAM_HEAD, USED, Handler, chunk, http
 from tests.gateway.test_upstream_fault_matrix import deaf_port
 from tests.gateway.upstream_server import Heard, Peer, until, upstream
@@ -373,7 +373,7 @@ def test_a_client_that_leaves_while_a_second_upstream_is_asked_lets_go_of_both(s
             caller.leave()
             recorded = await rig.event()
             assert ((499, True, "unknown", None, None), "b") == (outcome(recorded), recorded.provider)
-            await until(lambda: [(0, 0), (0, 0)] == [there.connections for there in rig.upstreams])
+            await until(lambda: [0, 0] == [connections_to(there._spec) for there in rig.upstreams])
 
     run(main)
 

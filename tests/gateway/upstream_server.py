@@ -117,7 +117,7 @@ async def pooled(
         pool = Pool(there.origin, limits=limits, timeouts=timeouts)
         yield pool, there
         await pool.aclose()
-        assert (0, 0, 0) == (pool.slots_taken, pool.idle, pool.waiting)
+        assert (0, 0) == (pool.slots_taken, pool.idle)
 
 
 async def until(condition: Callable[[], bool]) -> None:

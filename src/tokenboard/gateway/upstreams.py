@@ -190,11 +190,6 @@ class HttpUpstream:
         """Whose API it has."""
         return self._spec.dialect
 
-    @property
-    def connections(self) -> tuple[int, int]:
-        """Connections to the upstream: those open or being made, and those of them that are idle."""
-        return self._pool.slots_taken, self._pool.idle
-
     def serves(self, model: str) -> bool:
         """Whether one of the globs matches the model's name."""
         return any(matches(model) for matches in self._globs)

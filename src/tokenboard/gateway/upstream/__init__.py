@@ -1,11 +1,14 @@
 """The gateway's way up: a pool of HTTP/1.1 connections to each upstream, whose answers are streamed.
 
-    relay -> Pool.send -> render_head -> Connection (llhttp) -> Exchange -> Response.read_chunk -> relay
+    relay ─▶ Pool.send ─▶ Connection ─▶ Machine (llhttp) ─▶ Exchange ─▶ Response.read_chunk ─▶ relay
+                              │
+             event loop ─ UpstreamProtocol
 
 The relay decides which upstream gets a request, which headers go along and what a failure means to the client; this
-package moves bytes. A `Pool` lends each request one connection; the connection parses the answer by callbacks, with no
-task and one future per wait, into an `Exchange`; the `Response` hands out each piece as soon as it is there. When the
-last byte has arrived the connection is free again, whether or not the answer has been read.
+package moves bytes. A `Pool` lends each request one connection. Its `Machine` knows HTTP/1.1 and nothing else: bytes
+and the clock go in, what happened and a deadline come out. The `Connection` carries that to the transport and to
+whoever waits, with no task and one wake-up for whatever one read has brought; the `Response` hands out each piece as
+soon as it is there. When the last byte has arrived the connection is free again, whether or not the answer was read.
 
 What holds: an answer goes to the request it belongs to, or to nobody; `complete` is said only of a message that ended
 by its own framing; memory, waiting and time are bounded; no slot is lost, wherever a task is cancelled. What HTTP/1.1
@@ -26,7 +29,7 @@ from tokenboard.gateway.upstream.errors import (
     ResponseBroken,
     UpstreamError,
 )
-from tokenboard.gateway.upstream.origin import Origin
+from tokenboard.gateway.upstream.origin import Origin, UnixOrigin
 from tokenboard.gateway.upstream.pool import Pool
 from tokenboard.gateway.upstream.response import Response
 from tokenboard.gateway.upstream.tls import client_context
@@ -45,6 +48,7 @@ __all__ = [
     "ResponseBroken",
     "Standing",
     "Timeouts",
+    "UnixOrigin",
     "UpstreamError",
     "client_context",
 ]

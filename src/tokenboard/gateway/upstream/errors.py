@@ -12,7 +12,8 @@ class UpstreamError(Exception):
     """The upstream did not give a whole answer; the root of the tree.
 
     `sent` is True once the request was written to a connection, wholly or in part: the upstream may have worked on it.
-    `before_response` is True while no byte of an answer has arrived.
+    `before_response` is True while no byte of an answer has arrived: the caller may try another upstream, though when
+    `sent` is True as well the first one may already have done, and billed, the work.
     """
 
     hint: ClassVar[str] = "Look at the upstream's own log for the time of this request."
@@ -21,14 +22,6 @@ class UpstreamError(Exception):
         super().__init__(message)
         self.sent = sent
         self.before_response = before_response
-
-    @property
-    def retryable(self) -> bool:
-        """Whether the caller may try another upstream: its client has seen nothing of this one's answer.
-
-        When `sent` is True as well, the first upstream may already have done, and billed, the work.
-        """
-        return self.before_response
 
 
 class ConnectFailed(UpstreamError):

@@ -1,71 +1,31 @@
-"""One request's answer as it arrives: the head, the body bytes not yet read, and the end or the error.
+"""One request's answer as it arrives: the head, the body bytes not yet read, and the end or the error."""
 
-A connection fills it, a `Response` empties it. Once the answer has ended it no longer knows its connection, which may
-by then be carrying somebody else's request.
-"""
-
-import asyncio
-from typing import Protocol
+from typing import final
 
 from tokenboard.gateway.upstream.errors import UpstreamError
-from tokenboard.inline_task import Pause
 
 
-class Source(Protocol):
-    """What an exchange needs of the connection that fills it."""
-
-    def await_body(self) -> None:
-        """Start the idle clock: somebody waits for the next piece of the body."""
-
-    def stop_clock(self) -> None:
-        """Stop the clock: nobody waits any more."""
-
-    def drained(self) -> None:
-        """Go on reading from the socket: the unread bytes were taken."""
-
-    def abandon(self) -> None:
-        """Drop the connection at once, and end its exchange with an error."""
-
-
+@final
 class Exchange:
-    """The state shared by the connection that receives an answer and the errand, or task, that reads it.
+    """What the machine has received of one answer, and its reader has not yet taken.
 
-    `status` is 0 until the final head has arrived. `complete` is set when the message has ended by the rules of its
-    framing, `error` when it never will; at most one of them. `source` is the connection until then.
+    ``open`` until the answer has ended: ``complete`` tells that it ended by the rules of its framing, ``error`` why it
+    never will; then exactly one of them is set, and the connection may already carry somebody else's request.
+    ``status`` is 0 until the final head has arrived; ``headers`` are then whole. ``size`` is that of ``chunks``, in
+    bytes. ``stale``: it was ended by a kept connection's end, before anything of the request had reached the upstream.
     """
 
-    __slots__ = ("chunks", "complete", "error", "headers", "loop", "size", "source", "status", "waiter")
+    __slots__ = ("chunks", "complete", "error", "headers", "open", "size", "stale", "status")
 
-    def __init__(self, source: Source, loop: asyncio.AbstractEventLoop) -> None:
-        self.source: Source | None = source
-        self.loop = loop
+    def __init__(self) -> None:
+        self.open = True
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.chunks: list[bytes] = []
         self.size = 0
         self.complete = False
+        self.stale = False
         self.error: UpstreamError | None = None
-        self.waiter: Pause | None = None
-
-    async def arrival(self) -> None:
-        """Wait until the connection has something new: the head, body bytes, the end or an error."""
-        if self.waiter is not None:
-            raise RuntimeError("two tasks read one response")
-        waiter = self.waiter = Pause()
-        try:
-            await waiter
-        finally:
-            if self.waiter is waiter:  # cancelled, not woken
-                self.waiter = None
-                if self.source is not None:
-                    self.source.stop_clock()
-
-    def wake(self) -> None:
-        """Let who waits, if somebody does, look again; an errand does so within this call: make it the last."""
-        waiter = self.waiter
-        if waiter is not None:
-            self.waiter = None
-            waiter.end()
 
     def take(self) -> bytes:
         """Give the unread bytes, at least one piece of them, as one."""
@@ -73,11 +33,4 @@ class Exchange:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
         self.size = 0
-        if self.source is not None:
-            self.source.drained()
         return data
-
-    def cancel(self) -> None:
-        """Drop the connection, if the answer has not ended; nothing otherwise."""
-        if self.source is not None:
-            self.source.abandon()

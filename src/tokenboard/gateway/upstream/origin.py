@@ -1,4 +1,4 @@
-"""Where an upstream lives: scheme, host and port."""
+"""Where an upstream lives: scheme, host and port, or a socket in the file system."""
 
 import re
 from dataclasses import dataclass
@@ -49,3 +49,23 @@ class Origin:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnixOrigin:
+    """A server behind a Unix socket, which speaks HTTP without TLS; `path` may be longer than a socket's address."""
+
+    path: str
+
+    @property
+    def scheme(self) -> str:
+        """Always "http"."""
+        return "http"
+
+    @property
+    def authority(self) -> bytes:
+        """The value of the Host header of requests that bring none."""
+        return b"localhost"
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"

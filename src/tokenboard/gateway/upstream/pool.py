@@ -11,9 +11,11 @@ from typing import Final, TypeAlias
 
 from tokenboard.gateway.upstream.bounds import Limits, Timeouts
 from tokenboard.gateway.upstream.breaker import Breaker
-from tokenboard.gateway.upstream.connection import Connection
+from tokenboard.gateway.upstream.connection import Connection, Owner
+from tokenboard.gateway.upstream.dial import dial
 from tokenboard.gateway.upstream.errors import ConnectFailed, ConnectTimeout, PoolExhausted
-from tokenboard.gateway.upstream.origin import Origin
+from tokenboard.gateway.upstream.origin import Origin, UnixOrigin
+from tokenboard.gateway.upstream.protocol import UpstreamProtocol
 from tokenboard.gateway.upstream.request import render_head
 from tokenboard.gateway.upstream.response import Response
 from tokenboard.gateway.upstream.sweeper import Sweeper
@@ -37,7 +39,7 @@ def tick_of(limits: Limits, timeouts: Timeouts) -> float:
     return min(max(shortest / _TICKS_PER_TIMEOUT, _SHORTEST_TICK_S), _LONGEST_TICK_S)
 
 
-class Pool:
+class Pool(Owner):
     """Connections to one origin, for use within one event loop.
 
     A slot is the right to have one connection; `limits.max_connections` of them exist. A slot belongs to whoever is
@@ -50,7 +52,7 @@ class Pool:
 
     def __init__(
         self,
-        origin: Origin,
+        origin: Origin | UnixOrigin,
         *,
         limits: Limits,
         timeouts: Timeouts,
@@ -74,7 +76,6 @@ class Pool:
         self._idle: dict[Connection, None] = {}  # oldest first
         self._waiters: deque[_Waiter] = deque()
         self._connections: set[Connection] = set()  # until their sockets are closed
-        self._connected = 0
         self._closing = False
         self._all_gone: asyncio.Future[None] | None = None
         self._sweeper = Sweeper(self._connections, tick_of(limits, timeouts))
@@ -89,18 +90,16 @@ class Pool:
         """Connections kept for reuse."""
         return len(self._idle)
 
-    @property
-    def waiting(self) -> int:
-        """Requests waiting for a connection."""
-        return len(self._waiters)
-
-    @property
-    def connected(self) -> int:
-        """Connections made since the start."""
-        return self._connected
-
-    async def send(self, method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Response:
-        """Send one request and give its answer once the head has arrived.
+    async def send(
+        self,
+        method: bytes,
+        target: bytes,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        *,
+        fresh: bool = False,
+    ) -> Response:
+        """Send one request and give its answer once the head has arrived; with ``fresh`` over a new connection.
 
         A kept connection that the upstream turns out to have closed before any of the request reached it is replaced by
         a fresh one, once. Nothing else is ever sent twice. Being cancelled here drops the connection and gives the slot
@@ -109,31 +108,37 @@ class Pool:
         Raises ValueError for a request that must not be sent (see `render_head`), ConnectFailed, ConnectTimeout,
         PoolExhausted, FirstByteTimeout, or ResponseBroken.
         """
-        return await self.send_rendered(render_head(self._authority, method, target, headers, body), body)
+        head = render_head(self._authority, method, target, headers, body)
+        return await self.send_rendered(head, body, bodiless=method == b"HEAD", fresh=fresh)
 
-    async def send_rendered(self, head: bytes, body: bytes) -> Response:
-        """Do what `send` does, with a head that was rendered for this body."""
-        connection = self._reuse() or await self._acquire()
-        exchange = connection.begin(head, body)
+    async def send_rendered(self, head: bytes, body: bytes, *, bodiless: bool = False, fresh: bool = False) -> Response:
+        """Do what `send` does, with a head that was rendered for this body; ``bodiless`` for HEAD."""
+        connection = None if fresh else self._reuse()
+        if connection is None:
+            connection = await self._acquire(fresh=fresh)
+        exchange = connection.begin(head, body, bodiless=bodiless)
         try:
-            await exchange.arrival()
-            if connection.stale and exchange.error is not None:
+            while exchange.open and not exchange.status:
+                await connection.arrival()
+            if exchange.stale:
                 connection = await self._acquire(fresh=True)
-                exchange = connection.begin(head, body)
-                await exchange.arrival()
-        except BaseException:
-            exchange.cancel()  # by the exchange: the connection may already carry another one's request
-            raise
-        if not exchange.status and exchange.error is not None:
-            raise exchange.error
+                exchange = connection.begin(head, body, bodiless=bodiless)
+                while exchange.open and not exchange.status:
+                    await connection.arrival()
+        except BaseException as error:
+            connection.drop(exchange)
+            raise error  # compiled, a bare raise behind an await may raise an older exception
+        fault = exchange.error
+        if fault is not None and not exchange.status:
+            raise fault
         self._breaker.worked()
-        return Response(exchange)
+        return Response(exchange, connection, connection.loop)
 
     def close(self) -> None:
         """Take no more requests: idle connections close now, the others when their answers end."""
         self._closing = True
         for connection in list(self._idle):
-            connection.drop()
+            connection.close()
         while (waiter := self._next_waiter()) is not None:
             waiter.set_exception(self._closed())
 
@@ -141,7 +146,7 @@ class Pool:
         """Close, drop the answers still under way, and wait until all sockets are closed, a second at most."""
         self.close()
         for connection in list(self._connections):
-            connection.abandon()
+            connection.abort()
         if self._connections:
             self._all_gone = asyncio.get_running_loop().create_future()
             await asyncio.wait([self._all_gone], timeout=_CLOSE_WITHIN_S)
@@ -149,22 +154,17 @@ class Pool:
 
     # -- what connections tell
 
-    def freed(self, connection: Connection, keep_alive_s: float | None) -> None:
-        """Lend a connection to the longest waiting request, or keep it, or drop it."""
+    def freed(self, connection: Connection) -> None:
+        """Make a connection ready for the next request, or close it when it must not be kept that long."""
         keep_s = self._limits.idle_keepalive_s
-        if keep_alive_s is not None and keep_alive_s < keep_s:
-            keep_s = keep_alive_s
-        if self._closing or keep_s <= 0:
-            connection.drop()
+        told_s = connection.machine.keep_alive_s
+        if told_s is not None and told_s < keep_s:
+            keep_s = told_s
+        if keep_s <= 0:
+            connection.close()
             return
-        waiter = self._next_waiter() if self._waiters else None
-        if waiter is not None:
-            waiter.set_result(connection)
-        elif len(self._idle) >= self._limits.max_idle or self._loop is None:
-            connection.drop()
-        else:
-            connection.deadline = self._loop.time() + keep_s
-            self._idle[connection] = None
+        connection.machine.release(connection.loop.time() + keep_s)
+        self._lend(connection)
 
     def dropped(self, connection: Connection) -> None:
         """Give the slot of a dropped connection to somebody else."""
@@ -186,7 +186,7 @@ class Pool:
             connection, _ = self._idle.popitem()
             if connection.usable():
                 return connection
-            connection.drop()
+            connection.close()
         return None
 
     async def _acquire(self, *, fresh: bool = False) -> Connection:
@@ -226,13 +226,13 @@ class Pool:
         timer = None if math.isinf(seconds) else loop.call_later(max(seconds, 0), self._give_up, waiter)
         try:
             return await waiter
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if waiter.cancelled():
                 with contextlib.suppress(ValueError):
                     self._waiters.remove(waiter)
             elif waiter.exception() is None:
                 self._pass_on(waiter.result())
-            raise
+            raise error  # see `send_rendered`
         finally:
             if timer is not None:
                 timer.cancel()
@@ -250,46 +250,38 @@ class Pool:
         making = loop.create_task(self._make(loop))
         try:
             connection = await making
-        except BaseException:
+        except BaseException as error:
             if making.done() and not making.cancelled() and making.exception() is None:
                 self._pass_on(making.result())  # made in the very turn in which nobody wanted it any more
             else:
                 self._pass_slot_on()
-            raise
+            raise error  # see `send_rendered`
         if connection.closed:  # since then, and its slot is somebody else's
             raise self._closed() if self._closing else ConnectFailed(f"{self._name} closed a connection at once")
         return connection
 
     async def _make(self, loop: asyncio.AbstractEventLoop) -> Connection:
         """Make a connection; a slot for it is taken, and is the caller's business when there is none to return."""
-        origin = self._origin
         connection = Connection(self, self._name, self._limits, self._timeouts, loop)
         try:
             async with asyncio.timeout(None if math.isinf(self._timeouts.connect_s) else self._timeouts.connect_s):
-                await loop.create_connection(
-                    lambda: connection,
-                    origin.host,
-                    origin.port,
-                    ssl=self._ssl,
-                    server_hostname=None if self._ssl is None else origin.host,
-                )
+                await dial(loop, self._origin, lambda: UpstreamProtocol(connection), self._ssl)
         except BaseException as error:
-            connection.drop()
+            connection.close()
             if isinstance(error, TimeoutError):
                 self._breaker.failed(in_time=False)
                 raise ConnectTimeout(f"{self._name} did not accept a connection in time") from error
             if isinstance(error, OSError):
                 self._breaker.failed(in_time=True)
                 raise ConnectFailed(f"no connection to {self._name}: {error.strerror or error}") from error
-            raise
+            raise error  # see `send_rendered`
         if connection.closed or self._closing:
-            connection.drop()
+            connection.close()
             if self._closing:
                 raise self._closed()
             self._breaker.failed(in_time=True)
             raise ConnectFailed(f"{self._name} closed a connection at once")
         self._connections.add(connection)
-        self._connected += 1
         self._breaker.worked()
         self._sweeper.start(loop)
         return connection
@@ -297,13 +289,25 @@ class Pool:
     def _strip(self, connection: Connection) -> None:
         """Drop a connection but keep its slot for the caller."""
         self._connections.discard(connection)
-        connection.drop()
+        connection.close()
+
+    def _lend(self, connection: Connection) -> None:
+        """Give a connection that is ready to the longest waiting request, or keep it, or close it."""
+        waiter = self._next_waiter() if self._waiters else None
+        if waiter is not None:
+            waiter.set_result(connection)
+        elif self._closing or len(self._idle) >= self._limits.max_idle:
+            connection.close()
+        else:
+            self._idle[connection] = None
 
     def _pass_on(self, lent: Connection | None) -> None:
+        """Give to somebody else what was lent to a request that does not want it any more."""
         if lent is None:
             self._pass_slot_on()
         elif not lent.closed:
-            self.freed(lent, None)
+            lent.machine.deadline = lent.loop.time() + self._limits.idle_keepalive_s
+            self._lend(lent)
 
     def _pass_slot_on(self) -> None:
         waiter = self._next_waiter()

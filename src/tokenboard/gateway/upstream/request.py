@@ -8,8 +8,7 @@ from typing import Final
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")  # RFC 9110 section 5.6.2
 _CONTROLS: Final = bytes(code for code in range(32) if code != 0x09) + b"\x7f"
 _NOT_IN_TARGETS: Final = bytes(range(0x21)) + bytes(range(0x7F, 0x100))
-_NOT_RELAYED: Final = frozenset({b"HEAD", b"CONNECT"})
-_BODILESS: Final = frozenset({b"GET", b"DELETE", b"OPTIONS", b"TRACE"})
+_BODILESS: Final = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS", b"TRACE"})
 
 _PLAIN: Final = 0
 _HOST: Final = 1
@@ -27,9 +26,9 @@ def render_head(
     there is none, and `Content-Length` last, when there is none and there is a body or a method that asks for one.
     `Template` renders the heads of many POSTs whose headers have the same names.
 
-    Raises ValueError for a method or name that is no token, for HEAD and CONNECT (their answers are framed otherwise),
-    a target with white space, controls or bytes above ASCII, a value with a control character, a second Host, a
-    Content-Length that is not the body's, and any Transfer-Encoding. The text never holds a value.
+    Raises ValueError for a method or name that is no token, for CONNECT (it makes a tunnel), a target with white space,
+    controls or bytes above ASCII, a value with a control character, a second Host, a Content-Length that is not the
+    body's, and any Transfer-Encoding. The text never holds a value.
     """
     lines, kinds = _lines(authority, method, target, headers, len(body))
     if not kinds & _LENGTH and (body or method not in _BODILESS):
@@ -105,8 +104,8 @@ def _lines(
 def _check_method(method: bytes) -> None:
     if _TOKEN.fullmatch(method) is None:
         raise ValueError("a request method is a token")
-    if method in _NOT_RELAYED:
-        raise ValueError(f"{method.decode('ascii')} is not relayed")
+    if method == b"CONNECT":
+        raise ValueError("CONNECT is not relayed")
 
 
 @lru_cache(maxsize=1024)

@@ -1,12 +1,15 @@
 """The caller's hold on one answer."""
 
+import asyncio
 import contextlib
 from types import TracebackType
-from typing import Self
+from typing import Self, final
 
+from tokenboard.gateway.upstream.connection import Connection
 from tokenboard.gateway.upstream.exchange import Exchange
 
 
+@final
 class Response:
     """An answer whose head has arrived; use it within one event loop and read it from one task at a time.
 
@@ -15,10 +18,12 @@ class Response:
     ended; as a last resort, a response that is garbage drops its connection.
     """
 
-    __slots__ = ("_exchange", "headers", "status")
+    __slots__ = ("_connection", "_exchange", "_guard", "headers", "status")
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
         self._exchange = exchange
+        self._connection = connection
+        self._guard = _Guard(exchange, connection, loop) if exchange.open else None
         self.status = exchange.status
         self.headers = exchange.headers
 
@@ -44,25 +49,32 @@ class Response:
         """
         exchange = self._exchange
         while not exchange.chunks:
-            if exchange.complete:
+            if not exchange.open:
+                error = exchange.error
+                if error is not None:
+                    raise error
                 return b""
-            if exchange.error is not None:
-                raise exchange.error
-            if exchange.source is not None:
-                exchange.source.await_body()
-            await exchange.arrival()
-        return exchange.take()
+            waiter = self._connection.body_arrival()
+            try:
+                await waiter
+            finally:
+                self._connection.wait_no_more(waiter)
+        data = exchange.take()
+        if exchange.open:
+            self._connection.taken()
+        return data
 
     def cancel(self) -> None:
         """Drop the connection at once when the answer is not complete; otherwise nothing. May be called repeatedly.
 
         A complete answer's connection went back to the pool, or was closed, when its last byte arrived.
         """
-        self._exchange.cancel()
+        if self._exchange.open:
+            self._connection.drop(self._exchange)
 
     async def aclose(self) -> None:
         """Do what `cancel` does; for use where an asynchronous close is expected."""
-        self._exchange.cancel()
+        self.cancel()
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,11 +82,22 @@ class Response:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._exchange.cancel()
+        self.cancel()
+
+
+@final
+class _Guard:
+    """Drops the connection of an answer that became garbage before its end; those that came whole need none."""
+
+    __slots__ = ("_connection", "_exchange", "_loop")
+
+    def __init__(self, exchange: Exchange, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
+        self._exchange = exchange
+        self._connection = connection
+        self._loop = loop
 
     def __del__(self) -> None:
-        exchange = self._exchange
-        if exchange.source is not None:
+        if self._exchange.open:
             # Garbage is collected on any thread, so the loop is asked to do it; a loop that is closed has no sockets.
             with contextlib.suppress(RuntimeError):
-                exchange.loop.call_soon_threadsafe(exchange.cancel)
+                self._loop.call_soon_threadsafe(self._connection.drop, self._exchange)

@@ -8,8 +8,9 @@ from typing import Protocol
 class Expiring(Protocol):
     """Something with a deadline."""
 
-    deadline: float
-    """In the loop's time, `math.inf` for none."""
+    @property
+    def deadline(self) -> float:
+        """In the loop's time, `math.inf` for none."""
 
     def expire(self, now: float) -> None:
         """Act on the deadline, which has passed."""

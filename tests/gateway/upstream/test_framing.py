@@ -253,11 +253,7 @@ def test_bytes_before_a_fault_are_given_before_it_is_raised_again_and_again() ->
             for _ in range(2):
                 with pytest.raises(ResponseBroken) as caught:
                     await response.read_chunk()
-                assert (True, False, False) == (
-                    caught.value.sent,
-                    caught.value.before_response,
-                    caught.value.retryable,
-                )
+                assert (True, False) == (caught.value.sent, caught.value.before_response)
             assert not response.complete
 
     run(main)

@@ -28,6 +28,10 @@ def test_a_get_without_any_line_to_add_is_still_a_whole_head() -> None:
     assert b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" == render_head(b"h", b"GET", b"/", [(b"Host", b"x")], b"")
 
 
+def test_a_head_without_body_has_no_length() -> None:
+    assert b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n" == render_head(b"h", b"HEAD", b"/", [], b"")
+
+
 def test_an_empty_post_says_that_it_is_empty() -> None:
     assert post([], b"").endswith(b"Content-Length: 0\r\n\r\n")
 
@@ -50,7 +54,7 @@ def test_a_target_with_anything_but_visible_ascii_is_refused(target: bytes) -> N
         post([], target=target)
 
 
-@pytest.mark.parametrize("method", [b"", b"GE T", b"GET\r\n", b"HEAD", b"CONNECT"])
+@pytest.mark.parametrize("method", [b"", b"GE T", b"GET\r\n", b"CONNECT"])
 def test_methods_that_cannot_be_relayed_are_refused(method: bytes) -> None:
     with pytest.raises(ValueError, match=r"method|relayed"):
         render_head(b"h", method, b"/", [], b"")
