@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from tests.board import BoardProcess
-from tokenboard.web.pages import DRAWINGS, PAGES
+from tokenboard.web.pages import PAGES, RESOURCES
 
 _KNOWN = {
     "period": ("day", "week", "month", "today", "x"),
@@ -78,7 +78,7 @@ def public_addresses(board: BoardProcess) -> list[str]:
     for page in PAGES:
         stem = "/index" if page.path == "/" else page.path
         found += [page.path, *(f"{stem}.{form}" for form in page.forms)]
-    found += [drawing.path for drawing in DRAWINGS]
+    found += [drawing.path for drawing in RESOURCES]
     document = httpx.get(f"{board.url}/api/v1/openapi.json", timeout=30).json()
     found += [path if path in {"/healthz", "/readyz"} else f"/api/v1{path}" for path in document["paths"]]
     return sorted({path.replace(":path}", "}").replace(":int}", "}") for path in found})

@@ -2,10 +2,10 @@ import re
 from pathlib import Path
 
 from tokenboard.web.badges import Metric, Style
-from tokenboard.web.pages import DRAWINGS, PAGES
+from tokenboard.web.pages import PAGES, RESOURCES
 
 DOC = (Path(__file__).parent.parent.parent / "docs" / "pages.md").read_text()
-PATHS = [*(page.path for page in PAGES), *(drawing.path for drawing in DRAWINGS)]
+PATHS = [*(page.path for page in PAGES), *(drawing.path for drawing in RESOURCES)]
 TWINS = [f"{'/index' if page.path == '/' else page.path}.{form}" for page in PAGES for form in page.forms]
 
 

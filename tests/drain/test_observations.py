@@ -11,7 +11,7 @@ from tests.events import DAY_MS, NOON, event
 from tokenboard.attribution import AppIdentity
 from tokenboard.catalog import Observation
 from tokenboard.catalog.app_state import AppState, TitlePolicy
-from tokenboard.drain.observations import tell
+from tokenboard.drain.observations import group_observations
 from tokenboard.event import UsageEvent
 from tokenboard.event_table import table_of
 
@@ -61,19 +61,19 @@ def makers(observations: list[Observation]) -> list[tuple[str, int, int]]:
 @settings(max_examples=300, deadline=None)
 @given(events, st.sampled_from(TitlePolicy))
 def test_the_catalog_learns_from_the_few_what_it_would_from_all(seen: list[UsageEvent], policy: TitlePolicy) -> None:
-    told = tell(table_of(seen), np.zeros(len(seen), np.bool_))
+    grouped = group_observations(table_of(seen), np.zeros(len(seen), np.bool_))
     everything = [observation(one) for one in seen if one.app_key is not None]
-    expected, few = outcome(everything, policy), outcome(told.observations, policy)
+    expected, few = outcome(everything, policy), outcome(grouped.observations, policy)
     assert (list(expected), expected) == (list(few), few)
-    assert makers(everything) == makers(told.observations)
+    assert makers(everything) == makers(grouped.observations)
 
 
 @settings(max_examples=100, deadline=None)
 @given(events)
 def test_each_event_is_in_the_group_of_its_own_app_and_maker(seen: list[UsageEvent]) -> None:
-    told = tell(table_of(seen), np.zeros(len(seen), np.bool_))
-    by_group = dict(zip(told.groups, told.observations, strict=True))
-    for one, group in zip(seen, told.group_of.tolist(), strict=True):
+    grouped = group_observations(table_of(seen), np.zeros(len(seen), np.bool_))
+    by_group = dict(zip(grouped.groups, grouped.observations, strict=True))
+    for one, group in zip(seen, grouped.group_of.tolist(), strict=True):
         if one.app_key is None:
             assert group == -1
             continue
@@ -84,16 +84,16 @@ def test_each_event_is_in_the_group_of_its_own_app_and_maker(seen: list[UsageEve
 
 def test_thousands_of_events_of_one_app_are_three_observations_at_most() -> None:
     seen = [event(id=str(number), ts_ms=NOON + number * 7919 % 5000) for number in range(5_000)]
-    told = tell(table_of(seen), np.zeros(len(seen), np.bool_))
-    assert len(told.observations) <= 3
+    grouped = group_observations(table_of(seen), np.zeros(len(seen), np.bool_))
+    assert len(grouped.observations) <= 3
 
 
 @pytest.mark.parametrize("key", ["", "https://" + "x" * 900])
 def test_a_key_that_is_nobodys_and_what_is_skipped_are_not_told(key: str) -> None:
     seen = [event(app_key=key), event(), event(app_key="https://skipped.example")]
-    told = tell(table_of(seen), np.array([False, False, True]))
-    assert ["https://cline.bot"] == [one.identity.key for one in told.observations]
-    assert ([0], [-1, 0, -1]) == (told.unfit.tolist(), told.group_of.tolist())
+    grouped = group_observations(table_of(seen), np.array([False, False, True]))
+    assert ["https://cline.bot"] == [one.identity.key for one in grouped.observations]
+    assert ([0], [-1, 0, -1]) == (grouped.unfit.tolist(), grouped.group_of.tolist())
 
 
 def test_numbers_too_many_to_combine_are_told_apart_all_the_same() -> None:
@@ -108,5 +108,5 @@ def test_numbers_too_many_to_combine_are_told_apart_all_the_same() -> None:
         )
         for number in range(3_000)
     ]
-    told = tell(table_of(seen), np.zeros(len(seen), np.bool_))
-    assert [one.app_key for one in seen] == [one.identity.key for one in told.observations]
+    grouped = group_observations(table_of(seen), np.zeros(len(seen), np.bool_))
+    assert [one.app_key for one in seen] == [one.identity.key for one in grouped.observations]

@@ -18,7 +18,7 @@ import pytest
 
 from tests.board import UNLIMITED, BoardProcess, running_board, today, wait_for
 from tests.watched import TOLD
-from tokenboard.web.pages import DRAWINGS, PAGES
+from tokenboard.web.pages import PAGES, RESOURCES
 
 CONFIG = """
 [spool]
@@ -61,7 +61,7 @@ def addresses(document: dict[str, Any], app_id: int, key_id: int) -> list[str]:
     values |= {"author": "tokenboard", "slug": "echo", "model": MODEL, "model:path": MODEL}
     api = [path for path, methods in document["paths"].items() if "get" in methods]
     api = [path if path in {"/healthz", "/readyz"} else f"/api/v1{path}" for path in api]
-    web = [drawing.path for drawing in DRAWINGS]
+    web = [drawing.path for drawing in RESOURCES]
     for page in PAGES:
         stem = "/index" if page.path == "/" else page.path
         web += [page.path, *(f"{stem}.{form}" for form in page.forms)]

@@ -10,7 +10,7 @@ from tests.analytics.rig import FLOOR, TODAY, Rig, Use
 from tests.web.rig import api_document
 from tokenboard.auth import Auth, Sessions
 from tokenboard.ledger import arrange_rows
-from tokenboard.web import Site, Visibility, WebServices, create_web
+from tokenboard.web import PagesVisibility, Site, WebServices, create_web
 from tokenboard.web.charts import Renderer
 
 BASE_URL = "https://board.example"
@@ -48,7 +48,7 @@ class Stage:
     auth: Auth
     sessions: Sessions
 
-    def services(self, visibility: Visibility = Visibility.PUBLIC) -> WebServices:
+    def services(self, visibility: PagesVisibility = PagesVisibility.PUBLIC) -> WebServices:
         return WebServices(
             auth=self.auth,
             sessions=self.sessions,
@@ -61,7 +61,7 @@ class Stage:
             api_document=api_document,
         )
 
-    def open(self, visibility: Visibility = Visibility.PUBLIC) -> TestClient:
+    def open(self, visibility: PagesVisibility = PagesVisibility.PUBLIC) -> TestClient:
         # The scheme is the board's own, so that a secure cookie comes back.
         return TestClient(create_web(self.services(visibility)), base_url=BASE_URL, follow_redirects=False)
 

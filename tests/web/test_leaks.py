@@ -14,9 +14,9 @@ import pytest
 from tests.analytics.rig import Rig, Use, days_before
 from tests.web.rig import ALIAS, CLINE, HIDDEN, HOSTILE, NIGHT, PRIVATE, UNSEEN, SmallBoard, fill
 from tokenboard.web.charts import Renderer
-from tokenboard.web.pages import DRAWINGS, PAGES
+from tokenboard.web.pages import PAGES, RESOURCES
 from tokenboard.web.pages.share_images import app_picture, model_picture, ranking_picture
-from tokenboard.web.query import Asked
+from tokenboard.web.query import PageRequest
 
 BURIED = "https://buried-birch.example"
 """A hidden alias of a shown app."""
@@ -63,7 +63,7 @@ def addresses(small: SmallBoard) -> Iterator[str]:
         stem = "/index" if page.path == "/" else page.path
         paths = [page.path, *(f"{stem}.{form}" for form in page.forms)]
         yield from (with_query(path, query) for path in paths for query in QUERIES)
-    for drawing in DRAWINGS:
+    for drawing in RESOURCES:
         yield from (with_query(drawing.path, query) for query in QUERIES[:2])
     yield "/nothing/there"
 
@@ -140,11 +140,12 @@ def test_share_images_and_what_they_say_tell_of_nothing_hidden(small: SmallBoard
     )
     told = []
     for query in queries:
-        pictures = [ranking_picture(services, Asked("/share/rankings.png", {}, query))]
+        pictures = [ranking_picture(services, PageRequest("/share/rankings.png", {}, query))]
         pictures += [
-            app_picture(services, Asked("/share/apps/1.png", {"app_id": str(small.ids[url])}, query)) for url in SHOWN
+            app_picture(services, PageRequest("/share/apps/1.png", {"app_id": str(small.ids[url])}, query))
+            for url in SHOWN
         ]
-        pictures += [model_picture(services, Asked("/", {"model": model}, query)) for model in MODELS[:2]]
+        pictures += [model_picture(services, PageRequest("/", {"model": model}, query)) for model in MODELS[:2]]
         told += [f"{picture.texts} {picture.title} {picture.description} {picture.svg}" for picture in pictures]
     assert [] == leaks(small, " ".join(told))
 
@@ -153,7 +154,7 @@ def test_share_images_and_what_they_say_tell_of_nothing_hidden(small: SmallBoard
 def test_what_may_not_be_shown_is_answered_like_what_never_was(small: SmallBoard, gone: str) -> None:
     patterns = [page.path for page in PAGES if "{app_id" in page.path]
     patterns += [f"{page.path}.{form}" for page in PAGES if "{app_id" in page.path for form in page.forms]
-    patterns += [drawing.path for drawing in DRAWINGS if "{app_id" in drawing.path]
+    patterns += [drawing.path for drawing in RESOURCES if "{app_id" in drawing.path]
     for pattern in patterns:
         given, never = (
             small.web.get(re.sub(r"\{app_id(:int)?\}", str(number), pattern), headers={"Accept": "text/html"})

@@ -15,7 +15,7 @@ from tests.web.names import HOSTILE, ODD_TITLES
 from tests.web.rig import SmallBoard
 from tokenboard.web.charts import Renderer
 from tokenboard.web.pages.share_images import app_picture, ranking_picture
-from tokenboard.web.query import Asked
+from tokenboard.web.query import PageRequest
 
 # Some that no client can send, as the door cleans them: what shows them need not trust it. SQLite takes no surrogates.
 TITLES = {
@@ -118,7 +118,7 @@ def harmless(svg: bytes) -> None:
 @pytest.mark.parametrize("kind", TITLES)
 def test_a_share_image_is_drawn_for_every_title(odd: SmallBoard, kind: str) -> None:
     number = str(odd.ids[url(kind)])
-    picture = app_picture(odd.services(), Asked("/", {"app_id": number}, ()))
+    picture = app_picture(odd.services(), PageRequest("/", {"app_id": number}, ()))
     harmless(picture.svg.encode())
     assert picture.texts
     if kind in {"arabic", "cjk", "family", "unbroken", "markup", "override"}:
@@ -128,7 +128,7 @@ def test_a_share_image_is_drawn_for_every_title(odd: SmallBoard, kind: str) -> N
 
 def test_the_share_image_of_the_ranking_takes_them_all(odd: SmallBoard) -> None:
     for period in ("day", "week", "month"):
-        harmless(ranking_picture(odd.services(), Asked("/", {}, (("period", period),))).svg.encode())
+        harmless(ranking_picture(odd.services(), PageRequest("/", {}, (("period", period),))).svg.encode())
 
 
 def test_feeds_are_well_formed_and_hold_titles_as_text(odd: SmallBoard) -> None:

@@ -7,14 +7,14 @@ from starlette.testclient import TestClient
 
 from tests.web.stage import BASE_URL, Stage
 from tokenboard.rankings import ParameterError
-from tokenboard.web import Visibility
-from tokenboard.web.pages import DRAWINGS, PAGES
+from tokenboard.web import PagesVisibility
+from tokenboard.web.pages import PAGES, RESOURCES
 from tokenboard.web.parameters import Parameter, canonical
 from tokenboard.web.sessions import COOKIE
 
 KNOWN = (Parameter("sort", "popular"), Parameter("offset", "0", number=True), Parameter("q"))
 EVIL = {"Host": "evil.example"}
-PATHS = (*(page.path for page in PAGES), *(drawing.path for drawing in DRAWINGS))
+PATHS = (*(page.path for page in PAGES), *(drawing.path for drawing in RESOURCES))
 ADDRESSES = [path for path in PATHS if "{" not in path]
 OF_AN_APP = ("/apps/{}", "/apps/{}.json", "/feeds/apps/{}.atom", "/badge/apps/{}.json", "/charts/apps/{}/ranks.svg")
 
@@ -94,7 +94,7 @@ def test_no_page_repeats_the_host_of_a_request(browser: TestClient, path: str) -
 
 @pytest.mark.parametrize("fields", [11, 200])
 def test_a_form_of_too_many_fields_is_refused_on_the_form(stage: Stage, fields: int) -> None:
-    browser = stage.open(Visibility.KEY)
+    browser = stage.open(PagesVisibility.KEY)
     answer = browser.post("/session", data={f"f{n}": "x" for n in range(fields)} | {"key": "tb-x"})
     assert 400 == answer.status_code
     assert "more than 10 fields" in answer.text

@@ -17,7 +17,7 @@ from tests.web.stage import CREATIVE, MODELS, STEADY, TITLES, Stage
 from tokenboard.analytics import COMPLETED, Period
 from tokenboard.web.numbers import compact, exact, percent
 from tokenboard.web.pages.share_images import app_picture, model_picture, ranking_picture
-from tokenboard.web.query import Asked
+from tokenboard.web.query import PageRequest
 
 WEEK = {"start_date": str(days_before(7)), "end_date": str(days_before(1))}
 MONTH = {"start_date": str(days_before(30)), "end_date": str(days_before(1))}
@@ -202,12 +202,12 @@ def test_share_images_say_the_figures_of_the_data_api(stage: Stage, period: Peri
     number = stage.id_of(STEADY)
     told = stage.rig.get(f"/apps/{number}")["data"][period]
     window = {name: told[name] for name in ("start_date", "end_date")}
-    said = set(app_picture(services, Asked("/", {"app_id": str(number)}, query)).texts)
+    said = set(app_picture(services, PageRequest("/", {"app_id": str(number)}, query)).texts)
     figures = {f"#{told['rank']}", f"of {told['listed']} apps", compact(int(told["total_tokens"]))}
     assert figures | {compact(told["total_requests"]), TITLES[STEADY]} <= said
 
     rows = stage.rig.get("/datasets/app-rankings", **window, limit=5)["data"]
-    said = set(ranking_picture(services, Asked("/", {}, query)).texts)
+    said = set(ranking_picture(services, PageRequest("/", {}, query)).texts)
     for row in rows:
         assert {str(row["rank"]), row["app_name"], compact(int(row["total_tokens"]))} <= said
 
@@ -215,7 +215,7 @@ def test_share_images_say_the_figures_of_the_data_api(stage: Stage, period: Peri
     all_tokens = int(apps["meta"]["totals"]["all"]["total_tokens"])
     totals = stage.rig.get("/datasets/app-rankings", **window, include="totals")["meta"]["totals"]
     everything = totals["all"]["total_tokens"]
-    said = set(model_picture(services, Asked("/", {"model": MODELS[0]}, query)).texts)
+    said = set(model_picture(services, PageRequest("/", {"model": MODELS[0]}, query)).texts)
     assert {
         MODELS[0],
         compact(all_tokens),

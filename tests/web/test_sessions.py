@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from tests.web.stage import BASE_URL, STEADY, Stage
 from tokenboard.auth import Sessions
 from tokenboard.catalog import NewKey
-from tokenboard.web import Visibility
+from tokenboard.web import PagesVisibility
 from tokenboard.web.sessions import COOKIE
 
 PAGES = (
@@ -42,7 +42,7 @@ OTHERS = (
 
 @pytest.fixture
 def locked(stage: Stage) -> Iterator[TestClient]:
-    with stage.open(Visibility.KEY) as opened:
+    with stage.open(PagesVisibility.KEY) as opened:
         yield opened
 
 
@@ -58,14 +58,14 @@ def log_in(browser: TestClient, secret: str, wanted: str = "/rankings") -> tuple
 
 @pytest.mark.parametrize("path", PAGES + OTHERS)
 def test_pages_that_are_off_are_404_and_ask_for_no_key(stage: Stage, path: str) -> None:
-    browser = stage.open(Visibility.OFF)
+    browser = stage.open(PagesVisibility.OFF)
     answer = browser.get(path, headers={"Authorization": "Bearer tb-whatever"})
     assert (404, None) == (answer.status_code, answer.headers.get("www-authenticate"))
     assert "Steady" not in answer.text
 
 
 def test_a_board_without_pages_has_no_session_either(stage: Stage) -> None:
-    browser = stage.open(Visibility.OFF)
+    browser = stage.open(PagesVisibility.OFF)
     assert 404 == browser.get("/session").status_code
     assert 404 == browser.post("/session", data={"key": "tb-x"}).status_code
 
@@ -149,7 +149,7 @@ def test_a_session_of_another_board_opens_nothing(locked: TestClient, stage: Sta
     log_in(locked, key.secret)
     elsewhere = Sessions(None, stage.rig.clock_ms).begin(key.key.digest)
     assert len(elsewhere) == len(locked.cookies[COOKIE])
-    with stage.open(Visibility.KEY) as other:
+    with stage.open(PagesVisibility.KEY) as other:
         assert 401 == other.get("/rankings", headers={"Cookie": f"{COOKIE}={elsewhere}"}).status_code
         assert 200 == other.get("/rankings", headers={"Cookie": f"{COOKIE}={locked.cookies[COOKIE]}"}).status_code
 
@@ -159,10 +159,10 @@ def test_a_copied_cookie_opens_nothing_once_its_session_was_ended(
 ) -> None:
     log_in(locked, key.secret)
     copied = {"Cookie": f"{COOKIE}={locked.cookies[COOKIE]}"}
-    with stage.open(Visibility.KEY) as other:
+    with stage.open(PagesVisibility.KEY) as other:
         log_in(other, key.secret)
         assert 303 == locked.post("/session/end").status_code
-        assert 401 == stage.open(Visibility.KEY).get("/rankings", headers=copied).status_code
+        assert 401 == stage.open(PagesVisibility.KEY).get("/rankings", headers=copied).status_code
         assert 200 == other.get("/rankings").status_code, "another session of the key goes on"
 
 

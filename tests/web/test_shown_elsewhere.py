@@ -6,11 +6,11 @@ from tests.analytics.rig import days_before
 from tests.web.rig import CLINE, HIDDEN, NIGHT, SmallBoard
 from tokenboard.web.numbers import compact, percent
 from tokenboard.web.pages.share_images import app_picture, model_picture, ranking_picture
-from tokenboard.web.query import Asked
+from tokenboard.web.query import PageRequest
 
 
-def asked(path: str, query: tuple[tuple[str, str], ...] = (), **parts: str) -> Asked:
-    return Asked(path, parts, query)
+def asked(path: str, query: tuple[tuple[str, str], ...] = (), **parts: str) -> PageRequest:
+    return PageRequest(path, parts, query)
 
 
 @pytest.mark.parametrize(

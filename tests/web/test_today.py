@@ -9,7 +9,7 @@ from tests.analytics.rig import TODAY, Rig, Use
 from tests.web.rig import SmallBoard
 from tokenboard.web.charts import Renderer
 from tokenboard.web.pages.share_images import app_picture, model_picture, ranking_picture
-from tokenboard.web.query import Asked
+from tokenboard.web.query import PageRequest
 
 APP, LATER = "https://first.example", "https://later.example"
 MODEL = "maker/first"
@@ -126,9 +126,9 @@ def test_share_images_show_today(board: SmallBoard) -> None:
     use(board)
     app_id = str(board.ids[APP])
     services = board.services()
-    ranking = ranking_picture(services, Asked("/share/rankings.png", {}, ()))
-    app = app_picture(services, Asked(f"/share/apps/{app_id}.png", {"app_id": app_id}, ()))
-    model = model_picture(services, Asked(f"/share/models/{MODEL}.png", {"model": MODEL}, ()))
+    ranking = ranking_picture(services, PageRequest("/share/rankings.png", {}, ()))
+    app = app_picture(services, PageRequest(f"/share/apps/{app_id}.png", {"app_id": app_id}, ()))
+    model = model_picture(services, PageRequest(f"/share/models/{MODEL}.png", {"model": MODEL}, ()))
     for picture in (ranking, app, model):
         assert "4" in picture.texts
         assert any("so far" in text for text in picture.texts)

@@ -65,7 +65,7 @@ class Rendered:
 def asked_format(request: Request, offered: Iterable[Format]) -> Format:
     """Return the format that a request asks for: ``format``, else the best of ``Accept``, else JSON.
 
-    Raises QuestionError for a ``format`` that is not offered; an ``Accept`` that names none is answered with JSON.
+    Raises ParameterError for a ``format`` that is not offered; an ``Accept`` that names none is answered with JSON.
     """
     given = tuple(offered)
     if "format" in request.query_params:

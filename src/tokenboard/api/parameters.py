@@ -1,4 +1,4 @@
-"""Query parameters, parsed strictly: what is wrong with one is told by its name, as a QuestionError."""
+"""Query parameters, parsed strictly: what is wrong with one is told by its name, as a ParameterError."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -22,7 +22,7 @@ class Parameters:
 
     ``refused`` are parameters of the reference that this board cannot honour, each with why: they are never ignored.
 
-    Raises, from the constructor and any method: QuestionError, which names the parameter and what it allows.
+    Raises, from the constructor and any method: ParameterError, which names the parameter and what it allows.
     """
 
     def __init__(self, request: Request, names: Collection[str], *, refused: Mapping[str, str] = _NONE) -> None:
@@ -91,7 +91,7 @@ class Parameters:
 
 
 def whole_number(name: str, value: str, least: int, most: int) -> int:
-    """Return the whole number that a text writes; raises QuestionError."""
+    """Return the whole number that a text writes; raises ParameterError."""
     digits = _DIGITS.fullmatch(value)
     if digits is None or not least <= int(digits[1]) <= most:
         raise ParameterError(name, f"{name} {_shown(value)} is not allowed; use a whole number from {least} to {most}.")

@@ -39,7 +39,7 @@ from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
 from tokenboard.rate_limits import Counts, RateLimits
 from tokenboard.upkeep import Upkeep
-from tokenboard.web import DEMO_NOTICE, Site, Visibility, WebServices, create_web, own_address
+from tokenboard.web import DEMO_NOTICE, PagesVisibility, Site, WebServices, create_web, own_address
 from tokenboard.web.charts import Renderer
 
 PROBE_WITHIN_S = 10.0
@@ -141,7 +141,7 @@ class Board:
             cors_origin=settings.data_api.cors or None,
         )
         demo = (data / DEMO_MARK).exists()
-        visibility = Visibility(settings.pages.visibility)
+        visibility = PagesVisibility(settings.pages.visibility)
         api = create_api(
             Services(
                 auth=self.auth,
@@ -165,7 +165,7 @@ class Board:
                     title=settings.pages.title,
                     stylesheet=own_address("board.css"),
                     icon=own_address("icon.svg"),
-                    pages=visibility is not Visibility.OFF,
+                    pages=visibility is not PagesVisibility.OFF,
                     notice=DEMO_NOTICE if demo else "",
                 ),
             )

@@ -19,11 +19,11 @@ from tokenboard.catalog import Observation
 _MAX_KEY = 900  # a canonical URL is 512 characters at most, a title 100, case-folded 300
 _DAY_MS = 86_400_000
 _MOST = 2**62  # combined numbers stay below
-_TOLD = ("app_key", "title", "categories", "ts_ms", "received_ms", "key_id")
+_OBSERVED = ("app_key", "title", "categories", "ts_ms", "received_ms", "key_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ObservationGroups:
     """Observations in the order of their events, the group of each, and the group of every row: -1 for none.
 
     ``unfit`` are the rows whose app's key can be nobody's.
@@ -35,7 +35,7 @@ class Told:
     unfit: NDArray[np.int64]
 
 
-def tell(table: pa.Table, skipped: NDArray[np.bool_]) -> Told:
+def group_observations(table: pa.Table, skipped: NDArray[np.bool_]) -> ObservationGroups:
     """Return the observations of a table of events, ``skipped`` rows left out.
 
     Rows of one group have one app, title, set of categories and maker: what the catalog answers to one holds for all.
@@ -61,8 +61,8 @@ def tell(table: pa.Table, skipped: NDArray[np.bool_]) -> Told:
     _, first, code = np.unique(code, return_index=True, return_inverse=True)
     group_of = np.full(table.num_rows, -1, np.int64)
     group_of[rows] = code
-    at = _telling(rows, code, first, table.column("ts_ms").to_numpy()[rows])
-    seen = table.select(list(_TOLD)).take(pa.array(at)).to_pylist()
+    at = _representatives(rows, code, first, table.column("ts_ms").to_numpy()[rows])
+    seen = table.select(list(_OBSERVED)).take(pa.array(at)).to_pylist()
     observations = [
         Observation(
             identity=AppIdentity.from_key(one["app_key"]),
@@ -74,10 +74,10 @@ def tell(table: pa.Table, skipped: NDArray[np.bool_]) -> Told:
         )
         for one in seen
     ]
-    return Told(observations, group_of[at].tolist(), group_of, np.flatnonzero(unfit))
+    return ObservationGroups(observations, group_of[at].tolist(), group_of, np.flatnonzero(unfit))
 
 
-def _telling(
+def _representatives(
     rows: NDArray[np.int64], code: NDArray[np.int64], first: NDArray[np.intp], ts: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Return the rows that tell all, in order: of each group the first, the earliest, and the last of the latest."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tokenboard.catalog import Catalog, CatalogError, CatalogFault, Observation, Observed
-from tokenboard.drain.observations import tell
+from tokenboard.drain.observations import group_observations
 from tokenboard.event import EventDecodeError, UsageEvent, decode_events, encode_parcel, split_events
 from tokenboard.event_table import decode_columns, events_of, is_by_columns, table_of
 from tokenboard.ledger import OUT_OF_TIME, Rows, arrange_table, fit_events, misfit_times
@@ -141,10 +141,10 @@ def _rows(table: pa.Table, kept: NDArray[np.int64], plan: Plan) -> Rows:
         table = table.take(pa.array(kept))
     reasons = table.column("reason").combine_chunks()
     if plan.reasons:
-        told = reasons.to_pylist()
+        named = reasons.to_pylist()
         for at, reason in plan.reasons.items():
-            told[at] = reason
-        reasons = pa.array(told, pa.string())
+            named[at] = reason
+        reasons = pa.array(named, pa.string())
     try:
         return arrange_table(table, np.array(plan.app_ids, np.int64), reasons)
     except (ValueError, OverflowError) as error:
@@ -224,32 +224,32 @@ def _place(table: pa.Table, catalog: Catalog, why_not: dict[int, str]) -> tuple[
     """
     skipped = np.zeros(table.num_rows, np.bool_)
     skipped[list(why_not)] = True
-    told = tell(table, skipped)
-    why_not |= dict.fromkeys(told.unfit.tolist(), _NO_APP_KEY)
+    grouped = group_observations(table, skipped)
+    why_not |= dict.fromkeys(grouped.unfit.tolist(), _NO_APP_KEY)
     faults: dict[int, Exception] = {}
     placed: dict[int, Observed] = {}
-    for start in range(0, len(told.observations), _OBSERVATIONS):
-        some = dict(enumerate(told.observations[start : start + _OBSERVATIONS], start))
+    for start in range(0, len(grouped.observations), _OBSERVATIONS):
+        some = dict(enumerate(grouped.observations[start : start + _OBSERVATIONS], start))
         placed.update(_observe(some, catalog, faults))
-    if faults and len(faults) == len(told.observations):
+    if faults and len(faults) == len(grouped.observations):
         # Nothing passes: then it is the catalog that is at fault, unless the complaint is about a value.
         for error in faults.values():
             if not isinstance(error, _ABOUT_VALUES):
                 raise error
-    groups = max(told.groups, default=-1) + 1
+    groups = max(grouped.groups, default=-1) + 1
     by_group = np.zeros(groups + 1, np.int64)  # the last is that of the rows in no group, whose number is -1
     reasons: dict[int, str] = {}
     for number, observed in placed.items():
-        by_group[told.groups[number]] = observed.app_id
+        by_group[grouped.groups[number]] = observed.app_id
         if observed.reason:
-            reasons[told.groups[number]] = str(observed.reason)
+            reasons[grouped.groups[number]] = str(observed.reason)
     for number, error in faults.items():
-        for row in np.flatnonzero(told.group_of == told.groups[number]).tolist():
+        for row in np.flatnonzero(grouped.group_of == grouped.groups[number]).tolist():
             why_not[row] = f"the catalog refuses it: {_named(error)}"
     given = {
-        row: reason for group, reason in reasons.items() for row in np.flatnonzero(told.group_of == group).tolist()
+        row: reason for group, reason in reasons.items() for row in np.flatnonzero(grouped.group_of == group).tolist()
     }
-    return by_group[told.group_of], given
+    return by_group[grouped.group_of], given
 
 
 def _observe(

@@ -64,7 +64,7 @@ def parse_question(params: Mapping[str, str] | Iterable[tuple[str, str]], *, flo
     """The question that these query parameters ask; ``floor`` is the dataset's first day, ``today`` the UTC day.
 
     Pass pairs where a parameter may come twice: that is an error. Parameters of other names are ignored, as the
-    reference service does. Raises QuestionError, which names the parameter and lists what it allows.
+    reference service does. Raises ParameterError, which names the parameter and lists what it allows.
     """
     given = _collect(params, PARAMETERS)
     sort = _choose("sort", given.get("sort", Sort.POPULAR.value), [each.value for each in Sort])
@@ -87,7 +87,7 @@ def parse_question(params: Mapping[str, str] | Iterable[tuple[str, str]], *, flo
 def parse_extras(params: Mapping[str, str] | Iterable[tuple[str, str]]) -> frozenset[Extra]:
     """What ``include``, names separated by commas, asks for beside the default answer; nothing when it is empty.
 
-    Raises QuestionError for an unknown name, which lists what is allowed, and for ``include`` given twice.
+    Raises ParameterError for an unknown name, which lists what is allowed, and for ``include`` given twice.
     """
     given = _collect(params, (INCLUDE,)).get(INCLUDE, "")
     allowed = [each.value for each in Extra]

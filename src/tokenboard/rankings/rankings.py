@@ -165,7 +165,7 @@ class Rankings:
                 self._epoch += changed or anew
 
     def question(self, params: Mapping[str, str] | Iterable[tuple[str, str]]) -> Question:
-        """The question that query parameters ask today; raises QuestionError as ``parse_question`` does."""
+        """The question that query parameters ask today; raises ParameterError as ``parse_question`` does."""
         return parse_question(params, floor=self._floor, today=self._now().date())
 
     def answer(self, question: Question, extras: Collection[Extra] = NO_EXTRAS) -> Answer:

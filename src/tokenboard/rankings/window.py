@@ -53,9 +53,10 @@ def resolve_window(start: str | None, end: str | None, *, floor: date, today: da
     """The window that ``start_date`` and ``end_date`` ask for; None is a parameter not given.
 
     ``end`` defaults to the last completed day, ``today`` − 1; an end in the future is moved to ``today``. ``start``
-    defaults to the 30 days that end at ``end``; one before ``floor``, the dataset's first day, is moved to it. Raises
-    QuestionError for anything that is not a real day written YYYY-MM-DD, for an end before the floor, a start after the
-    end, and more than 366 days, counted after both were moved.
+    defaults to the 30 days that end at ``end``; one before ``floor``, the dataset's first day, is moved to it.
+
+    Raises ParameterError for anything that is not a real day written YYYY-MM-DD, for an end before the floor, a start
+    after the end, and more than 366 days, counted after both were moved.
     """
     first_asked = None if start is None else _parse_day("start_date", start)
     last_asked = None if end is None else _parse_day("end_date", end)

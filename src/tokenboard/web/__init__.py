@@ -1,6 +1,6 @@
 """The pages: rankings, marketplace, apps, models, badges, feeds; server-rendered and complete without scripts.
 
-    query ─▶ view (one frozen value: frame, template's context, document, table) ─┬▶ HTML
+    query ─▶ view (one frozen value: layout, template's context, document, table) ─┬▶ HTML
                                                                                   ├▶ .json, the same figures exact
                                                                                   └▶ .csv, .parquet, the page's table
 
@@ -11,6 +11,6 @@ A page and its twins are made of one view, so they cannot differ. Every view com
 from tokenboard.web.application import create_web
 from tokenboard.web.assets import own_address
 from tokenboard.web.services import WebServices
-from tokenboard.web.site import DEMO_NOTICE, Site, Visibility
+from tokenboard.web.site import DEMO_NOTICE, PagesVisibility, Site
 
-__all__ = ["DEMO_NOTICE", "Site", "Visibility", "WebServices", "create_web", "own_address"]
+__all__ = ["DEMO_NOTICE", "PagesVisibility", "Site", "WebServices", "create_web", "own_address"]

@@ -18,18 +18,18 @@ from tokenboard.problem import Problem, store_away
 from tokenboard.rankings import NotFilledError, ParameterError
 from tokenboard.web.assets import Assets
 from tokenboard.web.charts import SVG_POLICY
-from tokenboard.web.layout import Form, Frame
+from tokenboard.web.layout import Layout, PageFormat
 from tokenboard.web.page_cache import PageCache
-from tokenboard.web.pages import DRAWINGS, PAGES, Drawn, Page
+from tokenboard.web.pages import PAGES, RESOURCES, Page, PageResource
 from tokenboard.web.parameters import Parameter, canonical
-from tokenboard.web.query import Asked
-from tokenboard.web.rendering import NoSuchForm, Press, Printed
+from tokenboard.web.query import PageRequest
+from tokenboard.web.rendering import NoSuchFormat, PageRenderer, Rendered
 from tokenboard.web.security import POLICY, secured
 from tokenboard.web.services import WebServices
-from tokenboard.web.sessions import Gate
-from tokenboard.web.site import Visibility
+from tokenboard.web.sessions import PageAccess
+from tokenboard.web.site import PagesVisibility
 from tokenboard.web.templates import environment
-from tokenboard.web.view import Elsewhere, NothingThere, View
+from tokenboard.web.view import PageNotFound, Redirect, View
 from tokenboard.workers import Workers
 
 PAGE_THREADS = 16
@@ -55,12 +55,12 @@ class Web:
     def __init__(self, services: WebServices) -> None:
         self._services = services
         self._assets = Assets()
-        self._gate = Gate(services.site, services.auth, services.sessions)
-        self._press = Press(environment(services.site, self._assets), demo=services.site.demo)
+        self._page_access = PageAccess(services.site, services.auth, services.sessions)
+        self._page_renderer = PageRenderer(environment(services.site, self._assets), demo=services.site.demo)
         self._cache = PageCache()
         # A drawing waits for the one process that draws: pages must not wait behind it.
-        self._pages = Workers("pages", PAGE_THREADS)
-        self._drawings = Workers("drawings", DRAWING_THREADS, DRAWINGS_WAITING)
+        self._page_workers = Workers("pages", PAGE_THREADS)
+        self._drawing_workers = Workers("drawings", DRAWING_THREADS, DRAWINGS_WAITING)
 
     def application(self) -> Starlette:
         """Return the routes."""
@@ -69,12 +69,12 @@ class Web:
             # The plain page comes last: a model's name may hold dots, and is then cut at a form's ending first.
             stem = "/index" if page.path == "/" else page.path
             routes += [Route(f"{stem}.{form}", self._endpoint(page, form)) for form in page.forms]
-            routes.append(Route(page.path, self._endpoint(page, Form.HTML)))
-        routes += [Route(drawing.path, self._drawn(drawing)) for drawing in DRAWINGS]
+            routes.append(Route(page.path, self._endpoint(page, PageFormat.HTML)))
+        routes += [Route(resource.path, self._resource(resource)) for resource in RESOURCES]
         routes.append(Route("/session", self._session, methods=["GET", "POST"]))
         routes.append(Route("/session/end", self._end_session, methods=["POST"]))
         # These two are printed on the event loop: once made, their templates are read from no file there.
-        self._explain(Problem(404, "There is nothing here."), Form.HTML)
+        self._explain(Problem(404, "There is nothing here."), PageFormat.HTML)
         self._session_page("/", "", 200)
         web = Starlette(
             routes=routes,
@@ -89,56 +89,60 @@ class Web:
 
     # -- pages and what is drawn for them
 
-    def _endpoint(self, page: Page, form: Form) -> Endpoint:
+    def _endpoint(self, page: Page, form: PageFormat) -> Endpoint:
         async def answer(request: Request) -> Response:
-            make = partial(self._print_page, page, form)
-            return await self._answer(request, page.parameters, form, make, self._pages)
+            make = partial(self._render_page, page, form)
+            return await self._answer(request, page.parameters, form, make, self._page_workers)
 
         return answer
 
-    def _drawn(self, drawing: Drawn) -> Endpoint:
-        workers = self._drawings if drawing.rendered else self._pages
+    def _resource(self, resource: PageResource) -> Endpoint:
+        workers = self._drawing_workers if resource.by_renderer else self._page_workers
 
         async def answer(request: Request) -> Response:
-            make = partial(self._print_drawing, drawing)
-            return await self._answer(request, drawing.parameters, None, make, workers)
+            make = partial(self._resource_answer, resource)
+            return await self._answer(request, resource.parameters, None, make, workers)
 
         return answer
 
-    def _print_page(self, page: Page, form: Form, asked: Asked) -> Printed:
-        return self._press.print(page.view(self._services, asked), form)
+    def _render_page(self, page: Page, form: PageFormat, page_request: PageRequest) -> Rendered:
+        return self._page_renderer.render(page.view(self._services, page_request), form)
 
-    def _print_drawing(self, drawing: Drawn, asked: Asked) -> Printed:
-        return drawing.draw(self._services, asked)
+    def _resource_answer(self, resource: PageResource, page_request: PageRequest) -> Rendered:
+        return resource.draw(self._services, page_request)
 
     async def _answer(
         self,
         request: Request,
         parameters: Sequence[Parameter],
-        form: Form | None,
-        make: Callable[[Asked], Printed],
+        form: PageFormat | None,
+        make: Callable[[PageRequest], Rendered],
         workers: Workers,
     ) -> Response:
         """Answer with what ``make`` prints, kept until the figures or the day change. ``form`` None is an image."""
         try:
-            if not self._gate.admits(request):
+            if not self._page_access.admits(request):
                 return self._ask_for_key(request, form)
             if len(request.scope["query_string"]) > MAX_QUERY:
                 raise Problem(400, f"The query is longer than {MAX_QUERY:,} bytes; no page takes that much.")
             query = canonical(request.query_params.multi_items(), parameters)
-            asked = Asked(_path_of(request), request.path_params, query, frozenset(each.name for each in parameters))
-            if form is Form.HTML:
+            page_request = PageRequest(
+                _path_of(request), request.path_params, query, frozenset(each.name for each in parameters)
+            )
+            if form is PageFormat.HTML:
                 # Its charts are asked for next; a board that nobody looks at never starts the process that draws.
                 self._services.renderer.start()
-            key: Hashable = (form, asked.path, asked.query)
-            shown = await self._cache.get(
-                key, self._services.analytics.stamp, lambda: workers.run(partial(self._attempt, make, asked, form))
+            key: Hashable = (form, page_request.path, page_request.query)
+            rendered = await self._cache.get(
+                key,
+                self._services.analytics.stamp,
+                lambda: workers.run(partial(self._attempt, make, page_request, form)),
             )
-            return self._respond(request, shown)
-        except Elsewhere as elsewhere:
+            return self._respond(request, rendered)
+        except Redirect as redirect:
             # An alias can be taken back: no browser may remember where it led.
-            status = 301 if elsewhere.permanent else 302
-            return secured(RedirectResponse(elsewhere.path, status, headers={"Cache-Control": "no-cache"}))
+            status = 301 if redirect.permanent else 302
+            return secured(RedirectResponse(redirect.path, status, headers={"Cache-Control": "no-cache"}))
         except Problem as problem:
             return self._explain(problem, form)
         except Exception as error:
@@ -147,31 +151,33 @@ class Web:
                 _log.error("a page failed by a fault of ours", extra={"path": _path_of(request)[:200]}, exc_info=error)
             return self._explain(told, form)
 
-    def _attempt(self, make: Callable[[Asked], Printed], asked: Asked, form: Form | None) -> Printed:
+    def _attempt(
+        self, make: Callable[[PageRequest], Rendered], page_request: PageRequest, form: PageFormat | None
+    ) -> Rendered:
         try:
-            return make(asked)
-        except NothingThere as nothing:
-            if form is Form.HTML and nothing.view is not None:
-                return self._press.print(nothing.view, form)
-            raise Problem(404, nothing.message) from nothing
+            return make(page_request)
+        except PageNotFound as missing:
+            if form is PageFormat.HTML and missing.view is not None:
+                return self._page_renderer.render(missing.view, form)
+            raise Problem(404, missing.message) from missing
 
-    def _respond(self, request: Request, shown: Printed) -> Response:
-        private = self._services.site.visibility is Visibility.KEY
+    def _respond(self, request: Request, rendered: Rendered) -> Response:
+        private = self._services.site.visibility is PagesVisibility.KEY
         headers = {
-            "ETag": shown.etag,
+            "ETag": rendered.etag,
             # A page is asked for anew each time, at the cost of a few bytes: what was hidden is gone at once.
             "Cache-Control": "private, no-cache" if private else "no-cache",
             "Vary": "Accept-Encoding, Cookie" if private else "Accept-Encoding",
         }
-        policy = SVG_POLICY if shown.media_type.startswith("image/svg") else POLICY
-        if shown.status == 200 and none_match(request.headers.getlist("if-none-match"), shown.etag):
+        policy = SVG_POLICY if rendered.media_type.startswith("image/svg") else POLICY
+        if rendered.status == 200 and none_match(request.headers.getlist("if-none-match"), rendered.etag):
             return secured(Response(status_code=304, headers=headers), policy=policy)
-        body = shown.body
-        if shown.packed is not None and accepts_gzip(request.headers.getlist("accept-encoding")):
+        body = rendered.body
+        if rendered.packed is not None and accepts_gzip(request.headers.getlist("accept-encoding")):
             headers["Content-Encoding"] = "gzip"
-            body = shown.packed
-        headers["Content-Type"] = shown.media_type
-        return secured(Response(body, shown.status, headers), policy=policy)
+            body = rendered.packed
+        headers["Content-Type"] = rendered.media_type
+        return secured(Response(body, rendered.status, headers), policy=policy)
 
     async def _static(self, request: Request) -> Response:
         asset = self._assets.find(request.path_params["name"])
@@ -185,8 +191,8 @@ class Web:
 
     # -- sessions
 
-    def _ask_for_key(self, request: Request, form: Form | None) -> Response:
-        if form is not Form.HTML:
+    def _ask_for_key(self, request: Request, form: PageFormat | None) -> Response:
+        if form is not PageFormat.HTML:
             return self._explain(
                 Problem(401, "This board's pages need a key: send `Authorization: Bearer <key>`."), form
             )
@@ -195,9 +201,9 @@ class Web:
 
     async def _session(self, request: Request) -> Response:
         match self._services.site.visibility:
-            case Visibility.OFF:
-                return self._explain(Problem(404, "This board shows no pages."), Form.HTML)
-            case Visibility.PUBLIC:
+            case PagesVisibility.OFF:
+                return self._explain(Problem(404, "This board shows no pages."), PageFormat.HTML)
+            case PagesVisibility.PUBLIC:
                 return secured(RedirectResponse("/", 302))
         if request.method in {"GET", "HEAD"}:
             return self._session_page("/", "", 200)
@@ -208,8 +214,8 @@ class Web:
             response = RedirectResponse(wanted, 303)
             secret = given.get("key", "")
             https = self._services.site.base_url.startswith("https:")
-            begin = partial(self._gate.open_session, secret, response, https=https, peer=request.client)
-            await self._pages.run(begin)
+            begin = partial(self._page_access.open_session, secret, response, https=https, peer=request.client)
+            await self._page_workers.run(begin)
         except (Problem, CatalogUnavailable) as error:
             problem = _problem_of(error)
             return self._session_page(_own_path(given.get("next", "/")), problem.message, problem.status)
@@ -220,29 +226,29 @@ class Web:
     async def _end_session(self, request: Request) -> Response:
         response = RedirectResponse("/", 303)
         try:
-            await self._pages.run(partial(self._gate.close_session, request, response))
+            await self._page_workers.run(partial(self._page_access.close_session, request, response))
         except Problem as problem:
-            return self._explain(problem, Form.HTML)
+            return self._explain(problem, PageFormat.HTML)
         response.headers["Cache-Control"] = "no-store"
         return secured(response)
 
     def _session_page(self, wanted: str, message: str, status: int) -> Response:
-        frame = Frame("Sign in with a key", "This board's pages need a key.", "/session", indexed=False)
-        view = View(frame, "session.html", {"wanted": wanted, "message": message}, status=status)
-        shown = self._press.print(view, Form.HTML)
+        layout = Layout("Sign in with a key", "This board's pages need a key.", "/session", indexed=False)
+        view = View(layout, "session.html", {"wanted": wanted, "message": message}, status=status)
+        rendered = self._page_renderer.render(view, PageFormat.HTML)
         headers = {"Cache-Control": "no-store"} | ({"WWW-Authenticate": "Bearer"} if status == 401 else {})
-        return secured(Response(shown.body, status, headers, shown.media_type))
+        return secured(Response(rendered.body, status, headers, rendered.media_type))
 
     # -- errors
 
-    def _explain(self, problem: Problem, form: Form | None) -> Response:
+    def _explain(self, problem: Problem, form: PageFormat | None) -> Response:
         headers = {**problem.headers, "Cache-Control": "no-store"}
-        if form is not Form.HTML:
+        if form is not PageFormat.HTML:
             return secured(Response(problem.body(), problem.status, headers, "application/json"))
-        frame = Frame(_TITLES.get(problem.status, "Something went wrong"), problem.message, "/", indexed=False)
-        view = View(frame, "problem.html", {"problem": problem}, status=problem.status)
-        shown = self._press.print(view, Form.HTML)
-        return secured(Response(shown.body, problem.status, headers, shown.media_type))
+        layout = Layout(_TITLES.get(problem.status, "Something went wrong"), problem.message, "/", indexed=False)
+        view = View(layout, "problem.html", {"problem": problem}, status=problem.status)
+        rendered = self._page_renderer.render(view, PageFormat.HTML)
+        return secured(Response(rendered.body, problem.status, headers, rendered.media_type))
 
     async def _http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
@@ -255,7 +261,7 @@ class Web:
         }
         problem = Problem(error.status_code, notes.get(error.status_code, str(error.detail)), headers=error.headers)
         wants_page = preferred(request.headers.getlist("accept"), _ERROR_TYPES) == "text/html"
-        return self._explain(problem, Form.HTML if wants_page else None)
+        return self._explain(problem, PageFormat.HTML if wants_page else None)
 
     async def _left(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 - the handler's signature
         return self._explain(Problem(400, "The connection closed before the form was complete."), None)
@@ -275,7 +281,7 @@ class Web:
 
     async def _fault(self, request: Request, error: Exception) -> Response:
         _log.error("a page failed by a fault of ours", extra={"path": _path_of(request)[:200]}, exc_info=error)
-        return self._explain(_problem_of(error), Form.HTML)
+        return self._explain(_problem_of(error), PageFormat.HTML)
 
 
 _TITLES = {
@@ -301,7 +307,7 @@ def _problem_of(error: Exception) -> Problem:
             return error
         case ParameterError():
             return Problem(400, error.message, metadata={"parameter": error.parameter})
-        case NoSuchForm():
+        case NoSuchFormat():
             return Problem(404, "This page has no such form; try .json.")
         case NotFilledError():
             return Problem(503, f"{error}.", headers=retry)

@@ -18,7 +18,7 @@ _PERIODS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class FilterOption:
     """One link of a choice; ``key`` is the key that follows it, empty for none."""
 
     label: str
@@ -28,20 +28,20 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Filter:
     """A named set of links, of which one is in force at most."""
 
     label: str
-    options: tuple[Option, ...]
+    options: tuple[FilterOption, ...]
 
 
-def periods(path: str, query: Query, span: Span) -> Choice:
+def periods(path: str, query: Query, span: Span) -> Filter:
     """Return the choice of today, the day before, week and month."""
     rest = changed(query, period="", start_date="", end_date="", offset="")
-    return Choice(
+    return Filter(
         "Period",
         tuple(
-            Option(
+            FilterOption(
                 label,
                 address(path, changed(rest, period="" if period is span.unasked else period.value)),
                 period is span.period,
@@ -52,12 +52,12 @@ def periods(path: str, query: Query, span: Span) -> Choice:
     )
 
 
-def sorts(path: str, query: Query, question: Question) -> Choice:
+def sorts(path: str, query: Query, question: Question) -> Filter:
     """Return the choice of popular and trending."""
-    return Choice(
+    return Filter(
         "Sort",
         tuple(
-            Option(
+            FilterOption(
                 sort.value.capitalize(),
                 address(path, changed(query, sort="" if sort is Sort.POPULAR else sort.value, offset="")),
                 sort is question.sort,
@@ -67,12 +67,12 @@ def sorts(path: str, query: Query, question: Question) -> Choice:
     )
 
 
-def metrics(path: str, query: Query, metric: str) -> Choice:
+def metrics(path: str, query: Query, metric: str) -> Filter:
     """Return the choice of tokens and requests."""
-    return Choice(
+    return Filter(
         "Metric",
         tuple(
-            Option(
+            FilterOption(
                 name.capitalize(),
                 address(path, changed(query, metric="" if name == "tokens" else name, offset="")),
                 name == metric,
@@ -82,20 +82,20 @@ def metrics(path: str, query: Query, metric: str) -> Choice:
     )
 
 
-def categories(path: str, query: Query, category: str | None, subcategory: str | None) -> tuple[Choice, ...]:
+def categories(path: str, query: Query, category: str | None, subcategory: str | None) -> tuple[Filter, ...]:
     """Return the choice of a group, and, once there is one, of a category in it."""
     rest = changed(query, category="", subcategory="", offset="")
     group = category or next((name for name, members in GROUPS.items() if subcategory in members), None)
-    groups = [Option("All", address(path, rest), group is None)]
+    groups = [FilterOption("All", address(path, rest), group is None)]
     groups += [
-        Option(label_of(name), address(path, changed(rest, category=name)), name == group and subcategory is None)
+        FilterOption(label_of(name), address(path, changed(rest, category=name)), name == group and subcategory is None)
         for name in GROUPS
     ]
-    choices = [Choice("Category", tuple(groups))]
+    choices = [Filter("Category", tuple(groups))]
     if group is not None:
         members = tuple(
-            Option(label_of(name), address(path, changed(rest, subcategory=name)), name == subcategory)
+            FilterOption(label_of(name), address(path, changed(rest, subcategory=name)), name == subcategory)
             for name in GROUPS[group]
         )
-        choices.append(Choice(label_of(group), members))
+        choices.append(Filter(label_of(group), members))
     return tuple(choices)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 Query = Sequence[tuple[str, str]]
 
 
-class Form(StrEnum):
+class PageFormat(StrEnum):
     """The forms in which a view is given; all but HTML are its twins, named by the address's ending."""
 
     HTML = "html"
@@ -19,13 +19,13 @@ class Form(StrEnum):
 
 
 MEDIA_TYPES = {
-    Form.HTML: "text/html; charset=utf-8",
-    Form.JSON: "application/json",
-    Form.CSV: "text/csv; charset=utf-8",
-    Form.PARQUET: "application/vnd.apache.parquet",
+    PageFormat.HTML: "text/html; charset=utf-8",
+    PageFormat.JSON: "application/json",
+    PageFormat.CSV: "text/csv; charset=utf-8",
+    PageFormat.PARQUET: "application/vnd.apache.parquet",
 }
 
-_LABELS = {Form.JSON: "JSON", Form.CSV: "CSV", Form.PARQUET: "Parquet"}
+_LABELS = {PageFormat.JSON: "JSON", PageFormat.CSV: "CSV", PageFormat.PARQUET: "Parquet"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class FeedLink:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Layout:
     """``address`` is the page's own path and query, ``section`` the entry of the navigation it belongs to.
 
     ``as_of`` is when the figures were computed, None for a page without figures. ``indexed`` False keeps search engines
@@ -72,7 +72,7 @@ def address(path: str, query: Query = ()) -> str:
 
 
 def twins(
-    path: str, query: Query = (), forms: Iterable[Form] = (Form.JSON, Form.CSV, Form.PARQUET)
+    path: str, query: Query = (), forms: Iterable[PageFormat] = (PageFormat.JSON, PageFormat.CSV, PageFormat.PARQUET)
 ) -> tuple[Twin, ...]:
     """Return the twins of the page at a path; the start page's are named ``/index``."""
     stem = "/index" if path == "/" else path

@@ -8,7 +8,7 @@ from cachetools import LRUCache
 
 from tokenboard.analytics import OVERHEAD, weight
 from tokenboard.problem import Problem
-from tokenboard.web.rendering import Printed
+from tokenboard.web.rendering import Rendered
 
 MAX_BYTES = 32 * 1024 * 1024
 """Bytes of pages and their keys kept."""
@@ -19,7 +19,7 @@ MAX_MAKING = 256
 
 class _Kept(NamedTuple):
     stamp: Hashable
-    printed: Printed
+    rendered: Rendered
     size: int
 
 
@@ -28,9 +28,9 @@ class PageCache:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._kept: LRUCache[Hashable, _Kept] = LRUCache(max_bytes, getsizeof=_size)
-        self._making: dict[tuple[Hashable, Hashable], asyncio.Future[Printed]] = {}
+        self._making: dict[tuple[Hashable, Hashable], asyncio.Future[Rendered]] = {}
 
-    async def get(self, key: Hashable, stamp: Hashable, make: Callable[[], Awaitable[Printed]]) -> Printed:
+    async def get(self, key: Hashable, stamp: Hashable, make: Callable[[], Awaitable[Rendered]]) -> Rendered:
         """Return what is kept of ``key`` at ``stamp``, or make it; what ``make`` raises is raised to all who wait.
 
         Raises:
@@ -39,7 +39,7 @@ class PageCache:
         """
         found = self._kept.get(key)
         if found is not None and found.stamp == stamp:
-            return found.printed
+            return found.rendered
         name = (key, stamp)
         making = self._making.get(name)
         if making is None:
@@ -50,12 +50,12 @@ class PageCache:
         # A reader that leaves does not take the page from the others who wait for it.
         return await asyncio.shield(making)
 
-    def _put_away(self, key: Hashable, stamp: Hashable, made: "asyncio.Future[Printed]") -> None:
+    def _put_away(self, key: Hashable, stamp: Hashable, made: "asyncio.Future[Rendered]") -> None:
         self._making.pop((key, stamp), None)
         if made.cancelled() or made.exception() is not None:
             return
-        kept = _Kept(stamp, printed := made.result(), weight(key) + weight(printed) + OVERHEAD)
-        if printed.status == 200 and kept.size <= self._kept.maxsize:
+        kept = _Kept(stamp, rendered := made.result(), weight(key) + weight(rendered) + OVERHEAD)
+        if rendered.status == 200 and kept.size <= self._kept.maxsize:
             self._kept[key] = kept
 
 

@@ -32,7 +32,7 @@ def canonical(given: Iterable[tuple[str, str]], known: Iterable[Parameter]) -> Q
     """Return the known ones of a query's parameters, stripped and by name, those left out that ask for the default.
 
     Raises:
-        QuestionError: one is given twice.
+        ParameterError: one is given twice.
 
     """
     parameters = {each.name: each for each in known}

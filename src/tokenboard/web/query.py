@@ -14,7 +14,7 @@ from tokenboard.web.services import WebServices
 MAX_SEARCH = 200
 """Longest text searched for, in characters."""
 
-Choice = TypeVar("Choice", bound=StrEnum)
+Value = TypeVar("Value", bound=StrEnum)
 
 
 class Metric(StrEnum):
@@ -25,7 +25,7 @@ class Metric(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PageRequest:
     """One request for a page: its path, the path's parameters, and the query in its canonical form.
 
     ``known`` are the parameters that the page may look at, None for all: what it looks at without having said so
@@ -38,7 +38,7 @@ class Asked:
     known: frozenset[str] | None = None
 
     def text(self, name: str, default: str = "") -> str:
-        """Return a parameter, stripped; raises QuestionError when it is given twice."""
+        """Return a parameter, stripped; raises ParameterError when it is given twice."""
         if self.known is not None and name not in self.known:
             raise LookupError(f"a page looks at the parameter {name}, which is none of its own")
         values = [value for given, value in self.query if given == name]
@@ -46,8 +46,8 @@ class Asked:
             raise ParameterError(name, f"{name} is given more than once; give it once.")
         return values[0].strip() if values else default
 
-    def choice(self, name: str, default: Choice) -> Choice:
-        """Return a parameter that is one of an enumeration's values; empty is the default. Raises QuestionError."""
+    def choice(self, name: str, default: Value) -> Value:
+        """Return a parameter that is one of an enumeration's values; empty is the default. Raises ParameterError."""
         given = self.text(name)
         if not given:
             return default
@@ -59,7 +59,7 @@ class Asked:
             raise ParameterError(name, f"{name} {given[:40]!r} is not known; allowed: {allowed}.") from None
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
-        """Return a parameter that is a whole number; empty is the default. Raises QuestionError."""
+        """Return a parameter that is a whole number; empty is the default. Raises ParameterError."""
         given = self.text(name)
         if not given:
             return default
@@ -68,7 +68,7 @@ class Asked:
         return int(given)
 
     def search(self, name: str = "q") -> str:
-        """Return a text to search for; raises QuestionError when it is too long."""
+        """Return a text to search for; raises ParameterError when it is too long."""
         given = self.text(name)
         if len(given) > MAX_SEARCH:
             raise ParameterError(name, f"{name} is longer than {MAX_SEARCH} characters.")
@@ -149,44 +149,44 @@ def _today(services: WebServices) -> Window:
     return services.analytics.window(Period.TODAY)
 
 
-def parse_span(services: WebServices, asked: Asked, default: Period) -> Span:
+def parse_span(services: WebServices, request: PageRequest, default: Period) -> Span:
     """Return the days asked for: ``period``, or ``start_date`` and ``end_date`` by the Data API's rules.
 
     Unasked they are those of ``default``.
 
     Raises:
-        QuestionError: a parameter is wrong, or both ways are mixed.
+        ParameterError: a parameter is wrong, or both ways are mixed.
 
     """
     today = services.analytics.today
-    dates = [(name, asked.text(name)) for name in ("start_date", "end_date")]
+    dates = [(name, request.text(name)) for name in ("start_date", "end_date")]
     given = [(name, value) for name, value in dates if value]
     if not given:
-        period = asked.choice("period", default)
+        period = request.choice("period", default)
         window = services.analytics.window(period)
         return Span(window, period, default, complete=window.end < today)
-    if asked.text("period"):
+    if request.text("period"):
         raise ParameterError("period", "period and dates are both given; leave one out.")
     window = parse_question(given, floor=services.floor, today=today).window
     return Span(window, None, default, complete=window.end < today)
 
 
-def parse_board_span(services: WebServices, asked: Asked) -> Span:
+def parse_board_span(services: WebServices, request: PageRequest) -> Span:
     """Return the days that a page of the whole board is about; see `board_period` and `parse_span`."""
-    return parse_span(services, asked, board_period(services))
+    return parse_span(services, request, board_period(services))
 
 
-def parse_ranking(services: WebServices, asked: Asked, span: Span, *, limit: int) -> Question:
+def parse_ranking(services: WebServices, request: PageRequest, span: Span, *, limit: int) -> Question:
     """Return the question to the rankings that a page asks: sort, metric, category, page.
 
     Raises:
-        QuestionError: a parameter is wrong.
+        ParameterError: a parameter is wrong.
 
     """
     names = ("sort", "category", "subcategory", "offset")
-    given = [(name, value) for name, value in ((name, asked.text(name)) for name in names) if value]
+    given = [(name, value) for name, value in ((name, request.text(name)) for name in names) if value]
     question = parse_question(given, floor=services.floor, today=services.analytics.today)
-    metric = asked.choice("metric", Metric.TOKENS)
+    metric = request.choice("metric", Metric.TOKENS)
     return Question(
         sort=question.sort,
         category=question.category,

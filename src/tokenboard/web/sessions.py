@@ -8,14 +8,14 @@ from starlette.responses import Response
 from tokenboard.auth import LASTS_S, Auth, Peer, Sessions
 from tokenboard.keys import Scope
 from tokenboard.problem import Problem
-from tokenboard.web.site import Site, Visibility
+from tokenboard.web.site import PagesVisibility, Site
 
 COOKIE = "tokenboard_session"
 """Name of the cookie; it holds a random token that only this board knows, never a key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class PageAccess:
     """Lets requests through or not, by the site's visibility."""
 
     site: Site
@@ -30,11 +30,11 @@ class Gate:
 
         """
         match self.site.visibility:
-            case Visibility.PUBLIC:
+            case PagesVisibility.PUBLIC:
                 return True
-            case Visibility.OFF:
+            case PagesVisibility.OFF:
                 raise Problem(404, "This board shows no pages; its Data API is under /api/v1.")
-            case Visibility.KEY:
+            case PagesVisibility.KEY:
                 return self._has_session(request) or self._has_key(request)
 
     def open_session(self, secret: str, response: Response, *, https: bool, peer: Peer = None) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Visibility(StrEnum):
+class PagesVisibility(StrEnum):
     """Who may read the pages: everybody, whoever has a key with the scope ``data``, or nobody."""
 
     PUBLIC = "public"
@@ -43,7 +43,7 @@ class Site:
 
     title: str
     base_url: str
-    visibility: Visibility = Visibility.PUBLIC
+    visibility: PagesVisibility = PagesVisibility.PUBLIC
     echo: bool = True
     demo: bool = False
     sections: tuple[Section, ...] = SECTIONS

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenboard.tables import Table
-from tokenboard.web.layout import Frame
+from tokenboard.web.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """``template`` is filled with ``context`` and the frame; ``document`` is the JSON twin; ``table`` the CSV's.
+    """``template`` is filled with ``context`` and the layout; ``document`` is the JSON twin; ``table`` the CSV's.
 
     Integers in ``document`` that may pass 2**53 are decimal strings, as in the Data API. ``table`` is None where a
     page has no table.
     """
 
-    frame: Frame
+    layout: Layout
     template: str
     context: Mapping[str, Any]
     document: Mapping[str, Any] | None = None
@@ -24,7 +24,7 @@ class View:
     status: int = 200
 
 
-class Elsewhere(Exception):
+class Redirect(Exception):
     """The page is at another address of this board."""
 
     def __init__(self, path: str, *, permanent: bool = False) -> None:
@@ -33,7 +33,7 @@ class Elsewhere(Exception):
         self.permanent = permanent
 
 
-class NothingThere(Exception):
+class PageNotFound(Exception):
     """There is no such page: ``message`` says what was looked for; ``view`` may explain it better."""
 
     def __init__(self, message: str, view: View | None = None) -> None:

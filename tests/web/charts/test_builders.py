@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.web.charts.figures import LAST, days, every_chart, ten, values
 from tests.web.names import HOSTILE
 from tokenboard.web.charts import Series, Share, Size, hours, lines, ranks, shares, single, stacked_days, window_name
+from tokenboard.web.charts.bins import bins_of
 from tokenboard.web.charts.scale import scale_to
-from tokenboard.web.charts.span import span_of
 
 
 def test_a_tip_tells_day_name_and_the_exact_figure() -> None:
@@ -99,20 +99,20 @@ def test_windows_are_named_by_their_days() -> None:
 
 @given(st.integers(0, 366))
 def test_bins_hold_every_day_once_and_the_last_is_whole(count: int) -> None:
-    span = span_of(days(count))
-    assert list(range(count)) == [day for start, end in span.bins for day in range(start, end)]
-    assert sum(values(count)) == sum(span.sums(values(count)))
-    assert (count > 120) == span.weekly
-    if span.weekly:
-        assert {7} == {end - start for start, end in span.bins[1:]}
+    bins = bins_of(days(count))
+    assert list(range(count)) == [day for start, end in bins.edges for day in range(start, end)]
+    assert sum(values(count)) == sum(bins.sums(values(count)))
+    assert (count > 120) == bins.weekly
+    if bins.weekly:
+        assert {7} == {end - start for start, end in bins.edges[1:]}
 
 
 @given(st.integers(1, 366), st.sampled_from(Size), st.integers(0, 365))
 def test_labels_are_no_more_than_there_is_room_for(count: int, size: Size, back: int) -> None:
-    span = span_of([day - timedelta(days=back) for day in days(count)])
-    ticks = span.ticks(size)
+    bins = bins_of([day - timedelta(days=back) for day in days(count)])
+    ticks = bins.ticks(size)
     assert 0 < len(ticks) <= size.across + 1
-    assert set(ticks) <= set(range(len(span.bins)))
+    assert set(ticks) <= set(range(len(bins.edges)))
     assert sorted(ticks) == list(ticks)
 
 

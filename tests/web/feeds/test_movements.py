@@ -7,7 +7,7 @@ from itertools import pairwise, permutations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenboard.web.feeds.movements import FIELD, LEVELS, LOOKBACK, Course, Movement, movements, slack
+from tokenboard.web.feeds.movements import FIELD, LEVELS, LOOKBACK, AppSeries, Movement, movements, slack
 
 FIRST = date(2026, 1, 1)
 
@@ -16,7 +16,9 @@ def days(count: int) -> list[date]:
     return [FIRST + timedelta(days=day) for day in range(count)]
 
 
-def ranked(weeks: Mapping[int, Sequence[int]], before: Mapping[int, Sequence[int]] | None = None) -> dict[int, Course]:
+def ranked(
+    weeks: Mapping[int, Sequence[int]], before: Mapping[int, Sequence[int]] | None = None
+) -> dict[int, AppSeries]:
     """Return courses of apps whose weekly tokens these are: ranks follow."""
     ranks: dict[int, list[int | None]] = {app_id: [] for app_id in weeks}
     for day in range(len(next(iter(weeks.values()), ()))):
@@ -26,7 +28,7 @@ def ranked(weeks: Mapping[int, Sequence[int]], before: Mapping[int, Sequence[int
             place = places.get(app_id)
             ranks[app_id].append(place if place is None or place <= FIELD + slack(FIELD) else None)
     nothing = {app_id: [0] * len(tokens) for app_id, tokens in weeks.items()}
-    return {app_id: Course(tokens, (before or nothing)[app_id], ranks[app_id]) for app_id, tokens in weeks.items()}
+    return {app_id: AppSeries(tokens, (before or nothing)[app_id], ranks[app_id]) for app_id, tokens in weeks.items()}
 
 
 def turned(states: Sequence[int], day: int) -> bool:
@@ -45,12 +47,14 @@ def compare(one: int, other: int) -> int:
     return -1 if other * 100 >= one * 105 and other > one else 0
 
 
-def by_the_rules(at: list[date], courses: dict[int, Course], shown: int) -> list[Movement]:
+def by_the_rules(at: list[date], series_of_apps: dict[int, AppSeries], shown: int) -> list[Movement]:
     found = []
     for day in range(max(len(at) - shown, 0), len(at)):
-        field = {a: rank for a, course in courses.items() if (rank := course.ranks[day]) is not None and rank <= FIELD}
+        field = {
+            a: rank for a, course in series_of_apps.items() if (rank := course.ranks[day]) is not None and rank <= FIELD
+        }
         for app_id, rank in field.items():
-            course = courses[app_id]
+            course = series_of_apps[app_id]
             inside = {
                 level: [-1 if r is None or r > level + slack(level) else int(r <= level) for r in course.ranks]
                 for level in LEVELS
@@ -63,7 +67,9 @@ def by_the_rules(at: list[date], courses: dict[int, Course], shown: int) -> list
             passed = [
                 (their, other)
                 for other, their in field.items()
-                if turned([compare(*pair) for pair in zip(course.tokens, courses[other].tokens, strict=True)], day)
+                if turned(
+                    [compare(*pair) for pair in zip(course.tokens, series_of_apps[other].tokens, strict=True)], day
+                )
             ]
             trends = turned(hot, day)
             if entered or passed or trends:
@@ -79,7 +85,7 @@ figure = st.one_of(st.integers(0, 120), st.integers(95, 106), st.integers(2**62,
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[list[date], dict[int, Course], int]:
+def histories(draw: st.DrawFn) -> tuple[list[date], dict[int, AppSeries], int]:
     count = draw(st.integers(0, 70))
     apps = draw(st.integers(0, 6))
     runs = st.lists(st.tuples(figure, st.integers(1, 40)), min_size=1, max_size=8)
@@ -95,20 +101,23 @@ def histories(draw: st.DrawFn) -> tuple[list[date], dict[int, Course], int]:
 
 @settings(deadline=None, max_examples=60)
 @given(histories())
-def test_what_moved_is_what_the_rules_say(history: tuple[list[date], dict[int, Course], int]) -> None:
+def test_what_moved_is_what_the_rules_say(history: tuple[list[date], dict[int, AppSeries], int]) -> None:
     assert by_the_rules(*history) == movements(*history)
 
 
 @settings(deadline=None, max_examples=60)
 @given(histories(), st.integers(0, 10))
 def test_a_days_movements_are_the_same_however_long_ago_it_was(
-    history: tuple[list[date], dict[int, Course], int], later: int
+    history: tuple[list[date], dict[int, AppSeries], int], later: int
 ) -> None:
-    at, courses, _ = history
+    at, series_of_apps, _ = history
     if len(at) <= LOOKBACK + later:
         return
-    today = movements(at, courses, len(at) - LOOKBACK)
-    cut = {app_id: Course(one.tokens[later:], one.before[later:], one.ranks[later:]) for app_id, one in courses.items()}
+    today = movements(at, series_of_apps, len(at) - LOOKBACK)
+    cut = {
+        app_id: AppSeries(one.tokens[later:], one.before[later:], one.ranks[later:])
+        for app_id, one in series_of_apps.items()
+    }
     again = movements(at[later:], cut, len(at) - later - LOOKBACK)
     assert [each for each in today if each.day >= at[later + LOOKBACK]] == again
 
@@ -116,8 +125,8 @@ def test_a_days_movements_are_the_same_however_long_ago_it_was(
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(960, 1040), min_size=LOOKBACK + 2, max_size=70))
 def test_two_apps_of_about_equal_use_never_pass_each_other(weeks: list[int]) -> None:
-    courses = ranked({1: [1_000] * len(weeks), 2: weeks})
-    assert [] == [each for each in movements(days(len(weeks)), courses, len(weeks)) if each.passed]
+    series_of_apps = ranked({1: [1_000] * len(weeks), 2: weeks})
+    assert [] == [each for each in movements(days(len(weeks)), series_of_apps, len(weeks)) if each.passed]
 
 
 @settings(deadline=None, max_examples=60)
@@ -134,7 +143,7 @@ def test_between_two_passes_of_a_pair_the_other_was_ahead_by_five_percent(weeks:
 def test_an_app_at_the_edge_of_the_top_enters_it_once() -> None:
     ranks: list[int | None] = [None] * 31 + [10, 11, 10, 12, 13, 9, 11, 10] + [14] + [10]
     tokens = [0 if rank is None else 1_000 - rank for rank in ranks]
-    course = Course(tokens, [0] * len(ranks), ranks)
+    course = AppSeries(tokens, [0] * len(ranks), ranks)
     found = movements(days(len(ranks)), {1: course}, 11)
     assert [(days(len(ranks))[40], 10), (days(len(ranks))[31], 10)] == [(each.day, each.entered) for each in found]
 
@@ -147,8 +156,8 @@ def test_an_app_that_jumps_is_told_once_with_the_highest_level_and_all_it_passed
 
 def test_an_app_trends_at_twice_its_mean_and_not_again_before_it_was_calm() -> None:
     weeks = [100] * 31 + [199, 200, 180, 210, 149, 200]
-    courses = {1: Course(weeks, [300] * len(weeks), [1] * len(weeks))}
-    found = movements(days(len(weeks)), courses, 6)
+    series_of_apps = {1: AppSeries(weeks, [300] * len(weeks), [1] * len(weeks))}
+    found = movements(days(len(weeks)), series_of_apps, 6)
     assert [36, 32] == [(each.day - FIRST).days for each in found if each.trending]
 
 

@@ -8,12 +8,12 @@ Tips tell exact integers, whatever their size: figures reach Vega only as parts 
 """
 
 from tokenboard.web.charts.bars import parts_by_day, single, stacked_days
+from tokenboard.web.charts.bins import window_name
 from tokenboard.web.charts.drawing import Drawing, Picture, Series, Size
 from tokenboard.web.charts.hours import hours
 from tokenboard.web.charts.lines import lines, ranks
 from tokenboard.web.charts.renderer import Renderer, RenderError
 from tokenboard.web.charts.shares import Share, shares
-from tokenboard.web.charts.span import window_name
 from tokenboard.web.charts.theme import SVG_POLICY
 
 __all__ = [

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import date
 
+from tokenboard.web.charts.bins import Bins, bins_of
 from tokenboard.web.charts.drawing import Drawing, Series, Size
 from tokenboard.web.charts.layout import Json, chart, data, days_axis, figure, name_of, sentences, values_axis
 from tokenboard.web.charts.scale import scale_to
-from tokenboard.web.charts.span import Span, span_of
 from tokenboard.web.charts.theme import INKS, SLOTS, ink_of
 from tokenboard.web.numbers import compact, percent
 
@@ -19,14 +19,14 @@ def stacked_days(
     Days ascend without a gap; past 120 of them bars are of seven days. A tip is ``8 Nov · Cline · 1.23B tokens
     (1,234,567,890)``, exact whatever the value. Raises ValueError when a series is not as long as ``days``.
     """
-    span = span_of(days)
-    sums = [span.sums(one.values) for one in series]
+    bins = bins_of(days)
+    sums = [bins.sums(one.values) for one in series]
     return chart(
         title=title,
-        description=_stacked_words(span, series, sums, unit),
+        description=_stacked_words(bins, series, sums, unit),
         size=size,
-        body=_bars(span, sums, [one.slot for one in series], size),
-        tips=_tips(span, series, sums, unit),
+        body=_bars(bins, sums, [one.slot for one in series], size),
+        tips=_tips(bins, series, sums, unit),
     )
 
 
@@ -40,21 +40,21 @@ def parts_by_day(
 
 def single(days: Sequence[date], values: Sequence[int], size: Size, *, title: str, unit: str = "tokens") -> Drawing:
     """Return bars of each UTC day in the accent colour; past 120 days bars are of seven."""
-    span = span_of(days)
-    sums = span.sums(values)
-    body = _bars(span, [sums], [0], size)
+    bins = bins_of(days)
+    sums = bins.sums(values)
+    body = _bars(bins, [sums], [0], size)
     body["mark"] = {"type": "bar", "color": INKS["--accent"], "cornerRadiusEnd": 2}
     del body["encoding"]["color"]
     return chart(
         title=title,
-        description=sentences(_opening(span, unit), _most(span, sums, unit), span.note()),
+        description=sentences(_opening(bins, unit), _most(bins, sums, unit), bins.note()),
         size=size,
         body=body,
-        tips=[f"{span.name(index)} · {figure(value, unit)}" for index, value in enumerate(sums) if value],
+        tips=[f"{bins.name(index)} · {figure(value, unit)}" for index, value in enumerate(sums) if value],
     )
 
 
-def _bars(span: Span, sums: Sequence[Sequence[int]], slots: Sequence[int], size: Size) -> Json:
+def _bars(bins: Bins, sums: Sequence[Sequence[int]], slots: Sequence[int], size: Size) -> Json:
     scale = scale_to(max((sum(parts) for parts in zip(*sums, strict=True)), default=0), size.up)
     rows: list[Json] = []
     for order, (values, slot) in enumerate(zip(sums, slots, strict=True)):
@@ -65,7 +65,7 @@ def _bars(span: Span, sums: Sequence[Sequence[int]], slots: Sequence[int], size:
         "data": data(rows),
         "mark": {"type": "bar", "stroke": INKS["--page"], "strokeWidth": 0.5},
         "encoding": {
-            "x": days_axis(span, size),
+            "x": days_axis(bins, size),
             "y": {
                 "field": "v",
                 "type": "quantitative",
@@ -85,33 +85,33 @@ def _bars(span: Span, sums: Sequence[Sequence[int]], slots: Sequence[int], size:
     }
 
 
-def _tips(span: Span, series: Sequence[Series], sums: Sequence[Sequence[int]], unit: str) -> list[str]:
+def _tips(bins: Bins, series: Sequence[Series], sums: Sequence[Sequence[int]], unit: str) -> list[str]:
     return [
-        f"{span.name(index)} · {name} · {figure(value, unit)}"
+        f"{bins.name(index)} · {name} · {figure(value, unit)}"
         for name, values in zip([name_of(one.name) for one in series], sums, strict=True)
         for index, value in enumerate(values)
         if value
     ]
 
 
-def _stacked_words(span: Span, series: Sequence[Series], sums: Sequence[Sequence[int]], unit: str) -> str:
+def _stacked_words(bins: Bins, series: Sequence[Series], sums: Sequence[Sequence[int]], unit: str) -> str:
     totals = [sum(values) for values in sums]
     everything = sum(totals)
     if not everything:
-        return sentences(_opening(span, unit), f"No {unit}")
+        return sentences(_opening(bins, unit), f"No {unit}")
     parts = ", ".join(
         f"{name_of(one.name)} {compact(total)} ({percent(total / everything)})"
         for one, total in zip(series, totals, strict=True)
     )
-    return sentences(_opening(span, unit), f"{compact(everything)} in all: {parts}", span.note())
+    return sentences(_opening(bins, unit), f"{compact(everything)} in all: {parts}", bins.note())
 
 
-def _opening(span: Span, unit: str) -> str:
-    return f"{unit.capitalize()} by UTC day, {span.whole()}"
+def _opening(bins: Bins, unit: str) -> str:
+    return f"{unit.capitalize()} by UTC day, {bins.whole()}"
 
 
-def _most(span: Span, sums: Sequence[int], unit: str) -> str:
+def _most(bins: Bins, sums: Sequence[int], unit: str) -> str:
     highest = max(sums, default=0)
     if not highest:
         return f"No {unit}"
-    return f"{compact(sum(sums))} in all, most with {compact(highest)} on {span.name(sums.index(highest))}"
+    return f"{compact(sum(sums))} in all, most with {compact(highest)} on {bins.name(sums.index(highest))}"

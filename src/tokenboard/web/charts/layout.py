@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
+from tokenboard.web.charts.bins import Bins
 from tokenboard.web.charts.drawing import Drawing, Size, describe
 from tokenboard.web.charts.scale import Scale
-from tokenboard.web.charts.span import Span
 from tokenboard.web.charts.theme import INKS, UNSEEN
 from tokenboard.web.numbers import compact, exact
 from tokenboard.web.text_metrics import Face, clean, fitted, isolated
@@ -45,13 +45,13 @@ def data(rows: Iterable[Json]) -> Json:
     return {"values": list(rows)}
 
 
-def days_axis(span: Span, size: Size) -> Json:
+def days_axis(bins: Bins, size: Size) -> Json:
     """Return the channel of bins, field ``x``: a band for each, few of them labelled."""
-    ticks = span.ticks(size)
+    ticks = bins.ticks(size)
     return {
         "field": "x",
         "type": "ordinal",
-        "scale": {"domain": list(range(len(span.bins))), "paddingInner": 0.24, "paddingOuter": 0.12},
+        "scale": {"domain": list(range(len(bins.edges))), "paddingInner": 0.24, "paddingOuter": 0.12},
         "axis": {
             "values": list(ticks),
             "labelExpr": f"({_json.encode({str(index): text for index, text in ticks.items()}).decode()})[datum.value]",

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import date
 
+from tokenboard.web.charts.bins import Bins, bins_of
 from tokenboard.web.charts.drawing import Drawing, Series, Size
 from tokenboard.web.charts.layout import HIT, Json, chart, data, days_axis, figure, name_of, sentences, values_axis
 from tokenboard.web.charts.scale import scale_to
-from tokenboard.web.charts.span import Span, span_of
 from tokenboard.web.charts.theme import INKS, SLOTS, ink_of
 from tokenboard.web.numbers import compact
 
@@ -25,8 +25,8 @@ def lines(
     Past 120 days a point is of seven. Pointing at a day tells every series' figure. Raises ValueError when a series
     is not as long as ``days``.
     """
-    span = span_of(days)
-    sums = [span.sums(one.values) for one in series]
+    bins = bins_of(days)
+    sums = [bins.sums(one.values) for one in series]
     names = [name_of(one.name) for one in series]
     scale = scale_to(max((value for values in sums for value in values), default=0), size.up)
     rows = [
@@ -40,7 +40,7 @@ def lines(
         "scale": {"domain": [0, 1], "nice": False},
         "axis": values_axis(scale),
     }
-    encoding = {"x": {**days_axis(span, size), "type": "ordinal"}, "y": vertical, "color": _COLOUR}
+    encoding = {"x": {**days_axis(bins, size), "type": "ordinal"}, "y": vertical, "color": _COLOUR}
     detail = {"field": "s", "type": "nominal"}
     layers: list[Json] = []
     if filled:
@@ -49,21 +49,21 @@ def lines(
     body: Json = {
         "layer": [
             {"data": data(rows), "encoding": {**encoding, "detail": detail}, "layer": layers},
-            _strips(len(span.bins)),
+            _strips(len(bins.edges)),
         ],
     }
     tips = [
         " · ".join(
-            [span.name(index)]
+            [bins.name(index)]
             + [f"{name} {figure(values[index], unit)}" for name, values in zip(names, sums, strict=True)]
         )
-        for index in range(len(span.bins))
+        for index in range(len(bins.edges))
     ]
     totals = ", ".join(f"{name} {compact(sum(values))}" for name, values in zip(names, sums, strict=True))
-    opening = f"{unit.capitalize()} by UTC day, {span.whole()}"
+    opening = f"{unit.capitalize()} by UTC day, {bins.whole()}"
     return chart(
         title=title,
-        description=sentences(opening, totals, span.note()),
+        description=sentences(opening, totals, bins.note()),
         size=size,
         body=body,
         tips=tips,
@@ -80,11 +80,11 @@ def ranks(days: Sequence[date], places: Sequence[int | None], size: Size, *, tit
     held = [place for place in places if place is not None]
     if any(place < 1 for place in held):
         raise ValueError("a place is 1 or more")
-    span = span_of(days, weekly_beyond=len(days))
+    bins = bins_of(days, weekly_beyond=len(days))
     top, bottom, steps = _place_axis(held, size)
     rows = [{"x": index, "v": place} for index, place in enumerate(places)]
     encoding = {
-        "x": days_axis(span, size),
+        "x": days_axis(bins, size),
         "y": {
             "field": "v",
             "type": "quantitative",
@@ -108,11 +108,11 @@ def ranks(days: Sequence[date], places: Sequence[int | None], size: Size, *, tit
         )
     return chart(
         title=title,
-        description=sentences(f"Place by UTC day, {span.whole()}", _places_words(span, places, held)),
+        description=sentences(f"Place by UTC day, {bins.whole()}", _places_words(bins, places, held)),
         size=size,
         body={"layer": [{"encoding": encoding, "layer": layers}, _strips(len(days))]},
         tips=[
-            f"{span.name(index)} · " + ("no tokens" if place is None else f"#{place:,}")
+            f"{bins.name(index)} · " + ("no tokens" if place is None else f"#{place:,}")
             for index, place in enumerate(places)
         ],
     )
@@ -166,9 +166,9 @@ def _step(reach: int, size: Size) -> int:
     return max(scale.top // max(scale.steps, 1), 1)
 
 
-def _places_words(span: Span, places: Sequence[int | None], held: Sequence[int]) -> str:
+def _places_words(bins: Bins, places: Sequence[int | None], held: Sequence[int]) -> str:
     if not held:
         return "On no day was it listed"
     best = min(held)
     days = "1 day" if len(held) == 1 else f"{len(held)} days"
-    return f"Listed on {days}, best #{best:,} on {span.name(places.index(best))}, last #{held[-1]:,}"
+    return f"Listed on {days}, best #{best:,} on {bins.name(places.index(best))}, last #{held[-1]:,}"

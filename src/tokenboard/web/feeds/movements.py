@@ -30,7 +30,7 @@ PASSED_BY = (21, 20)
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class AppSeries:
     """One app, day by day: tokens of the seven days that end there, their sum over the three weeks before those.
 
     ``ranks`` are places in the week's ranking of all visible apps, None where it was not among the first
@@ -44,7 +44,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What one app did on one day; ``rank``, ``tokens`` and ``before`` are as in `Course`.
+    """What one app did on one day; ``rank``, ``tokens`` and ``before`` are as in `AppSeries`.
 
     ``entered`` is the highest level it got among, None for none; ``passed`` the apps that it passed, by their rank;
     ``trending`` whether it began to trend.
@@ -65,32 +65,32 @@ def slack(level: int) -> int:
     return -(-level // 4)
 
 
-def movements(days: Sequence[date], courses: Mapping[int, Course], shown: int) -> list[Movement]:
+def movements(days: Sequence[date], series_of_apps: Mapping[int, AppSeries], shown: int) -> list[Movement]:
     """Return what moved on each of the last ``shown`` days: by day, latest first, then by rank.
 
     ``days`` are consecutive and as long as each course; those before the shown ones only tell what was before.
     """
-    ids = list(courses)
+    ids = list(series_of_apps)
     first = max(len(days) - shown, 0)
-    tokens = _columns([courses[app_id].tokens for app_id in ids])
-    before = _columns([courses[app_id].before for app_id in ids])
-    ranks = np.array([[rank or _BEYOND for rank in courses[app_id].ranks] for app_id in ids], np.int64).T
-    entered = {level: _turned(_within(ranks, level)) for level in LEVELS}
-    trending = _turned(_trends(tokens, before))
+    tokens = _columns([series_of_apps[app_id].tokens for app_id in ids])
+    before = _columns([series_of_apps[app_id].before for app_id in ids])
+    ranks = np.array([[rank or _BEYOND for rank in series_of_apps[app_id].ranks] for app_id in ids], np.int64).T
+    entered = {level: _changed(_within(ranks, level)) for level in LEVELS}
+    trending = _changed(_trends(tokens, before))
     passes = _passes(tokens, first)
     found = []
     for at in range(len(days) - 1, first - 1, -1):
-        ranked = sorted((rank, place) for place, app_id in enumerate(ids) if (rank := courses[app_id].ranks[at]))
+        ranked = sorted((rank, place) for place, app_id in enumerate(ids) if (rank := series_of_apps[app_id].ranks[at]))
         field = [(rank, place) for rank, place in ranked if rank <= FIELD]
         for rank, place in field:
-            course = courses[ids[place]]
+            series = series_of_apps[ids[place]]
             level = next((level for level in LEVELS if entered[level][at, place]), None)
             beaten = passes[at - first][place]
             passed = tuple(ids[other] for _, other in field if beaten[other]) if beaten.any() else ()
             trends = bool(trending[at, place])
             if level is not None or passed or trends:
                 movement = Movement(
-                    days[at], ids[place], rank, course.tokens[at], course.before[at], level, passed, trends
+                    days[at], ids[place], rank, series.tokens[at], series.before[at], level, passed, trends
                 )
                 found.append(movement)
     return found
@@ -117,13 +117,13 @@ def _states(high: NDArray[np.bool_], low: NDArray[np.bool_]) -> NDArray[np.int8]
 def _passes(tokens: NDArray[Any], first: int) -> list[NDArray[np.bool_]]:
     """Return for each shown day who passed whom: a row's app a column's."""
     more, less = PASSED_BY
-    turns = _Turns(tokens.shape[1:] * 2)
+    transitions = _Transitions(tokens.shape[1:] * 2)
     found = []
     for at, week in enumerate(tokens):
         ahead = ((week[:, None] * less >= week[None, :] * more) & (week[:, None] > week[None, :])).astype(np.int8)
-        turned = turns.next(ahead - ahead.T)
+        changed = transitions.next(ahead - ahead.T)
         if at >= first:
-            found.append(turned)
+            found.append(changed)
     return found
 
 
@@ -133,12 +133,12 @@ def _columns(by_app: list[Sequence[int]]) -> NDArray[Any]:
     return figures.astype(np.int64) if not figures.size or int(figures.max()) < _FITS else figures
 
 
-def _turned(states: NDArray[np.int8]) -> NDArray[np.bool_]:
-    turns = _Turns(states.shape[1:])
-    return np.array([turns.next(day) for day in states], np.bool_)
+def _changed(states: NDArray[np.int8]) -> NDArray[np.bool_]:
+    transitions = _Transitions(states.shape[1:])
+    return np.array([transitions.next(day) for day in states], np.bool_)
 
 
-class _Turns:
+class _Transitions:
     """Finds the days on which a state becomes 1 after it was -1, whatever lay between, for many states at once."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -148,9 +148,9 @@ class _Turns:
     def next(self, states: NDArray[np.int8]) -> NDArray[np.bool_]:
         """Return where the state turns on this day; called once a day, in order."""
         self._days_since += 1
-        turned = (states == 1) & (self._last == -1) & (self._days_since <= LOOKBACK)
+        changed = (states == 1) & (self._last == -1) & (self._days_since <= LOOKBACK)
         said = states != 0
         self._last[said] = states[said]
         self._days_since[said] = 0
-        found: NDArray[np.bool_] = turned
+        found: NDArray[np.bool_] = changed
         return found

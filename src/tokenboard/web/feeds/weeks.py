@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 
 from tokenboard.rankings import Cube, Question, Rankings, Roster, Sort, Window
-from tokenboard.web.feeds.movements import FIELD, LOOKBACK, Course, Movement, movements, slack
+from tokenboard.web.feeds.movements import FIELD, LOOKBACK, AppSeries, Movement, movements, slack
 
 SHOWN_DAYS = 30
 """Completed days whose movements are told."""
@@ -45,11 +45,11 @@ def read_news(rankings: Rankings, *, floor: date, today: date) -> News:
         ranks.append(ranked)
     lead = _WEEK + _BEFORE - 1
     window = Window(days[0] - timedelta(days=lead), last)
-    courses = {
-        app_id: _course(tokens, lead, [ranked.get(app_id) for ranked in ranks])
+    series_of_apps = {
+        app_id: _app_series(tokens, lead, [ranked.get(app_id) for ranked in ranks])
         for app_id, tokens in rankings.read(lambda cube, roster: _tokens(cube, roster, names, window)).items()
     }
-    return News(tuple(movements(days, courses, SHOWN_DAYS)), names, until)
+    return News(tuple(movements(days, series_of_apps, SHOWN_DAYS)), names, until)
 
 
 def _week_to(day: date) -> Window:
@@ -68,11 +68,11 @@ def _tokens(cube: Cube, roster: Roster, app_ids: Iterable[int], window: Window) 
     return sums
 
 
-def _course(tokens: Sequence[int], lead: int, ranks: list[int | None]) -> Course:
+def _app_series(tokens: Sequence[int], lead: int, ranks: list[int | None]) -> AppSeries:
     """Return a course from each day's tokens, which begin ``lead`` days before the first day of ``ranks``."""
     sums = [0, *accumulate(tokens)]
     ends = range(lead + 1, len(sums))
-    return Course(
+    return AppSeries(
         tokens=[sums[end] - sums[end - _WEEK] for end in ends],
         before=[sums[end - _WEEK] - sums[end - _WEEK - _BEFORE] for end in ends],
         ranks=ranks,

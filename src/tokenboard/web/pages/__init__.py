@@ -10,7 +10,7 @@ from tokenboard.web.pages.feeds import APP_FEED, APPS_FEED
 from tokenboard.web.pages.home import HOME
 from tokenboard.web.pages.model import MODEL, MODEL_CHART
 from tokenboard.web.pages.models import AUTHORS_CHART, MODELS, MODELS_CHART
-from tokenboard.web.pages.page import Drawn, Page
+from tokenboard.web.pages.page import Page, PageResource
 from tokenboard.web.pages.rankings import RANKINGS, RANKINGS_CHART
 from tokenboard.web.pages.share_images import SHARE_IMAGES
 
@@ -29,7 +29,7 @@ PAGES: tuple[Page, ...] = (
 )
 """In the order in which addresses are tried: the narrower first."""
 
-DRAWINGS: tuple[Drawn, ...] = (
+RESOURCES: tuple[PageResource, ...] = (
     RANKINGS_CHART,
     MODELS_CHART,
     AUTHORS_CHART,
@@ -42,4 +42,4 @@ DRAWINGS: tuple[Drawn, ...] = (
 )
 """Charts, share images, badges and feeds."""
 
-__all__ = ["DRAWINGS", "PAGES", "Drawn", "Page"]
+__all__ = ["PAGES", "RESOURCES", "Page", "PageResource"]

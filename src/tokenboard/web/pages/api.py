@@ -1,8 +1,8 @@
 """The API's reference, made of its OpenAPI document: figures on one page, inference and operators' work on others."""
 
-from tokenboard.web.layout import Form, Frame, twins
+from tokenboard.web.layout import Layout, PageFormat, twins
 from tokenboard.web.pages.page import Page
-from tokenboard.web.query import Asked
+from tokenboard.web.query import PageRequest
 from tokenboard.web.reference import Heading, read_reference
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
@@ -27,13 +27,13 @@ INFERENCE_TAGS = frozenset(
 )
 """What clients of models ask; a model's top apps have the tag `Models` as well, and are figures."""
 
-_JSON = (Form.JSON,)
+_JSON = (PageFormat.JSON,)
 
 
-def _api(services: WebServices, asked: Asked) -> View:  # noqa: ARG001 - every page is given what was asked
+def _api(services: WebServices, request: PageRequest) -> View:  # noqa: ARG001 - every page is given what was asked
     return _view(
         services,
-        Frame(
+        Layout(
             title="API reference",
             description="Every operation on this board's figures: parameters, answers, errors, limits, examples.",
             address=PATH,
@@ -44,10 +44,10 @@ def _api(services: WebServices, asked: Asked) -> View:  # noqa: ARG001 - every p
     )
 
 
-def _api_inference(services: WebServices, asked: Asked) -> View:  # noqa: ARG001
+def _api_inference(services: WebServices, request: PageRequest) -> View:  # noqa: ARG001
     return _view(
         services,
-        Frame(
+        Layout(
             title="Inference API reference",
             description="Every operation that asks models of this board, or about them, keys and requests.",
             address=INFERENCE_PATH,
@@ -58,10 +58,10 @@ def _api_inference(services: WebServices, asked: Asked) -> View:  # noqa: ARG001
     )
 
 
-def _api_admin(services: WebServices, asked: Asked) -> View:  # noqa: ARG001
+def _api_admin(services: WebServices, request: PageRequest) -> View:  # noqa: ARG001
     return _view(
         services,
-        Frame(
+        Layout(
             title="Admin API reference",
             description="Every operation of this board's Admin API: apps, folds, the log, keys.",
             address=ADMIN_PATH,
@@ -72,11 +72,11 @@ def _api_admin(services: WebServices, asked: Asked) -> View:  # noqa: ARG001
     )
 
 
-def _view(services: WebServices, frame: Frame, *, heading: Heading) -> View:
+def _view(services: WebServices, layout: Layout, *, heading: Heading) -> View:
     document = services.api_document()
     reference = read_reference(document, services.site.base_url, heading)
-    context = {"reference": reference, "part": frame.address, "version": document["info"]["version"]}
-    return View(frame, "api.html", context, document=document)
+    context = {"reference": reference, "part": layout.address, "version": document["info"]["version"]}
+    return View(layout, "api.html", context, document=document)
 
 
 def _of_figures(tag: str, path: str) -> str:

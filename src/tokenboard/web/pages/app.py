@@ -6,11 +6,10 @@ from tokenboard.analytics import PERIOD_DAYS, AppDetail, AppUsage, HourPattern, 
 from tokenboard.rankings import Window
 from tokenboard.tables import instant
 from tokenboard.web import filters
+from tokenboard.web.charts.bins import Bins, bins_of
 from tokenboard.web.charts.layout import name_of
-from tokenboard.web.charts.span import Span as Bins
-from tokenboard.web.charts.span import span_of
-from tokenboard.web.filters import Choice, Option
-from tokenboard.web.layout import FeedLink, Frame, Query, address, twins
+from tokenboard.web.filters import Filter, FilterOption
+from tokenboard.web.layout import FeedLink, Layout, Query, address, twins
 from tokenboard.web.numbers import counted
 from tokenboard.web.pages import app_charts
 from tokenboard.web.pages.app_twins import app_document, app_table
@@ -27,10 +26,10 @@ from tokenboard.web.pages.app_use import (
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import window_to
 from tokenboard.web.parameters import SPAN
-from tokenboard.web.query import Asked, Span, as_day
+from tokenboard.web.query import PageRequest, Span, as_day
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import host_of, is_web
-from tokenboard.web.view import NothingThere, View
+from tokenboard.web.view import PageNotFound, View
 
 MOST_DAYS_SHOWN = 31
 """Days up to which tables show single days; longer windows are summed by seven, single days are in the twins."""
@@ -60,19 +59,19 @@ class Chart:
     exact: bool = True
 
 
-def _view(services: WebServices, asked: Asked) -> View:
-    detail = find_app(services, asked)
-    span = parse_app_span(services, asked, detail)
+def _view(services: WebServices, request: PageRequest) -> View:
+    detail = find_app(services, request)
+    span = parse_app_span(services, request, detail)
     shown = charted(services, span.window)
     app_id = detail.app.app_id
     usage = use_of(services, app_id, span.window)
     pattern = services.analytics.hours(app_id, shown)
     places = services.analytics.rank_history(app_id, shown)
     if pattern is None or places is None:
-        raise NothingThere("No app has this number here.")
+        raise PageNotFound("No app has this number here.")
     daily = by_day(use_of(services, app_id, shown))
     path = PATH.format(app_id=app_id)
-    frame = Frame(
+    layout = Layout(
         title=detail.app.name,
         description=_description(services, detail, span),
         address=address(path, span.query),
@@ -103,7 +102,7 @@ def _view(services: WebServices, asked: Asked) -> View:
         "citation": _citation(services, detail, span, usage),
     }
     return View(
-        frame,
+        layout,
         "app.html",
         context,
         document=app_document(detail, span, usage, daily, pattern, places),
@@ -120,7 +119,7 @@ def _description(services: WebServices, detail: AppDetail, span: Span) -> str:
     return f"{app.name} ({host_of(app.url)}), {span.phrase}: {figures}."
 
 
-def _periods(services: WebServices, path: str, span: Span) -> Choice:
+def _periods(services: WebServices, path: str, span: Span) -> Filter:
     """Return the choice of day, week and month, and of more, as far as the dataset reaches."""
     plain: Query = () if span.period is None else span.query
     given = filters.periods(path, plain, span)
@@ -130,8 +129,8 @@ def _periods(services: WebServices, path: str, span: Span) -> Choice:
         window = window_to(last, days, services.floor)
         if window.days > PERIOD_DAYS[Period.MONTH]:
             query = (("start_date", as_day(window.start)), ("end_date", as_day(window.end)))
-            longer.append(Option(label, address(path, query), window == span.window))
-    return Choice(given.label, (*given.options, *longer))
+            longer.append(FilterOption(label, address(path, query), window == span.window))
+    return Filter(given.label, (*given.options, *longer))
 
 
 def _charts(
@@ -144,9 +143,9 @@ def _charts(
     places: tuple[RankPoint, ...],
 ) -> dict[str, Chart]:
     name, app_id = name_of(detail.app.name), detail.app.app_id
-    bins = span_of(daily.days, weekly_beyond=MOST_DAYS_SHOWN)
+    bins = bins_of(daily.days, weekly_beyond=MOST_DAYS_SHOWN)
     recent = app_charts.means_window(services, window)
-    sums = span_of(daily.days).note()
+    sums = bins_of(daily.days).note()
 
     def chart(
         key: str,
@@ -215,14 +214,14 @@ def _charts(
             "ranks",
             app_charts.ranks_title(name, window),
             ("Rank",),
-            _rows(bins, tuple(places[end - 1].rank for _, end in bins.bins)),
+            _rows(bins, tuple(places[end - 1].rank for _, end in bins.edges)),
             note="Each row has the rank on its last day." if bins.weekly else "",
         ),
     }
 
 
 def _rows(bins: Bins, *columns: tuple[int | None, ...]) -> tuple[tuple[str, tuple[int | None, ...]], ...]:
-    return tuple((bins.name(number), tuple(column[number] for column in columns)) for number in range(len(bins.bins)))
+    return tuple((bins.name(number), tuple(column[number] for column in columns)) for number in range(len(bins.edges)))
 
 
 def _hour_rows(pattern: HourPattern) -> tuple[tuple[str, tuple[int | None, ...]], ...]:

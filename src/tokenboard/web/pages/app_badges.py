@@ -4,38 +4,38 @@ from tokenboard.analytics import Period
 from tokenboard.rankings import Placement, parse_question
 from tokenboard.web.badges import Badge, Metric, Style, app_badge, no_badge
 from tokenboard.web.pages.app_use import find_app
-from tokenboard.web.pages.page import Drawn
+from tokenboard.web.pages.page import PageResource
 from tokenboard.web.parameters import CATEGORY, METRIC, Parameter
-from tokenboard.web.query import Asked
-from tokenboard.web.rendering import Printed, printed
+from tokenboard.web.query import PageRequest
+from tokenboard.web.rendering import Rendered, rendered
 from tokenboard.web.services import WebServices
-from tokenboard.web.view import NothingThere
+from tokenboard.web.view import PageNotFound
 
 PATH = "/badge/apps/{app_id}"
 
 
-def _svg(services: WebServices, asked: Asked) -> Printed:
-    style = asked.choice("style", Style.FLAT)
+def _svg(services: WebServices, request: PageRequest) -> Rendered:
+    style = request.choice("style", Style.FLAT)
     try:
-        badge, status = _badge(services, asked), 200
-    except NothingThere:
+        badge, status = _badge(services, request), 200
+    except PageNotFound:
         # Whoever shows it sees a badge that says so, not a broken image.
         badge, status = no_badge(services.site.signature), 404
-    return printed(badge.svg(style), "image/svg+xml", status=status)
+    return rendered(badge.svg(style), "image/svg+xml", status=status)
 
 
-def _json(services: WebServices, asked: Asked) -> Printed:
-    asked.choice("style", Style.FLAT)
-    return printed(_badge(services, asked).endpoint(), "application/json")
+def _json(services: WebServices, request: PageRequest) -> Rendered:
+    request.choice("style", Style.FLAT)
+    return rendered(_badge(services, request).endpoint(), "application/json")
 
 
-def _badge(services: WebServices, asked: Asked) -> Badge:
-    """Return what the badge of an app says; raises as `find_app` does, and QuestionError."""
-    metric = asked.choice("metric", Metric.TOKENS)
-    period = asked.choice("period", Period.WEEK)
-    given = [(name, asked.text(name)) for name in ("category", "subcategory")]
+def _badge(services: WebServices, request: PageRequest) -> Badge:
+    """Return what the badge of an app says; raises as `find_app` does, and ParameterError."""
+    metric = request.choice("metric", Metric.TOKENS)
+    period = request.choice("period", Period.WEEK)
+    given = [(name, request.text(name)) for name in ("category", "subcategory")]
     question = parse_question([pair for pair in given if pair[1]], floor=services.floor, today=services.analytics.today)
-    app_id = find_app(services, asked).app.app_id
+    app_id = find_app(services, request).app.app_id
 
     def placement_in(period: Period) -> Placement | None:
         return services.rankings.placement(
@@ -65,6 +65,6 @@ def _badge(services: WebServices, asked: Asked) -> Badge:
 
 _PARAMETERS = (Parameter("style", Style.FLAT), METRIC, Parameter("period"), *CATEGORY)
 BADGES = (
-    Drawn(f"{PATH}.svg", _svg, _PARAMETERS, rendered=False),
-    Drawn(f"{PATH}.json", _json, _PARAMETERS, rendered=False),
+    PageResource(f"{PATH}.svg", _svg, _PARAMETERS, by_renderer=False),
+    PageResource(f"{PATH}.json", _json, _PARAMETERS, by_renderer=False),
 )

@@ -10,12 +10,12 @@ from tokenboard.web.charts import Drawing, Series, Size, hours, lines, parts_by_
 from tokenboard.web.charts.layout import name_of
 from tokenboard.web.numbers import compact
 from tokenboard.web.pages.app_use import DailyUse, by_day, charted, find_app, parse_app_span, per_request, use_of
-from tokenboard.web.pages.page import Drawn, drawn_chart
+from tokenboard.web.pages.page import PageResource, chart_resource
 from tokenboard.web.pages.rankings import window_to
 from tokenboard.web.parameters import SIZE, SPAN
-from tokenboard.web.query import Asked
+from tokenboard.web.query import PageRequest
 from tokenboard.web.services import WebServices
-from tokenboard.web.view import NothingThere
+from tokenboard.web.view import PageNotFound
 
 PATH: Final = "/charts/apps/{app_id}"
 MOST_MEANS: Final = 120
@@ -101,7 +101,7 @@ def _kinds(services: WebServices, detail: AppDetail, window: Window, size: Size)
 def _hours(services: WebServices, detail: AppDetail, window: Window, size: Size) -> Drawing:
     pattern = services.analytics.hours(detail.app.app_id, window)
     if pattern is None:
-        raise NothingThere("There is no such chart.")
+        raise PageNotFound("There is no such chart.")
     cells = [(cell.weekday, cell.hour, cell.tokens) for cell in pattern.cells]
     return hours(cells, size, title=hours_title(name_of(detail.app.name), pattern.window))
 
@@ -119,7 +119,7 @@ def _means(services: WebServices, detail: AppDetail, window: Window, size: Size)
 def _ranks(services: WebServices, detail: AppDetail, window: Window, size: Size) -> Drawing:
     history = services.analytics.rank_history(detail.app.app_id, window)
     if history is None:
-        raise NothingThere("There is no such chart.")
+        raise PageNotFound("There is no such chart.")
     days, places = tuple(point.day for point in history), tuple(point.rank for point in history)
     return ranks(days, places, size, title=ranks_title(name_of(detail.app.name), window))
 
@@ -134,14 +134,14 @@ _CHARTS: Final[dict[str, Read]] = {
 }
 
 
-def _drawn(read: Read) -> Callable[[WebServices, Asked, Size], Drawing]:
-    def draw(services: WebServices, asked: Asked, size: Size) -> Drawing:
-        detail = find_app(services, asked)
-        return read(services, detail, charted(services, parse_app_span(services, asked, detail).window), size)
+def _resource(read: Read) -> Callable[[WebServices, PageRequest, Size], Drawing]:
+    def draw(services: WebServices, request: PageRequest, size: Size) -> Drawing:
+        detail = find_app(services, request)
+        return read(services, detail, charted(services, parse_app_span(services, request, detail).window), size)
 
     return draw
 
 
 APP_CHARTS = tuple(
-    Drawn(f"{PATH}/{name}.svg", drawn_chart(_drawn(read)), (*SPAN, SIZE)) for name, read in _CHARTS.items()
+    PageResource(f"{PATH}/{name}.svg", chart_resource(_resource(read)), (*SPAN, SIZE)) for name, read in _CHARTS.items()
 )

@@ -9,9 +9,9 @@ from tokenboard.analytics import AppDetail, AppUsage, Consumption
 from tokenboard.rankings import Window
 from tokenboard.web.layout import address
 from tokenboard.web.pages.rankings import window_to
-from tokenboard.web.query import Asked, Span, app_period, parse_span
+from tokenboard.web.query import PageRequest, Span, app_period, parse_span
 from tokenboard.web.services import WebServices
-from tokenboard.web.view import Elsewhere, NothingThere
+from tokenboard.web.view import PageNotFound, Redirect
 
 PATH = "/apps/{app_id}"
 NAMED_MODELS = 8
@@ -48,34 +48,34 @@ class DailyUse:
         return tuple(map(sum, zip(self.prompt, self.completion, strict=True)))
 
 
-def find_app(services: WebServices, asked: Asked) -> AppDetail:
+def find_app(services: WebServices, request: PageRequest) -> AppDetail:
     """Return the app that an address is about.
 
     Raises:
-        NothingThere: no visible app has this number; the same for hidden, private and unknown ones.
-        Elsewhere: the number is an alias's; its app has the same address under its own.
+        PageNotFound: no visible app has this number; the same for hidden, private and unknown ones.
+        Redirect: the number is an alias's; its app has the same address under its own.
 
     """
-    given = str(asked.parts["app_id"])
+    given = str(request.parts["app_id"])
     if not _NUMBER.fullmatch(given):
-        raise NothingThere(_NOBODY)
+        raise PageNotFound(_NOBODY)
     detail = services.analytics.app(int(given))
     if detail is None:
-        raise NothingThere(_NOBODY)
+        raise PageNotFound(_NOBODY)
     if detail.by_alias:
-        raise moved(asked, given, detail.app.app_id)
+        raise moved(request, given, detail.app.app_id)
     return detail
 
 
-def moved(asked: Asked, given: str, app_id: int) -> Elsewhere:
+def moved(request: PageRequest, given: str, app_id: int) -> Redirect:
     """Return the address of the app itself instead of its alias's, in the same form and with the same parameters."""
-    path = asked.path.replace(f"/apps/{given}", f"/apps/{app_id}", 1)
-    return Elsewhere(address(path, asked.query), permanent=True)
+    path = request.path.replace(f"/apps/{given}", f"/apps/{app_id}", 1)
+    return Redirect(address(path, request.query), permanent=True)
 
 
-def parse_app_span(services: WebServices, asked: Asked, detail: AppDetail) -> Span:
+def parse_app_span(services: WebServices, request: PageRequest, detail: AppDetail) -> Span:
     """Return the days that a page of an app is about; see `app_period` for those unasked."""
-    return parse_span(services, asked, app_period(detail))
+    return parse_span(services, request, app_period(detail))
 
 
 def charted(services: WebServices, window: Window) -> Window:
@@ -86,10 +86,10 @@ def charted(services: WebServices, window: Window) -> Window:
 
 
 def use_of(services: WebServices, app_id: int, window: Window) -> AppUsage:
-    """Return an app's use by its top models; raises NothingThere when it may not be shown any more."""
+    """Return an app's use by its top models; raises PageNotFound when it may not be shown any more."""
     usage = services.analytics.usage(app_id, window, models=MODEL_ROWS)
     if usage is None:
-        raise NothingThere(_NOBODY)
+        raise PageNotFound(_NOBODY)
     return usage
 
 

@@ -6,16 +6,16 @@ from tokenboard.analytics import DirectoryPage, DirectoryRow, NotFound, Order
 from tokenboard.attribution import GROUPS
 from tokenboard.rankings import Extra, Question, Sort, Totals, Window, parse_question
 from tokenboard.web import filters
-from tokenboard.web.filters import Choice, Option
-from tokenboard.web.layout import FeedLink, Frame, Query, address, twins
+from tokenboard.web.filters import Filter, FilterOption
+from tokenboard.web.layout import FeedLink, Layout, Query, address, twins
 from tokenboard.web.pages.apps_twins import Listed, directory_document, directory_table
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import SPARK_DAYS, spark_of, window_to
 from tokenboard.web.parameters import CATEGORY, OFFSET, SEARCH, SORT, SPAN, Parameter
-from tokenboard.web.query import Asked, changed, parse_board_span
+from tokenboard.web.query import PageRequest, changed, parse_board_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import label_of
-from tokenboard.web.view import Elsewhere, NothingThere, View
+from tokenboard.web.view import PageNotFound, Redirect, View
 
 PATH = "/apps"
 ROWS = 40
@@ -35,7 +35,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Aisle:
+class AppGroup:
     """A few apps of the marketplace under a heading; ``more`` is the list they are from."""
 
     name: str
@@ -56,10 +56,10 @@ def totals_of(services: WebServices, window: Window) -> Totals:
     return services.rankings.answer(question, {Extra.TOTALS}).ranking.totals
 
 
-def _view(services: WebServices, asked: Asked) -> View:
-    if url := asked.text("url"):
-        raise _destination(services, asked, url)
-    listed = _parse(services, asked)
+def _view(services: WebServices, request: PageRequest) -> View:
+    if url := request.text("url"):
+        raise _destination(services, request, url)
+    listed = _parse(services, request)
     window = listed.span.window
     page = services.analytics.directory(
         search=listed.search,
@@ -71,12 +71,12 @@ def _view(services: WebServices, asked: Asked) -> View:
         offset=listed.offset,
     )
     if not page.rows and listed.search:
-        _follow_address(services, listed.search, asked)
+        _follow_address(services, listed.search, request)
     query = listed.query
     path = address(PATH, query)
     last = listed.offset + len(page.rows)
     totals = totals_of(services, window)
-    frame = Frame(
+    layout = Layout(
         title=_title(listed),
         description=f"{page.total} apps by name, URL and category, with the tokens they used, {listed.span.phrase}.",
         address=path,
@@ -91,7 +91,7 @@ def _view(services: WebServices, asked: Asked) -> View:
     context = {
         "listed": listed,
         "listing": page,
-        "aisles": () if listed.narrowed else _aisles(services, listed),
+        "groups": () if listed.narrowed else _app_groups(services, listed),
         "sorts": _sorts(query, listed.sort),
         "periods": filters.periods(PATH, query, listed.span),
         "categories": filters.categories(PATH, query, listed.category, listed.subcategory),
@@ -104,7 +104,7 @@ def _view(services: WebServices, asked: Asked) -> View:
         "totals": totals,
     }
     return View(
-        frame,
+        layout,
         "apps.html",
         context,
         document=directory_document(listed, page, totals),
@@ -112,60 +112,60 @@ def _view(services: WebServices, asked: Asked) -> View:
     )
 
 
-def _parse(services: WebServices, asked: Asked) -> Listed:
-    given = [(name, asked.text(name)) for name in ("category", "subcategory")]
+def _parse(services: WebServices, request: PageRequest) -> Listed:
+    given = [(name, request.text(name)) for name in ("category", "subcategory")]
     question = parse_question([pair for pair in given if pair[1]], floor=services.floor, today=services.analytics.today)
     return Listed(
-        search=asked.search(),
-        sort=asked.choice("sort", Order.POPULAR),
+        search=request.search(),
+        sort=request.choice("sort", Order.POPULAR),
         category=question.category,
         subcategory=question.subcategory,
-        offset=asked.number("offset", 0, 0, MOST_OFFSET),
-        span=parse_board_span(services, asked),
+        offset=request.number("offset", 0, 0, MOST_OFFSET),
+        span=parse_board_span(services, request),
     )
 
 
-def _destination(services: WebServices, asked: Asked, url: str) -> Elsewhere | NothingThere:
+def _destination(services: WebServices, request: PageRequest, url: str) -> Redirect | PageNotFound:
     """Return where the app of a URL is, or that there is none: the form looked for, why, and how to be listed."""
     found = services.analytics.lookup(url)
     if not isinstance(found, NotFound):
-        return Elsewhere(_app_path(found.app_id, asked))
-    frame = Frame(
+        return Redirect(_app_path(found.app_id, request))
+    layout = Layout(
         title="No app of this URL is listed",
         description=found.message,
         address=PATH,
         section="apps",
         indexed=False,
     )
-    view = View(frame, "unknown_app.html", {"url": url, "found": found}, status=404)
-    return NothingThere(f"{found.message} How an app gets listed: {services.site.base_url}/docs/attribution", view)
+    view = View(layout, "unknown_app.html", {"url": url, "found": found}, status=404)
+    return PageNotFound(f"{found.message} How an app gets listed: {services.site.base_url}/docs/attribution", view)
 
 
-def _follow_address(services: WebServices, search: str, asked: Asked) -> None:
+def _follow_address(services: WebServices, search: str, request: PageRequest) -> None:
     """Go to the app when what was searched for is a URL of it, though not as the board writes it."""
     if "." in search and " " not in search:
         found = services.analytics.lookup(search if "://" in search else f"https://{search}")
         if not isinstance(found, NotFound):
-            raise Elsewhere(_app_path(found.app_id, asked))
+            raise Redirect(_app_path(found.app_id, request))
 
 
-def _app_path(app_id: int, asked: Asked) -> str:
-    return f"{PATH}/{app_id}{asked.path.removeprefix(PATH)}"
+def _app_path(app_id: int, request: PageRequest) -> str:
+    return f"{PATH}/{app_id}{request.path.removeprefix(PATH)}"
 
 
-def _aisles(services: WebServices, listed: Listed) -> tuple[Aisle, ...]:
+def _app_groups(services: WebServices, listed: Listed) -> tuple[AppGroup, ...]:
     window = listed.span.window
     directory = services.analytics.directory
     rest = listed.span.query
-    aisles = [
-        Aisle(
+    groups = [
+        AppGroup(
             "popular",
             "Most popular",
             f"By tokens, {listed.span.phrase}.",
             address("/rankings", rest),
             _cards(services, window, directory(window=window, limit=_POPULAR)),
         ),
-        Aisle(
+        AppGroup(
             "trending",
             "Trending",
             "Tokens against the mean of the three windows before.",
@@ -173,8 +173,8 @@ def _aisles(services: WebServices, listed: Listed) -> tuple[Aisle, ...]:
             trending(services, window, _TRENDING),
         ),
     ]
-    aisles += [
-        Aisle(
+    groups += [
+        AppGroup(
             group,
             label_of(group),
             ", ".join(map(label_of, members)) + ".",
@@ -183,7 +183,7 @@ def _aisles(services: WebServices, listed: Listed) -> tuple[Aisle, ...]:
         )
         for group, members in GROUPS.items()
     ]
-    return tuple(aisle for aisle in aisles if aisle.cards)
+    return tuple(group for group in groups if group.cards)
 
 
 def _cards(services: WebServices, window: Window, page: DirectoryPage) -> tuple[Card, ...]:
@@ -191,11 +191,11 @@ def _cards(services: WebServices, window: Window, page: DirectoryPage) -> tuple[
     return tuple(Card(row, spark_of(services, row.app.app_id, recent, "tokens")) for row in page.rows)
 
 
-def _sorts(query: Query, sort: Order) -> Choice:
-    return Choice(
+def _sorts(query: Query, sort: Order) -> Filter:
+    return Filter(
         "Sort",
         tuple(
-            Option(
+            FilterOption(
                 label,
                 address(PATH, changed(query, sort="" if each is Order.POPULAR else each.value, offset="")),
                 each is sort,

@@ -15,10 +15,10 @@ from tokenboard.attribution import (
 )
 from tokenboard.rankings import ParameterError
 from tokenboard.tables import instant
-from tokenboard.web.layout import Form, Frame, Query, twins
+from tokenboard.web.layout import Layout, PageFormat, Query, twins
 from tokenboard.web.pages.page import Page
 from tokenboard.web.parameters import Parameter
-from tokenboard.web.query import Asked
+from tokenboard.web.query import PageRequest
 from tokenboard.web.services import WebServices
 from tokenboard.web.snippets import snippets
 from tokenboard.web.view import View
@@ -31,7 +31,7 @@ BUILT_IN_MODEL = "tokenboard/echo"
 MAX_TRIED = 1_000
 """Longest header that can be tried, in characters: more than an app's URL may have, so that the rules can say so."""
 
-_JSON = (Form.JSON,)
+_JSON = (PageFormat.JSON,)
 _TRIED = ("url", "title", "categories")
 
 
@@ -54,10 +54,10 @@ class Trial:
         return "" if self.who.reason is None else str(RefererError(self.who.reason)).partition(": ")[2]
 
 
-def _docs(services: WebServices, asked: Asked) -> View:  # noqa: ARG001 - every page is given what was asked
+def _docs(services: WebServices, request: PageRequest) -> View:  # noqa: ARG001 - every page is given what was asked
     site = services.site
     as_of = services.rankings.as_of
-    frame = Frame(
+    layout = Layout(
         title="How this works",
         description="How ranks are computed, what is stored and what never is, and how to use the figures.",
         address=PATH,
@@ -82,7 +82,7 @@ def _docs(services: WebServices, asked: Asked) -> View:  # noqa: ARG001 - every 
         "meta": {"as_of": instant(as_of), "first_date": services.floor.isoformat()},
     }
     return View(
-        frame, "docs.html", {"citation": citation, "floor": services.floor, "groups": GROUPS}, document=document
+        layout, "docs.html", {"citation": citation, "floor": services.floor, "groups": GROUPS}, document=document
     )
 
 
@@ -96,13 +96,13 @@ _ADDRESSES = (
 )
 
 
-def _attribution(services: WebServices, asked: Asked) -> View:
-    trial = _trial(services, asked)
+def _attribution(services: WebServices, request: PageRequest) -> View:
+    trial = _trial(services, request)
     code = snippets(services.site.base_url, _model(services))
     query: Query = (
         () if trial is None else (("url", trial.url), ("title", trial.title), ("categories", trial.categories))
     )
-    frame = Frame(
+    layout = Layout(
         title="Get your app listed",
         description="Two headers make an app appear here: how to send them, by which rules they are read, and a place "
         "to try them.",
@@ -129,12 +129,12 @@ def _attribution(services: WebServices, asked: Asked) -> View:
         },
         "meta": {"base_url": services.site.base_url},
     }
-    return View(frame, "attribution.html", context, document=document)
+    return View(layout, "attribution.html", context, document=document)
 
 
-def _trial(services: WebServices, asked: Asked) -> Trial | None:
+def _trial(services: WebServices, request: PageRequest) -> Trial | None:
     """Return what is to be tried, None when nothing is; the rules of the settings' own apps are not in it."""
-    given = {name: asked.text(name) for name in _TRIED}
+    given = {name: request.text(name) for name in _TRIED}
     for name, value in given.items():
         if len(value) > MAX_TRIED:
             raise ParameterError(name, f"{name} is longer than {MAX_TRIED:,} characters.")

@@ -9,9 +9,9 @@ from tokenboard.web.feeds import Entry, Feed, Movement, News, read_news, write_a
 from tokenboard.web.feeds.atom import MEDIA_TYPE
 from tokenboard.web.numbers import compact, exact, growth
 from tokenboard.web.pages.app_use import find_app
-from tokenboard.web.pages.page import Drawn
-from tokenboard.web.query import Asked
-from tokenboard.web.rendering import Printed, printed
+from tokenboard.web.pages.page import PageResource
+from tokenboard.web.query import PageRequest
+from tokenboard.web.rendering import Rendered, rendered
 from tokenboard.web.services import WebServices
 from tokenboard.web.site import Site
 
@@ -26,19 +26,19 @@ _NAMED = 3  # of the apps that were passed; the others are counted
 _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 
 
-def _all_apps(services: WebServices, asked: Asked) -> Printed:  # noqa: ARG001 - every drawing is given what was asked
+def _apps_feed(services: WebServices, request: PageRequest) -> Rendered:  # noqa: ARG001 - every drawing is given what was asked
     news = _news(services)
     told = (each for each in news.movements if each.rank <= TOP or each.trending)
     title = f"{services.site.signature}: movements in the app ranking"
-    return _printed(services.site, news, told, path=PATH, page="/rankings", title=title, subject="apps")
+    return _rendered_feed(services.site, news, told, path=PATH, page="/rankings", title=title, subject="apps")
 
 
-def _one_app(services: WebServices, asked: Asked) -> Printed:
-    app = find_app(services, asked)
+def _app_feed(services: WebServices, request: PageRequest) -> Rendered:
+    app = find_app(services, request)
     app_id = app.app.app_id
     news = _news(services)
     told = (each for each in news.movements if app_id == each.app_id or app_id in each.passed)
-    return _printed(
+    return _rendered_feed(
         services.site,
         news,
         told,
@@ -53,9 +53,9 @@ def _news(services: WebServices) -> News:
     return read_news(services.rankings, floor=services.floor, today=services.analytics.today)
 
 
-def _printed(
+def _rendered_feed(
     site: Site, news: News, told: Iterable[Movement], *, path: str, page: str, title: str, subject: str
-) -> Printed:
+) -> Rendered:
     entries = [entry_of(site, news, movement) for movement, _ in zip(told, range(MOST_ENTRIES), strict=False)]
     feed = Feed(
         id=_tag(site, date(2025, 1, 1), path.strip("/").removesuffix(".atom")),
@@ -67,7 +67,7 @@ def _printed(
         updated=entries[0].updated if entries else news.until,
         entries=entries,
     )
-    return printed(write_atom(feed), MEDIA_TYPE)
+    return rendered(write_atom(feed), MEDIA_TYPE)
 
 
 def entry_of(site: Site, news: News, movement: Movement) -> Entry:
@@ -118,5 +118,5 @@ def _tag(site: Site, day: date, name: str) -> str:
     return f"tag:{urlsplit(site.base_url).hostname},{day}:{name}"
 
 
-APPS_FEED = Drawn(PATH, _all_apps, (), rendered=False)
-APP_FEED = Drawn(APP_PATH, _one_app, (), rendered=False)
+APPS_FEED = PageResource(PATH, _apps_feed, (), by_renderer=False)
+APP_FEED = PageResource(APP_PATH, _app_feed, (), by_renderer=False)

@@ -7,7 +7,7 @@ from tokenboard.analytics import ModelPage
 from tokenboard.rankings import Question, Sort
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import filters
-from tokenboard.web.layout import FeedLink, Frame, address, twins
+from tokenboard.web.layout import FeedLink, Layout, address, twins
 from tokenboard.web.meta import left_out, of_span
 from tokenboard.web.numbers import counted
 from tokenboard.web.pages.apps import Card, trending
@@ -15,7 +15,7 @@ from tokenboard.web.pages.apps_twins import row_document
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import TopApps, top_apps
 from tokenboard.web.parameters import SPAN
-from tokenboard.web.query import Asked, Span, parse_board_span
+from tokenboard.web.query import PageRequest, Span, parse_board_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 
@@ -35,8 +35,8 @@ class Start:
     trending: tuple[Card, ...]
 
 
-def _view(services: WebServices, asked: Asked) -> View:
-    span = parse_board_span(services, asked)
+def _view(services: WebServices, request: PageRequest) -> View:
+    span = parse_board_span(services, request)
     question = Question(Sort.POPULAR, None, None, span.window, limit=APP_ROWS, offset=0)
     top = top_apps(services, question)
     start = Start(
@@ -46,7 +46,7 @@ def _view(services: WebServices, asked: Asked) -> View:
         trending(services, span.window, TRENDING),
     )
     traffic = top.answer.ranking.totals.all_traffic
-    frame = Frame(
+    layout = Layout(
         title=services.site.title,
         description=(
             f"{counted(traffic.tokens, 'token')} in {counted(traffic.requests, 'request')}, {span.phrase}: "
@@ -70,7 +70,7 @@ def _view(services: WebServices, asked: Asked) -> View:
         "growing": address("/apps", (*span.query, ("sort", "trending"))),
         "periods": filters.periods(PATH, span.query, span),
     }
-    return View(frame, "home.html", context, document=_document(start), table=lambda: _table(start))
+    return View(layout, "home.html", context, document=_document(start), table=lambda: _table(start))
 
 
 def _document(start: Start) -> dict[str, Any]:

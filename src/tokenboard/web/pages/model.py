@@ -11,17 +11,17 @@ from tokenboard.ledger import NOTHING
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import filters
 from tokenboard.web.charts import Drawing, Size, parts_by_day
-from tokenboard.web.filters import Choice, Option
-from tokenboard.web.layout import Frame, Query, address, twins
+from tokenboard.web.filters import Filter, FilterOption
+from tokenboard.web.layout import Layout, Query, address, twins
 from tokenboard.web.meta import of_span, of_window
 from tokenboard.web.pages.models import chart_window
-from tokenboard.web.pages.page import Drawn, Page, drawn_chart
+from tokenboard.web.pages.page import Page, PageResource, chart_resource
 from tokenboard.web.pages.rankings import MOST_DAYS_SHOWN
 from tokenboard.web.parameters import SIZE, SPAN, Parameter
-from tokenboard.web.query import Asked, Span, changed, model_period, parse_span
+from tokenboard.web.query import PageRequest, Span, changed, model_period, parse_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import path_of
-from tokenboard.web.view import NothingThere, View
+from tokenboard.web.view import PageNotFound, View
 
 PATH = "/models/{model:path}"
 CHART_PATH = "/charts/models/{model:path}.svg"
@@ -48,14 +48,14 @@ class Day:
     figures: Consumption
 
 
-def _view(services: WebServices, asked: Asked) -> View:
-    name = _name(asked)
-    span = parse_span(services, asked, model_period(services, name))
-    tab = asked.choice("tab", Tab.OVERVIEW)
+def _view(services: WebServices, request: PageRequest) -> View:
+    name = _name(request)
+    span = parse_span(services, request, model_period(services, name))
+    tab = request.choice("tab", Tab.OVERVIEW)
     detail = _find(services, name, span.window)
     query: Query = (*span.query, ("tab", "" if tab is Tab.OVERVIEW else tab.value))
     path = f"/models/{path_of(name)}"
-    frame = Frame(
+    layout = Layout(
         title=f"Apps using {name}" if tab is Tab.APPS else name,
         description=_description(detail, span),
         address=address(path, query),
@@ -68,10 +68,10 @@ def _view(services: WebServices, asked: Asked) -> View:
         "model": detail,
         "span": span,
         "tab": tab.value,
-        "tabs": Choice(
+        "tabs": Filter(
             "Parts of this page",
             tuple(
-                Option(
+                FilterOption(
                     _LABELS[each],
                     address(path, changed(query, tab="" if each is Tab.OVERVIEW else each.value)),
                     each is tab,
@@ -82,11 +82,13 @@ def _view(services: WebServices, asked: Asked) -> View:
         "periods": filters.periods(path, query, span),
     }
     if tab is Tab.APPS:
-        return _apps_view(services, frame, context, name, span)
-    return _overview(services, frame, context, detail, span)
+        return _apps_view(services, layout, context, name, span)
+    return _overview(services, layout, context, detail, span)
 
 
-def _overview(services: WebServices, frame: Frame, context: Mapping[str, Any], detail: ModelDetail, span: Span) -> View:
+def _overview(
+    services: WebServices, layout: Layout, context: Mapping[str, Any], detail: ModelDetail, span: Span
+) -> View:
     drawn = _find(services, detail.model, chart_window(services, span.window))
     days = _days(drawn)
     more = {
@@ -102,13 +104,13 @@ def _overview(services: WebServices, frame: Frame, context: Mapping[str, Any], d
         },
         "meta": of_span(span, detail.as_of),
     }
-    return View(frame, "model.html", {**context, **more}, document=document, table=lambda: _days_table(detail))
+    return View(layout, "model.html", {**context, **more}, document=document, table=lambda: _days_table(detail))
 
 
-def _apps_view(services: WebServices, frame: Frame, context: Mapping[str, Any], name: str, span: Span) -> View:
+def _apps_view(services: WebServices, layout: Layout, context: Mapping[str, Any], name: str, span: Span) -> View:
     apps = services.analytics.model_apps(name, span.window, APPS)
     if apps is None:
-        raise NothingThere(_unknown(name))
+        raise PageNotFound(_unknown(name))
     detail: ModelDetail = context["model"]
     document = {
         "data": {**_model_document(detail), "apps": [_app_document(row) for row in apps.rows]},
@@ -124,20 +126,20 @@ def _apps_view(services: WebServices, frame: Frame, context: Mapping[str, Any], 
         },
     }
     more = {"apps": apps, "beyond": apps.listed - len(apps.rows)}
-    return View(frame, "model_apps.html", {**context, **more}, document=document, table=lambda: _apps_table(apps))
+    return View(layout, "model_apps.html", {**context, **more}, document=document, table=lambda: _apps_table(apps))
 
 
-def _name(asked: Asked) -> str:
-    name = str(asked.parts["model"])
+def _name(request: PageRequest) -> str:
+    name = str(request.parts["model"])
     if not name or len(name) > MAX_NAME:
-        raise NothingThere("No model of this name has answered here; /models lists those that have.")
+        raise PageNotFound("No model of this name has answered here; /models lists those that have.")
     return name
 
 
 def _find(services: WebServices, name: str, window: Window) -> ModelDetail:
     detail = services.analytics.model(name, window)
     if detail is None:
-        raise NothingThere(_unknown(name))
+        raise PageNotFound(_unknown(name))
     return detail
 
 
@@ -276,9 +278,9 @@ def _apps_table(apps: ModelApps) -> Table:
     )
 
 
-def _chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
-    name = _name(asked)
-    window = chart_window(services, parse_span(services, asked, model_period(services, name)).window)
+def _chart(services: WebServices, request: PageRequest, size: Size) -> Drawing:
+    name = _name(request)
+    window = chart_window(services, parse_span(services, request, model_period(services, name)).window)
     detail = _find(services, name, window)
     days = _days(detail)
     return parts_by_day(
@@ -291,4 +293,4 @@ def _chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
 
 
 MODEL = Page(PATH, _view, (*SPAN, Parameter("tab", Tab.OVERVIEW)))
-MODEL_CHART = Drawn(CHART_PATH, drawn_chart(_chart), (*SPAN, SIZE))
+MODEL_CHART = PageResource(CHART_PATH, chart_resource(_chart), (*SPAN, SIZE))

@@ -9,13 +9,13 @@ from tokenboard.rankings import ParameterError
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import filters
 from tokenboard.web.charts import Drawing, Series, Share, Size, shares, stacked_days
-from tokenboard.web.layout import Frame, Query, address, twins
+from tokenboard.web.layout import Layout, Query, address, twins
 from tokenboard.web.meta import as_text, of_span
 from tokenboard.web.numbers import top_of
-from tokenboard.web.pages.page import Drawn, Page, drawn_chart
+from tokenboard.web.pages.page import Page, PageResource, chart_resource
 from tokenboard.web.pages.rankings import MOST_DAYS_SHOWN, SPARK_DAYS, window_to
 from tokenboard.web.parameters import OFFSET, SEARCH, SIZE, SPAN
-from tokenboard.web.query import Asked, Span, changed, parse_board_span
+from tokenboard.web.query import PageRequest, Span, changed, parse_board_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 
@@ -77,10 +77,10 @@ def chart_window(services: WebServices, window: Window) -> Window:
     return window if window.days >= SPARK_DAYS else window_to(window.end, SPARK_DAYS, services.floor)
 
 
-def _view(services: WebServices, asked: Asked) -> View:
-    span = parse_board_span(services, asked)
-    search = asked.search()
-    offset = asked.number("offset", 0, 0, MOST_OFFSET)
+def _view(services: WebServices, request: PageRequest) -> View:
+    span = parse_board_span(services, request)
+    search = request.search()
+    offset = request.number("offset", 0, 0, MOST_OFFSET)
     query: Query = (*span.query, ("q", search), ("offset", str(offset) if offset else ""))
     page = services.analytics.models(span.window, limit=ROWS, offset=offset, search=search)
     if offset and offset >= page.total:
@@ -88,7 +88,7 @@ def _view(services: WebServices, asked: Asked) -> View:
     authors = services.analytics.authors(span.window)
     daily = models_daily(services, chart_window(services, span.window))
     last = offset + len(page.rows)
-    frame = Frame(
+    layout = Layout(
         title=f"Models, {span.phrase}",
         description=_description(page, span),
         address=address(PATH, query),
@@ -118,7 +118,7 @@ def _view(services: WebServices, asked: Asked) -> View:
         "last": last,
     }
     return View(
-        frame,
+        layout,
         "models.html",
         context,
         document=_document(page, span, authors, daily, search, offset),
@@ -228,15 +228,15 @@ def _table(page: ModelPage) -> Table:
     )
 
 
-def _chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
-    daily = models_daily(services, chart_window(services, parse_board_span(services, asked).window))
+def _chart(services: WebServices, request: PageRequest, size: Size) -> Drawing:
+    daily = models_daily(services, chart_window(services, parse_board_span(services, request).window))
     series = [Series(bar.model, slot, bar.values) for slot, bar in enumerate(daily.bars, start=1)]
     series.append(Series("other", 0, daily.other))
     return stacked_days(daily.days, tuple(series), size, title=_chart_title(daily))
 
 
-def _authors_chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
-    span = parse_board_span(services, asked)
+def _authors_chart(services: WebServices, request: PageRequest, size: Size) -> Drawing:
+    span = parse_board_span(services, request)
     rows = services.analytics.authors(span.window).rows
     bars = [Share(row.author or "no author named", row.figures.tokens, row.share) for row in rows[:AUTHORS]]
     if rest := rows[AUTHORS:]:
@@ -245,5 +245,5 @@ def _authors_chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
 
 
 MODELS = Page(PATH, _view, (*SPAN, SEARCH, OFFSET))
-MODELS_CHART = Drawn(CHART_PATH, drawn_chart(_chart), (*SPAN, SIZE))
-AUTHORS_CHART = Drawn(AUTHORS_PATH, drawn_chart(_authors_chart), (*SPAN, SIZE))
+MODELS_CHART = PageResource(CHART_PATH, chart_resource(_chart), (*SPAN, SIZE))
+AUTHORS_CHART = PageResource(AUTHORS_PATH, chart_resource(_authors_chart), (*SPAN, SIZE))

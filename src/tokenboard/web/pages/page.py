@@ -5,51 +5,53 @@ from dataclasses import dataclass
 
 from tokenboard.rankings import ParameterError
 from tokenboard.web.charts import Drawing, Size
-from tokenboard.web.layout import Form
+from tokenboard.web.layout import PageFormat
 from tokenboard.web.parameters import Parameter
-from tokenboard.web.query import Asked
-from tokenboard.web.rendering import Printed, printed
+from tokenboard.web.query import PageRequest
+from tokenboard.web.rendering import Rendered, rendered
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 
 _SIZES = {"": Size.WIDE, **{size.name.lower(): size for size in Size}}
 
-ALL_FORMS = (Form.JSON, Form.CSV, Form.PARQUET)
+ALL_FORMS = (PageFormat.JSON, PageFormat.CSV, PageFormat.PARQUET)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """``path`` is a route's path; ``view`` blocks, and may raise Elsewhere, NothingThere and QuestionError.
+    """``path`` is a route's path; ``view`` blocks, and may raise Redirect, PageNotFound and ParameterError.
 
     ``parameters`` are those of the query that it looks at.
     """
 
     path: str
-    view: Callable[[WebServices, Asked], View]
+    view: Callable[[WebServices, PageRequest], View]
     parameters: tuple[Parameter, ...]
-    forms: tuple[Form, ...] = ALL_FORMS
+    forms: tuple[PageFormat, ...] = ALL_FORMS
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class PageResource:
     """What is no page: a chart, a share image, a badge, a feed. ``draw`` blocks and raises as a page's view does.
 
-    ``rendered`` says that it waits for the process that draws.
+    ``by_renderer`` says that it waits for the process that draws.
     """
 
     path: str
-    draw: Callable[[WebServices, Asked], Printed]
+    draw: Callable[[WebServices, PageRequest], Rendered]
     parameters: tuple[Parameter, ...]
-    rendered: bool = True
+    by_renderer: bool = True
 
 
-def drawn_chart(draw: Callable[[WebServices, Asked, Size], Drawing]) -> Callable[[WebServices, Asked], Printed]:
+def chart_resource(
+    draw: Callable[[WebServices, PageRequest, Size], Drawing],
+) -> Callable[[WebServices, PageRequest], Rendered]:
     """Return how a chart is drawn in the size that ``size`` asks for: ``wide``, ``half`` or ``phone``."""
 
-    def answer(services: WebServices, asked: Asked) -> Printed:
-        size = _SIZES.get(asked.text("size"))
+    def answer(services: WebServices, request: PageRequest) -> Rendered:
+        size = _SIZES.get(request.text("size"))
         if size is None:
             raise ParameterError("size", f"size is one of: {', '.join(filter(None, _SIZES))}.")
-        return printed(services.renderer.svg(draw(services, asked, size)), "image/svg+xml")
+        return rendered(services.renderer.svg(draw(services, request, size)), "image/svg+xml")
 
     return answer

@@ -9,13 +9,13 @@ from tokenboard.rankings import Answer, Extra, Question, RankedApp, Sort, Window
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import filters
 from tokenboard.web.charts import Drawing, Series, Size, stacked_days
-from tokenboard.web.charts.span import span_of
-from tokenboard.web.layout import FeedLink, Frame, address, twins
+from tokenboard.web.charts.bins import bins_of
+from tokenboard.web.layout import FeedLink, Layout, address, twins
 from tokenboard.web.meta import as_text, figures, left_out, of_span
 from tokenboard.web.numbers import top_of
-from tokenboard.web.pages.page import Drawn, Page, drawn_chart
+from tokenboard.web.pages.page import Page, PageResource, chart_resource
 from tokenboard.web.parameters import CATEGORY, METRIC, OFFSET, SIZE, SORT, SPAN
-from tokenboard.web.query import Asked, Span, parse_board_span, parse_ranking, ranking_query
+from tokenboard.web.query import PageRequest, Span, parse_board_span, parse_ranking, ranking_query
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import label_of
 from tokenboard.web.view import View
@@ -86,9 +86,9 @@ def window_to(end: date, days: int, floor: date) -> Window:
     return Window(max(end - timedelta(days=days - 1), min(floor, end)), end)
 
 
-def _view(services: WebServices, asked: Asked) -> View:
-    span = parse_board_span(services, asked)
-    question = parse_ranking(services, asked, span, limit=ROWS)
+def _view(services: WebServices, request: PageRequest) -> View:
+    span = parse_board_span(services, request)
+    question = parse_ranking(services, request, span, limit=ROWS)
     query = ranking_query(question, span)
     top = top_apps(services, question)
     models = services.analytics.models(span.window, limit=MODEL_ROWS)
@@ -96,7 +96,7 @@ def _view(services: WebServices, asked: Asked) -> View:
     daily = _daily(services, question)
     ranking = top.answer.ranking
     last = question.offset + len(ranking.rows)
-    frame = Frame(
+    layout = Layout(
         title=_title(question, span),
         description=_description(top, span),
         address=address(PATH, query),
@@ -116,7 +116,7 @@ def _view(services: WebServices, asked: Asked) -> View:
         "shows_days": len(daily.days) <= MOST_DAYS_SHOWN,
         "chart": address(CHART_PATH, query),
         "chart_title": _chart_title(question, daily),
-        "chart_note": span_of(daily.days).note(),
+        "chart_note": bins_of(daily.days).note(),
         "choices": (
             filters.periods(PATH, query, span),
             filters.sorts(PATH, query, question),
@@ -135,7 +135,7 @@ def _view(services: WebServices, asked: Asked) -> View:
         "today": services.analytics.today,
     }
     return View(
-        frame,
+        layout,
         "rankings.html",
         context,
         document=_document(top, span, models, authors, daily),
@@ -280,8 +280,8 @@ def _table(top: TopApps) -> Table:
     )
 
 
-def _chart(services: WebServices, asked: Asked, size: Size) -> Drawing:
-    question = parse_ranking(services, asked, parse_board_span(services, asked), limit=ROWS)
+def _chart(services: WebServices, request: PageRequest, size: Size) -> Drawing:
+    question = parse_ranking(services, request, parse_board_span(services, request), limit=ROWS)
     daily = _daily(services, question)
     series = [Series(bar.app.name, slot, bar.values) for slot, bar in enumerate(daily.bars, start=1)]
     series.append(Series("other", 0, daily.other))
@@ -292,4 +292,4 @@ RANKING = (*SPAN, *CATEGORY, SORT, METRIC, OFFSET)
 """What a ranking is asked by, as a page, a chart or an image."""
 
 RANKINGS = Page(PATH, _view, RANKING)
-RANKINGS_CHART = Drawn(CHART_PATH, drawn_chart(_chart), (*RANKING, SIZE))
+RANKINGS_CHART = PageResource(CHART_PATH, chart_resource(_chart), (*RANKING, SIZE))

@@ -5,21 +5,21 @@ from datetime import timedelta
 from tokenboard.rankings import Sort, Window
 from tokenboard.web.charts import Picture, window_name
 from tokenboard.web.pages.app_use import find_app, parse_app_span
-from tokenboard.web.pages.page import Drawn
+from tokenboard.web.pages.page import PageResource
 from tokenboard.web.pages.rankings import RANKING, SPARK_DAYS, top_apps, window_to
 from tokenboard.web.parameters import SPAN
-from tokenboard.web.query import Asked, Span, model_period, parse_board_span, parse_ranking, parse_span
-from tokenboard.web.rendering import Printed, printed
+from tokenboard.web.query import PageRequest, Span, model_period, parse_board_span, parse_ranking, parse_span
+from tokenboard.web.rendering import Rendered, rendered
 from tokenboard.web.services import WebServices
 from tokenboard.web.share import ROWS, Place, app_image, model_image, ranking_image
 from tokenboard.web.text import host_of, label_of
-from tokenboard.web.view import NothingThere
+from tokenboard.web.view import PageNotFound
 
 
-def ranking_picture(services: WebServices, asked: Asked) -> Picture:
+def ranking_picture(services: WebServices, request: PageRequest) -> Picture:
     """Return the image of the ranking that the same parameters show at ``/rankings``."""
-    span = parse_board_span(services, asked)
-    question = parse_ranking(services, asked, span, limit=ROWS)
+    span = parse_board_span(services, request)
+    question = parse_ranking(services, request, span, limit=ROWS)
     top = top_apps(services, question)
     narrower = question.subcategory or question.category
     what = "Trending apps" if question.sort is Sort.TRENDING else "Top apps"
@@ -40,16 +40,16 @@ def ranking_picture(services: WebServices, asked: Asked) -> Picture:
     )
 
 
-def app_picture(services: WebServices, asked: Asked) -> Picture:
+def app_picture(services: WebServices, request: PageRequest) -> Picture:
     """Return the image of one app in the window that its page shows; raises as `find_app` does."""
-    detail = find_app(services, asked)
-    span = parse_app_span(services, asked, detail)
+    detail = find_app(services, request)
+    span = parse_app_span(services, request, detail)
     window = span.window
     placement = services.rankings.placement(detail.app.app_id, window)
     days = services.rankings.days(detail.app.app_id, _recent(services, window))
     within = services.rankings.days(detail.app.app_id, window)
     if days is None or within is None:
-        raise NothingThere("There is no such image.")
+        raise PageNotFound("There is no such image.")
     return app_image(
         board=services.site.signature,
         name=detail.app.name,
@@ -63,16 +63,16 @@ def app_picture(services: WebServices, asked: Asked) -> Picture:
     )
 
 
-def model_picture(services: WebServices, asked: Asked) -> Picture:
-    """Return the image of one model in the window that its page shows; NothingThere when it is unknown."""
-    name = str(asked.parts["model"])
-    span = parse_span(services, asked, model_period(services, name))
+def model_picture(services: WebServices, request: PageRequest) -> Picture:
+    """Return the image of one model in the window that its page shows; PageNotFound when it is unknown."""
+    name = str(request.parts["model"])
+    span = parse_span(services, request, model_period(services, name))
     window = span.window
     model = services.analytics.model(name, window)
     apps = services.analytics.model_apps(name, window, limit=1)
     recent = services.analytics.model(name, _recent(services, window))
     if model is None or apps is None or recent is None:
-        raise NothingThere("No model of this name has answered here.")
+        raise PageNotFound("No model of this name has answered here.")
     tokens = {day.day: day.figures.tokens for day in recent.days}
     return model_image(
         board=services.site.signature,
@@ -97,24 +97,24 @@ def _dates(span: Span) -> str:
     return days if span.complete else f"{days}, so far"
 
 
-def _drawn(services: WebServices, picture: Picture) -> Printed:
-    return printed(services.renderer.png(picture), "image/png", pack=False)
+def _resource(services: WebServices, picture: Picture) -> Rendered:
+    return rendered(services.renderer.png(picture), "image/png", pack=False)
 
 
-def _ranking(services: WebServices, asked: Asked) -> Printed:
-    return _drawn(services, ranking_picture(services, asked))
+def _ranking(services: WebServices, request: PageRequest) -> Rendered:
+    return _resource(services, ranking_picture(services, request))
 
 
-def _app(services: WebServices, asked: Asked) -> Printed:
-    return _drawn(services, app_picture(services, asked))
+def _app(services: WebServices, request: PageRequest) -> Rendered:
+    return _resource(services, app_picture(services, request))
 
 
-def _model(services: WebServices, asked: Asked) -> Printed:
-    return _drawn(services, model_picture(services, asked))
+def _model(services: WebServices, request: PageRequest) -> Rendered:
+    return _resource(services, model_picture(services, request))
 
 
 SHARE_IMAGES = (
-    Drawn("/share/rankings.png", _ranking, RANKING),
-    Drawn("/share/apps/{app_id}.png", _app, SPAN),
-    Drawn("/share/models/{model:path}.png", _model, SPAN),
+    PageResource("/share/rankings.png", _ranking, RANKING),
+    PageResource("/share/apps/{app_id}.png", _app, SPAN),
+    PageResource("/share/models/{model:path}.png", _model, SPAN),
 )

@@ -17,29 +17,29 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Bins:
     """UTC days, ascending and without a gap, and the bins they are put into.
 
     Bins of seven days end with the last day, so that the newest bar is a whole one; the first may be of fewer days.
     """
 
     days: tuple[date, ...]
-    bins: tuple[tuple[int, int], ...]
+    edges: tuple[tuple[int, int], ...]
 
     @property
     def weekly(self) -> bool:
         """Whether bins are of seven days."""
-        return len(self.bins) < len(self.days)
+        return len(self.edges) < len(self.days)
 
     def sums(self, values: Sequence[int]) -> tuple[int, ...]:
         """Return the exact sum of each bin; raises ValueError unless there is one value for each day."""
         if len(values) != len(self.days):
             raise ValueError(f"{len(values)} values for {len(self.days)} days")
-        return tuple(sum(values[start:end]) for start, end in self.bins)
+        return tuple(sum(values[start:end]) for start, end in self.edges)
 
     def name(self, bin_number: int) -> str:
         """Return what a bin is called: ``8 Nov``, or ``2–8 Nov``."""
-        start, end = self.bins[bin_number]
+        start, end = self.edges[bin_number]
         return between(self.days[start], self.days[end - 1])
 
     def whole(self) -> str:
@@ -50,7 +50,7 @@ class Span:
         """Return the sentence that says how days are put together, empty when they are not."""
         if not self.weekly:
             return ""
-        first = self.bins[0][1] - self.bins[0][0]
+        first = self.edges[0][1] - self.edges[0][0]
         less = "" if first == WEEK else f"; the first sums {first} {'day' if first == 1 else 'days'}"
         return f"Each bar sums {WEEK} days{less}."
 
@@ -58,13 +58,16 @@ class Span:
         """Return the bins that are labelled, and their labels: never more than the size has room for."""
         if len(self.days) > DAILY_UP_TO:
             return self._months(size)
-        most = next(step for step in _STEPS if len(self.bins) <= step * size.across)
-        last = len(self.bins) - 1
+        most = next(step for step in _STEPS if len(self.edges) <= step * size.across)
+        last = len(self.edges) - 1
         return {index: day_name(self.days[index]) for index in range(last % most, last + 1, most)}
 
     def _months(self, size: Size) -> dict[int, str]:
         firsts = [
-            (index, day) for index, (start, end) in enumerate(self.bins) for day in self.days[start:end] if day.day == 1
+            (index, day)
+            for index, (start, end) in enumerate(self.edges)
+            for day in self.days[start:end]
+            if day.day == 1
         ]
         step = next((step for step in (1, 2, 3, 6) if len(firsts) <= step * size.across), 12)
         kept = [(index, day) for index, day in firsts if (day.month - 1) % step == 0]
@@ -74,14 +77,14 @@ class Span:
         }
 
 
-def span_of(days: Sequence[date], *, weekly_beyond: int = DAILY_UP_TO) -> Span:
+def bins_of(days: Sequence[date], *, weekly_beyond: int = DAILY_UP_TO) -> Bins:
     """Return the bins of days; more than ``weekly_beyond`` are put together by seven. 366 days at most are drawn."""
     count = len(days)
     if count <= weekly_beyond:
-        return Span(tuple(days), tuple((index, index + 1) for index in range(count)))
+        return Bins(tuple(days), tuple((index, index + 1) for index in range(count)))
     first = count % WEEK or WEEK
     edges = [0, *range(first, count + 1, WEEK)]
-    return Span(tuple(days), tuple(pairwise(edges)))
+    return Bins(tuple(days), tuple(pairwise(edges)))
 
 
 def day_name(day: date) -> str:
