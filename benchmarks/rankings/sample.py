@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from tokenboard.attribution import GROUPS
-from tokenboard.rankings import Question, Roster, Sort, Window
+from tokenboard.query import Window
+from tokenboard.rankings import Question, Roster, Sort
 
 FLOOR = date(2025, 1, 1)
 DAYS = 400

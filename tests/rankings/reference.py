@@ -5,7 +5,8 @@ from datetime import date, timedelta
 
 from tests.rankings.fakes import App, Figures, split
 from tokenboard.attribution import GROUPS, merge_categories
-from tokenboard.rankings import Question, Window
+from tokenboard.query import Window
+from tokenboard.rankings import Question
 
 
 def link_of(apps: Mapping[int, App], app_id: int) -> int | None:

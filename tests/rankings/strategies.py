@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from tests.rankings.fakes import App
 from tokenboard.attribution import GROUPS
-from tokenboard.rankings import RANK_METRICS, Question, Sort, Window
+from tokenboard.query import Window
+from tokenboard.rankings import RANK_METRICS, Question, Sort
 
 FLOOR = date(2026, 1, 1)
 FIFTEEN = [name for names in GROUPS.values() for name in names]

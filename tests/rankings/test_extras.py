@@ -10,6 +10,7 @@ from tests.effort import examples
 from tests.rankings.fakes import App, Figures, rows_of
 from tests.rankings.reference import categories_of, daily, is_visible, reference_ranks, window_figures
 from tests.rankings.strategies import FLOOR, app_lists, at, datasets, huge, numbers, questions, windows
+from tokenboard.query import Window
 from tokenboard.rankings import (
     RANK_METRICS,
     AppDays,
@@ -22,7 +23,6 @@ from tokenboard.rankings import (
     Sort,
     Split,
     Trend,
-    Window,
     days_of,
     figures_of,
     last_days_of,

@@ -3,7 +3,8 @@ from datetime import date
 import pytest
 
 from tokenboard.attribution import GROUPS
-from tokenboard.rankings import Extra, ParameterError, Question, Sort, Window, parse_extras, parse_question
+from tokenboard.query import ParameterError, Window
+from tokenboard.rankings import Extra, Question, Sort, parse_extras, parse_question
 
 FLOOR = date(2025, 1, 1)
 TODAY = date(2026, 5, 12)

@@ -7,7 +7,8 @@ from tests.effort import examples
 from tests.rankings.fakes import App, Figures, rows_of
 from tests.rankings.reference import is_visible, reference_rows, window_figures
 from tests.rankings.strategies import FLOOR, app_lists, at, datasets, huge, numbers, questions
-from tokenboard.rankings import Cube, Question, RankedApp, Ranking, Roster, Sort, Window, rank
+from tokenboard.query import Window
+from tokenboard.rankings import Cube, Question, RankedApp, Ranking, Roster, Sort, rank
 from tokenboard.rankings import Figures as Share
 from tokenboard.rankings.ranking import select_best
 

@@ -7,17 +7,8 @@ from threading import Event, Lock, Thread
 import pytest
 
 from tests.rankings.fakes import App, FakeCatalog, FakeLedger, nothing
-from tokenboard.rankings import (
-    Extra,
-    Figures,
-    NotFilledError,
-    ParameterError,
-    Placement,
-    Question,
-    Rankings,
-    Sort,
-    Window,
-)
+from tokenboard.query import ParameterError, Window
+from tokenboard.rankings import Extra, Figures, NotFilledError, Placement, Question, Rankings, Sort
 from tokenboard.rankings.cube import MAX_STEP
 
 FLOOR = date(2025, 1, 1)

@@ -16,7 +16,7 @@ from tests.web.rig import ALIAS, CLINE, HIDDEN, HOSTILE, NIGHT, PRIVATE, UNSEEN,
 from tokenboard.web.charts import Renderer
 from tokenboard.web.pages import PAGES, RESOURCES
 from tokenboard.web.pages.share_images import app_picture, model_picture, ranking_picture
-from tokenboard.web.query import PageRequest
+from tokenboard.web.request import PageRequest
 
 BURIED = "https://buried-birch.example"
 """A hidden alias of a shown app."""

@@ -15,7 +15,7 @@ from tests.web.names import HOSTILE, ODD_TITLES
 from tests.web.rig import SmallBoard
 from tokenboard.web.charts import Renderer
 from tokenboard.web.pages.share_images import app_picture, ranking_picture
-from tokenboard.web.query import PageRequest
+from tokenboard.web.request import PageRequest
 
 # Some that no client can send, as the door cleans them: what shows them need not trust it. SQLite takes no surrogates.
 TITLES = {

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from tests.web.stage import BASE_URL, Stage
-from tokenboard.rankings import ParameterError
+from tokenboard.query import ParameterError
 from tokenboard.web import PagesVisibility
 from tokenboard.web.pages import PAGES, RESOURCES
 from tokenboard.web.parameters import Parameter, canonical

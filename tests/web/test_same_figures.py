@@ -17,7 +17,7 @@ from tests.web.stage import CREATIVE, MODELS, STEADY, TITLES, Stage
 from tokenboard.analytics import COMPLETED, Period
 from tokenboard.web.numbers import compact, exact, percent
 from tokenboard.web.pages.share_images import app_picture, model_picture, ranking_picture
-from tokenboard.web.query import PageRequest
+from tokenboard.web.request import PageRequest
 
 WEEK = {"start_date": str(days_before(7)), "end_date": str(days_before(1))}
 MONTH = {"start_date": str(days_before(30)), "end_date": str(days_before(1))}

@@ -6,7 +6,7 @@ from tests.analytics.rig import days_before
 from tests.web.rig import CLINE, HIDDEN, NIGHT, SmallBoard
 from tokenboard.web.numbers import compact, percent
 from tokenboard.web.pages.share_images import app_picture, model_picture, ranking_picture
-from tokenboard.web.query import PageRequest
+from tokenboard.web.request import PageRequest
 
 
 def asked(path: str, query: tuple[tuple[str, str], ...] = (), **parts: str) -> PageRequest:

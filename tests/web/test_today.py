@@ -9,7 +9,7 @@ from tests.analytics.rig import TODAY, Rig, Use
 from tests.web.rig import SmallBoard
 from tokenboard.web.charts import Renderer
 from tokenboard.web.pages.share_images import app_picture, model_picture, ranking_picture
-from tokenboard.web.query import PageRequest
+from tokenboard.web.request import PageRequest
 
 APP, LATER = "https://first.example", "https://later.example"
 MODEL = "maker/first"

@@ -44,7 +44,8 @@ from tokenboard.analytics.answers import (
 from tokenboard.analytics.cache import OVERHEAD, AnswerCache
 from tokenboard.analytics.weight import weight
 from tokenboard.ledger import Consumption
-from tokenboard.rankings import Figures, Window
+from tokenboard.query import Window
+from tokenboard.rankings import Figures
 
 __all__ = [
     "COMPLETED",

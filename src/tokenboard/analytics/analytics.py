@@ -41,7 +41,8 @@ from tokenboard.analytics.visibility import VisibleApp, VisibleApps
 from tokenboard.attribution import RefererError, canonical_url, searchable
 from tokenboard.catalog import AmbiguousApp, Catalog, UnknownApp
 from tokenboard.ledger import ANY_KIND, Analyst, RequestKind
-from tokenboard.rankings import NotFilledError, Rankings, Window
+from tokenboard.query import Window
+from tokenboard.rankings import NotFilledError, Rankings
 from tokenboard.rankings.days import RankMetric
 
 MAX_DAYS = 366

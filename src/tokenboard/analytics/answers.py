@@ -5,7 +5,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from tokenboard.ledger import Consumption
-from tokenboard.rankings import Figures, Window
+from tokenboard.query import Window
+from tokenboard.rankings import Figures
 
 
 class Period(StrEnum):

@@ -19,7 +19,8 @@ from tokenboard.analytics.sums import WindowSums
 from tokenboard.analytics.visibility import VisibleApps
 from tokenboard.ledger import ANY_KIND, NOTHING, Analyst, Consumption, RequestKind
 from tokenboard.ledger.analyst import ModelSums
-from tokenboard.rankings import Figures, Rankings, Window
+from tokenboard.query import Window
+from tokenboard.rankings import Figures, Rankings
 
 OTHER = "other"
 """The name under which daily rankings sum the models beyond the top ones."""

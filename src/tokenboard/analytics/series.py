@@ -6,7 +6,7 @@ from tokenboard.analytics.answers import AppUsage, Grain, HourCell, HourPattern,
 from tokenboard.analytics.models import share_of
 from tokenboard.analytics.visibility import VisibleApp
 from tokenboard.ledger import HOURS_KEPT_DAYS, NOTHING, Analyst, Consumption
-from tokenboard.rankings import Window
+from tokenboard.query import Window
 
 
 def usage_by_day(analyst: Analyst, shown: VisibleApp, window: Window, models: int, as_of: datetime) -> AppUsage:

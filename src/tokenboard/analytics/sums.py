@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenboard.rankings import Cube, Day, Rankings, RankMetric, Roster, Window
+from tokenboard.query import Window
+from tokenboard.rankings import Cube, Day, Rankings, RankMetric, Roster
 from tokenboard.rankings.days import widened
 
 _Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.bool_], NDArray[np.bool_]]

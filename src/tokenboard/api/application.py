@@ -19,7 +19,8 @@ from tokenboard.catalog import CatalogUnavailable
 from tokenboard.ledger import LedgerUnavailable
 from tokenboard.observability import BoundedLog, logger
 from tokenboard.problem import Problem, dialect_of, store_away
-from tokenboard.rankings import NotFilledError, ParameterError
+from tokenboard.query import ParameterError
+from tokenboard.rankings import NotFilledError
 from tokenboard.spool import SpoolUnavailable
 
 BASE = "/api/v1"

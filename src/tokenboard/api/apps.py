@@ -6,9 +6,9 @@ from tokenboard.analytics import MAX_LIMIT, MAX_MODELS, MAX_SEARCH, Found, Grain
 from tokenboard.api.app_sheets import app_sheet, directory_sheet, model_apps_sheet, usage_sheet
 from tokenboard.api.delivery import Delivery
 from tokenboard.api.formats import Sheet
-from tokenboard.api.parameters import Parameters, whole_number
 from tokenboard.api.services import Services
 from tokenboard.problem import Problem
+from tokenboard.query import Parameters, parse_number
 
 DEFAULT_LIMIT = 50
 MAX_OFFSET = 1_000_000
@@ -20,6 +20,7 @@ MAX_MODEL = 512
 
 _MAX_APP_ID = 2**31 - 1
 _WINDOW = ("start_date", "end_date")
+_DIRECTORY = (*_WINDOW, "search", "category", "subcategory", "sort", "limit", "offset")
 
 
 def router(services: Services, delivery: Delivery) -> APIRouter:
@@ -29,13 +30,13 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
     @routes.get("/apps")
     async def apps(request: Request) -> Response:
         delivery.admit(request)
-        given = Parameters(request, (*_WINDOW, "search", "category", "subcategory", "sort", "limit", "offset"))
+        given = Parameters(request.query_params.multi_items(), _DIRECTORY)
         window = given.window(floor=services.data.floor, today=services.analytics.today)
         search = given.text("search", MAX_SEARCH)
         category, subcategory = given.categories()
-        sort = Order(given.choice("sort", [each.value for each in Order], Order.POPULAR.value))
-        limit = given.count("limit", 1, MAX_LIMIT, DEFAULT_LIMIT)
-        offset = given.count("offset", 0, MAX_OFFSET, 0)
+        sort = given.choice("sort", Order.POPULAR)
+        limit = given.number("limit", 1, MAX_LIMIT, DEFAULT_LIMIT)
+        offset = given.number("offset", 0, MAX_OFFSET, 0)
 
         def make() -> Sheet:
             page = services.analytics.directory(
@@ -55,7 +56,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
     @routes.get("/apps/lookup")
     async def look_up(request: Request) -> Response:
         delivery.admit(request)
-        url = Parameters(request, ("url",)).text("url", MAX_URL, None)
+        url = Parameters(request.query_params.multi_items(), ("url",)).text("url", MAX_URL, None)
 
         def make() -> Sheet:
             found = services.analytics.lookup(url)
@@ -85,10 +86,10 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
     async def app_usage(request: Request, app_id: str) -> Response:
         delivery.admit(request)
         number = _app_id(app_id)
-        given = Parameters(request, (*_WINDOW, "by", "models"))
+        given = Parameters(request.query_params.multi_items(), (*_WINDOW, "by", "models"))
         window = given.window(floor=services.data.floor, today=services.analytics.today)
-        by = Grain(given.choice("by", [each.value for each in Grain], Grain.DAY.value))
-        models = given.count("models", 0, MAX_MODELS, DEFAULT_MODELS)
+        by = given.choice("by", Grain.DAY)
+        models = given.number("models", 0, MAX_MODELS, DEFAULT_MODELS)
 
         def make() -> Sheet:
             usage = services.analytics.usage(number, window, by, models)
@@ -109,9 +110,9 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
 
     async def apps_of(request: Request, model: str) -> Response:
         delivery.admit(request)
-        given = Parameters(request, (*_WINDOW, "limit"))
+        given = Parameters(request.query_params.multi_items(), (*_WINDOW, "limit"))
         window = given.window(floor=services.data.floor, today=services.analytics.today)
-        limit = given.count("limit", 1, MAX_LIMIT, DEFAULT_MODEL_APPS)
+        limit = given.number("limit", 1, MAX_LIMIT, DEFAULT_MODEL_APPS)
 
         def make() -> Sheet:
             answer = services.analytics.model_apps(model, window, limit) if len(model) <= MAX_MODEL else None
@@ -129,7 +130,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
 
 
 def _app_id(text: str) -> int:
-    return whole_number("app_id", text, 1, _MAX_APP_ID)
+    return parse_number("app_id", text, 1, _MAX_APP_ID)
 
 
 def _no_app(app_id: int) -> Problem:

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request, Response
 from tokenboard.analytics import COMPLETED, DailyRankings, Period
 from tokenboard.api.delivery import Delivery
 from tokenboard.api.formats import Sheet
-from tokenboard.api.parameters import Parameters
 from tokenboard.api.ranking_sheet import meta_of, ranking_sheet, table_meta
 from tokenboard.api.services import Services
 from tokenboard.ledger import ANY_KIND, ContextBucket, Output, RequestKind, ToolUse
+from tokenboard.query import Parameters
 from tokenboard.rankings import parse_extras, parse_question
 from tokenboard.tables import Column, Kind, Table
 
@@ -47,9 +47,9 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
     async def rankings_daily(request: Request) -> Response:
         delivery.admit(request)
         names = ("start_date", "end_date", "period", "modality", "context_bucket")
-        given = Parameters(request, names, refused=_NOT_TOLD)
+        given = Parameters(request.query_params.multi_items(), names, refused=_NOT_TOLD)
         window = given.window(floor=services.data.floor, today=services.analytics.today)
-        period = Period(given.choice("period", [each.value for each in COMPLETED], Period.DAY.value))
+        period = given.choice("period", Period.DAY, COMPLETED)
         kind = _kind(given)
         return await delivery.send(
             request,

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from fastapi import Request
 
-from tokenboard.api.parameters import Parameters
 from tokenboard.http_fields import preferred
+from tokenboard.query import Parameters
 from tokenboard.tables import Table, write_csv, write_ndjson, write_parquet
 
 
@@ -69,7 +69,8 @@ def asked_format(request: Request, offered: Iterable[Format]) -> Format:
     """
     given = tuple(offered)
     if "format" in request.query_params:
-        return Format(Parameters(request, ("format",)).choice("format", [each.value for each in given], ""))
+        parameters = Parameters(request.query_params.multi_items(), ("format",))
+        return parameters.choice("format", Format.JSON, given)
     types = [media for media, form in _OFFERED.items() if form in given]
     chosen = preferred(request.headers.getlist("accept"), types)
     return Format.JSON if chosen is None else _OFFERED[chosen]

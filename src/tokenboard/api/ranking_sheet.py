@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from tokenboard.api.formats import Sheet
-from tokenboard.rankings import Answer, Extra, Figures, Question, RankedApp, Totals, Window
+from tokenboard.query import Window
+from tokenboard.rankings import Answer, Extra, Figures, Question, RankedApp, Totals
 from tokenboard.tables import Column, Kind, Table, instant
 
 VERSION = "v1"

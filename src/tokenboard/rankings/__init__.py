@@ -10,15 +10,15 @@ from tokenboard.rankings.cube import Cube
 from tokenboard.rankings.days import METRICS, RANK_METRICS, Day, Metric, RankMetric
 from tokenboard.rankings.extras import Split, Trend
 from tokenboard.rankings.history import AppDays, days_of, last_days_of
-from tokenboard.rankings.question import NO_EXTRAS, Extra, Question, Sort, parse_extras, parse_question
+from tokenboard.rankings.question import MAX_OFFSET, NO_EXTRAS, Extra, Question, Sort, parse_extras, parse_question
 from tokenboard.rankings.ranking import Figures, Placement, RankedApp, Ranking, Totals, figures_of, placement, rank
 from tokenboard.rankings.rankings import DEFAULT_MEMORY_BUDGET, Answer, NotFilledError, Rankings
 from tokenboard.rankings.roster import Roster, RosterEntry
 from tokenboard.rankings.sources import AppChanges, AppRow, CatalogReader, DayRows, LedgerReader
-from tokenboard.rankings.window import ParameterError, Window, resolve_window
 
 __all__ = [
     "DEFAULT_MEMORY_BUDGET",
+    "MAX_OFFSET",
     "METRICS",
     "NO_EXTRAS",
     "RANK_METRICS",
@@ -35,7 +35,6 @@ __all__ = [
     "LedgerReader",
     "Metric",
     "NotFilledError",
-    "ParameterError",
     "Placement",
     "Question",
     "RankMetric",
@@ -48,7 +47,6 @@ __all__ = [
     "Split",
     "Totals",
     "Trend",
-    "Window",
     "days_of",
     "figures_of",
     "last_days_of",
@@ -56,5 +54,4 @@ __all__ = [
     "parse_question",
     "placement",
     "rank",
-    "resolve_window",
 ]

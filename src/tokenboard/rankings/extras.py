@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenboard.query import Window
 from tokenboard.rankings.cube import Cube
 from tokenboard.rankings.days import Metric
-from tokenboard.rankings.window import Window
 
 
 @dataclass(frozen=True, slots=True)

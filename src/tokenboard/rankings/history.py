@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenboard.query import Window
 from tokenboard.rankings.cube import Cube
 from tokenboard.rankings.days import METRICS, Day, RankMetric, widened
 from tokenboard.rankings.roster import Roster
-from tokenboard.rankings.window import Window
 
 
 @dataclass(frozen=True, slots=True)

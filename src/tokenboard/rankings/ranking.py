@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenboard.query import Window
 from tokenboard.rankings.cube import Cube
 from tokenboard.rankings.days import Metric, RankMetric
 from tokenboard.rankings.extras import Split, Trend, histories_of, splits_of, trends_of
 from tokenboard.rankings.question import NO_EXTRAS, Extra, Question, Sort
 from tokenboard.rankings.roster import Roster
-from tokenboard.rankings.window import Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from itertools import islice
 from threading import Lock
 from typing import TypeVar
 
+from tokenboard.query import Window
 from tokenboard.rankings.cube import Cube
 from tokenboard.rankings.days import Day, RankMetric
 from tokenboard.rankings.history import AppDays, RosterView, daily_ranks, days_of, last_days_of, roster_view
@@ -14,7 +15,6 @@ from tokenboard.rankings.question import NO_EXTRAS, Extra, Question, Sort, parse
 from tokenboard.rankings.ranking import Figures, Placement, Ranking, figures_of, placement, rank
 from tokenboard.rankings.roster import Roster, RosterEntry
 from tokenboard.rankings.sources import CatalogReader, LedgerReader
-from tokenboard.rankings.window import Window
 
 DEFAULT_MEMORY_BUDGET = 512 * 1024**2
 """Bytes that the figures may take before checkpoints are left out."""

@@ -15,15 +15,16 @@ from tokenboard.http_fields import accepts_gzip, media_type, none_match, preferr
 from tokenboard.ledger import LedgerUnavailable
 from tokenboard.observability import logger
 from tokenboard.problem import Problem, store_away
-from tokenboard.rankings import NotFilledError, ParameterError
+from tokenboard.query import ParameterError
+from tokenboard.rankings import NotFilledError
 from tokenboard.web.assets import Assets
 from tokenboard.web.charts import SVG_POLICY
 from tokenboard.web.layout import Layout, PageFormat
 from tokenboard.web.page_cache import PageCache
 from tokenboard.web.pages import PAGES, RESOURCES, Page, PageResource
 from tokenboard.web.parameters import Parameter, canonical
-from tokenboard.web.query import PageRequest
 from tokenboard.web.rendering import NoSuchFormat, PageRenderer, Rendered
+from tokenboard.web.request import PageRequest
 from tokenboard.web.security import POLICY, secured
 from tokenboard.web.services import WebServices
 from tokenboard.web.sessions import PageAccess

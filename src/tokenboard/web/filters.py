@@ -6,7 +6,7 @@ from tokenboard.analytics import Period
 from tokenboard.attribution import GROUPS
 from tokenboard.rankings import Question, Sort
 from tokenboard.web.layout import Query, address
-from tokenboard.web.query import Span, changed
+from tokenboard.web.request import Span, changed
 from tokenboard.web.text import label_of
 
 _PERIODS = {

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from tokenboard.rankings import Figures, Totals, Window
+from tokenboard.query import Window
+from tokenboard.rankings import Figures, Totals
 from tokenboard.tables import instant
-from tokenboard.web.query import Span
+from tokenboard.web.request import Span
 
 
 def of_window(window: Window, as_of: datetime) -> dict[str, str]:

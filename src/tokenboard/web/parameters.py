@@ -6,7 +6,7 @@ Whatever else a query holds is ignored, everywhere alike: it reaches no page and
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tokenboard.rankings import ParameterError
+from tokenboard.query import ParameterError
 from tokenboard.web.layout import Query
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 
-from tokenboard.rankings import Cube, Question, Rankings, Roster, Sort, Window
+from tokenboard.query import Window
+from tokenboard.rankings import Cube, Question, Rankings, Roster, Sort
 from tokenboard.web.feeds.movements import FIELD, LOOKBACK, AppSeries, Movement, movements, slack
 
 SHOWN_DAYS = 30

@@ -2,8 +2,8 @@
 
 from tokenboard.web.layout import Layout, PageFormat, twins
 from tokenboard.web.pages.page import Page
-from tokenboard.web.query import PageRequest
 from tokenboard.web.reference import Heading, read_reference
+from tokenboard.web.request import PageRequest
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 

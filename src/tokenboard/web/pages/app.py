@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tokenboard.analytics import PERIOD_DAYS, AppDetail, AppUsage, HourPattern, Period, RankPoint
-from tokenboard.rankings import Window
+from tokenboard.query import Window
 from tokenboard.tables import instant
 from tokenboard.web import filters
 from tokenboard.web.charts.bins import Bins, bins_of
@@ -26,7 +26,7 @@ from tokenboard.web.pages.app_use import (
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import window_to
 from tokenboard.web.parameters import SPAN
-from tokenboard.web.query import PageRequest, Span, as_day
+from tokenboard.web.request import PageRequest, Span, as_day
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import host_of, is_web
 from tokenboard.web.view import PageNotFound, View

@@ -1,13 +1,13 @@
 """``/badge/apps/{app_id}.svg`` and ``.json``: an app's place, to be shown elsewhere."""
 
 from tokenboard.analytics import Period
-from tokenboard.rankings import Placement, parse_question
+from tokenboard.rankings import Placement
 from tokenboard.web.badges import Badge, Metric, Style, app_badge, no_badge
 from tokenboard.web.pages.app_use import find_app
 from tokenboard.web.pages.page import PageResource
 from tokenboard.web.parameters import CATEGORY, METRIC, Parameter
-from tokenboard.web.query import PageRequest
 from tokenboard.web.rendering import Rendered, rendered
+from tokenboard.web.request import PageRequest
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import PageNotFound
 
@@ -33,16 +33,15 @@ def _badge(services: WebServices, request: PageRequest) -> Badge:
     """Return what the badge of an app says; raises as `find_app` does, and ParameterError."""
     metric = request.choice("metric", Metric.TOKENS)
     period = request.choice("period", Period.WEEK)
-    given = [(name, request.text(name)) for name in ("category", "subcategory")]
-    question = parse_question([pair for pair in given if pair[1]], floor=services.floor, today=services.analytics.today)
+    category, subcategory = request.categories()
     app_id = find_app(services, request).app.app_id
 
     def placement_in(period: Period) -> Placement | None:
         return services.rankings.placement(
             app_id,
             services.analytics.window(period),
-            category=question.category,
-            subcategory=question.subcategory,
+            category=category,
+            subcategory=subcategory,
             metric="requests" if metric is Metric.REQUESTS else "tokens",
         )
 
@@ -59,7 +58,7 @@ def _badge(services: WebServices, request: PageRequest) -> Badge:
         period=period.value,
         rank=placement.rank if placement is not None else None,
         figure=figure,
-        group=question.subcategory or question.category or "",
+        group=subcategory or category or "",
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from tokenboard.analytics import AppDetail
-from tokenboard.rankings import Window
+from tokenboard.query import Window
 from tokenboard.web.charts import Drawing, Series, Size, hours, lines, parts_by_day, ranks, single, stacked_days
 from tokenboard.web.charts.layout import name_of
 from tokenboard.web.numbers import compact
@@ -13,7 +13,7 @@ from tokenboard.web.pages.app_use import DailyUse, by_day, charted, find_app, pa
 from tokenboard.web.pages.page import PageResource, chart_resource
 from tokenboard.web.pages.rankings import window_to
 from tokenboard.web.parameters import SIZE, SPAN
-from tokenboard.web.query import PageRequest
+from tokenboard.web.request import PageRequest
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import PageNotFound
 

@@ -6,7 +6,7 @@ from tokenboard.analytics import AppDetail, AppPlacement, AppUsage, Consumption,
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web.meta import as_text, of_span
 from tokenboard.web.pages.app_use import DailyUse
-from tokenboard.web.query import Span, as_day
+from tokenboard.web.request import Span, as_day
 
 
 def app_document(

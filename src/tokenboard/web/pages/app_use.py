@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from tokenboard.analytics import AppDetail, AppUsage, Consumption
-from tokenboard.rankings import Window
+from tokenboard.query import Window
 from tokenboard.web.layout import address
 from tokenboard.web.pages.rankings import window_to
-from tokenboard.web.query import PageRequest, Span, app_period, parse_span
+from tokenboard.web.request import PageRequest, Span, app_period, parse_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import PageNotFound, Redirect
 

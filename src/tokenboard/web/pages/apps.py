@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from tokenboard.analytics import DirectoryPage, DirectoryRow, NotFound, Order
 from tokenboard.attribution import GROUPS
-from tokenboard.rankings import Extra, Question, Sort, Totals, Window, parse_question
+from tokenboard.query import Window
+from tokenboard.rankings import Extra, Question, Sort, Totals
 from tokenboard.web import filters
 from tokenboard.web.filters import Filter, FilterOption
 from tokenboard.web.layout import FeedLink, Layout, Query, address, twins
@@ -12,7 +13,7 @@ from tokenboard.web.pages.apps_twins import Listed, directory_document, director
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import SPARK_DAYS, spark_of, window_to
 from tokenboard.web.parameters import CATEGORY, OFFSET, SEARCH, SORT, SPAN, Parameter
-from tokenboard.web.query import PageRequest, changed, parse_board_span
+from tokenboard.web.request import PageRequest, changed, parse_board_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import label_of
 from tokenboard.web.view import PageNotFound, Redirect, View
@@ -113,13 +114,12 @@ def _view(services: WebServices, request: PageRequest) -> View:
 
 
 def _parse(services: WebServices, request: PageRequest) -> Listed:
-    given = [(name, request.text(name)) for name in ("category", "subcategory")]
-    question = parse_question([pair for pair in given if pair[1]], floor=services.floor, today=services.analytics.today)
+    category, subcategory = request.categories()
     return Listed(
         search=request.search(),
         sort=request.choice("sort", Order.POPULAR),
-        category=question.category,
-        subcategory=question.subcategory,
+        category=category,
+        subcategory=subcategory,
         offset=request.number("offset", 0, 0, MOST_OFFSET),
         span=parse_board_span(services, request),
     )

@@ -8,7 +8,7 @@ from tokenboard.rankings import Totals
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web.layout import Query
 from tokenboard.web.meta import left_out, of_span
-from tokenboard.web.query import Span
+from tokenboard.web.request import Span
 
 
 @dataclass(frozen=True, slots=True)

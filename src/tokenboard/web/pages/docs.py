@@ -13,12 +13,11 @@ from tokenboard.attribution import (
     RefererError,
     attribute,
 )
-from tokenboard.rankings import ParameterError
 from tokenboard.tables import instant
 from tokenboard.web.layout import Layout, PageFormat, Query, twins
 from tokenboard.web.pages.page import Page
 from tokenboard.web.parameters import Parameter
-from tokenboard.web.query import PageRequest
+from tokenboard.web.request import PageRequest
 from tokenboard.web.services import WebServices
 from tokenboard.web.snippets import snippets
 from tokenboard.web.view import View
@@ -134,10 +133,7 @@ def _attribution(services: WebServices, request: PageRequest) -> View:
 
 def _trial(services: WebServices, request: PageRequest) -> Trial | None:
     """Return what is to be tried, None when nothing is; the rules of the settings' own apps are not in it."""
-    given = {name: request.text(name) for name in _TRIED}
-    for name, value in given.items():
-        if len(value) > MAX_TRIED:
-            raise ParameterError(name, f"{name} is longer than {MAX_TRIED:,} characters.")
+    given = {name: request.text(name, MAX_TRIED) for name in _TRIED}
     if not any(given.values()):
         return None
     lines = [

@@ -10,8 +10,8 @@ from tokenboard.web.feeds.atom import MEDIA_TYPE
 from tokenboard.web.numbers import compact, exact, growth
 from tokenboard.web.pages.app_use import find_app
 from tokenboard.web.pages.page import PageResource
-from tokenboard.web.query import PageRequest
 from tokenboard.web.rendering import Rendered, rendered
+from tokenboard.web.request import PageRequest
 from tokenboard.web.services import WebServices
 from tokenboard.web.site import Site
 

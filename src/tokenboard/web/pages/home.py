@@ -15,7 +15,7 @@ from tokenboard.web.pages.apps_twins import row_document
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import TopApps, top_apps
 from tokenboard.web.parameters import SPAN
-from tokenboard.web.query import PageRequest, Span, parse_board_span
+from tokenboard.web.request import PageRequest, Span, parse_board_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 

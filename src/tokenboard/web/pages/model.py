@@ -18,7 +18,7 @@ from tokenboard.web.pages.models import chart_window
 from tokenboard.web.pages.page import Page, PageResource, chart_resource
 from tokenboard.web.pages.rankings import MOST_DAYS_SHOWN
 from tokenboard.web.parameters import SIZE, SPAN, Parameter
-from tokenboard.web.query import PageRequest, Span, changed, model_period, parse_span
+from tokenboard.web.request import PageRequest, Span, changed, model_period, parse_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import path_of
 from tokenboard.web.view import PageNotFound, View

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from tokenboard.analytics import Authors, ModelPage, Window
-from tokenboard.rankings import ParameterError
+from tokenboard.query import ParameterError
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import filters
 from tokenboard.web.charts import Drawing, Series, Share, Size, shares, stacked_days
@@ -15,7 +15,7 @@ from tokenboard.web.numbers import top_of
 from tokenboard.web.pages.page import Page, PageResource, chart_resource
 from tokenboard.web.pages.rankings import MOST_DAYS_SHOWN, SPARK_DAYS, window_to
 from tokenboard.web.parameters import OFFSET, SEARCH, SIZE, SPAN
-from tokenboard.web.query import PageRequest, Span, changed, parse_board_span
+from tokenboard.web.request import PageRequest, Span, changed, parse_board_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 

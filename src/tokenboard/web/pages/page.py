@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tokenboard.rankings import ParameterError
+from tokenboard.query import ParameterError
 from tokenboard.web.charts import Drawing, Size
 from tokenboard.web.layout import PageFormat
 from tokenboard.web.parameters import Parameter
-from tokenboard.web.query import PageRequest
 from tokenboard.web.rendering import Rendered, rendered
+from tokenboard.web.request import PageRequest
 from tokenboard.web.services import WebServices
 from tokenboard.web.view import View
 

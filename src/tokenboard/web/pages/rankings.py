@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from tokenboard.analytics import AppsDaily, Authors, ModelPage
-from tokenboard.rankings import Answer, Extra, Question, RankedApp, Sort, Window
+from tokenboard.query import Window
+from tokenboard.rankings import Answer, Extra, Question, RankedApp, Sort
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import filters
 from tokenboard.web.charts import Drawing, Series, Size, stacked_days
@@ -15,7 +16,7 @@ from tokenboard.web.meta import as_text, figures, left_out, of_span
 from tokenboard.web.numbers import top_of
 from tokenboard.web.pages.page import Page, PageResource, chart_resource
 from tokenboard.web.parameters import CATEGORY, METRIC, OFFSET, SIZE, SORT, SPAN
-from tokenboard.web.query import PageRequest, Span, parse_board_span, parse_ranking, ranking_query
+from tokenboard.web.request import PageRequest, Span, parse_board_span, parse_ranking, ranking_query
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import label_of
 from tokenboard.web.view import View
@@ -88,7 +89,7 @@ def window_to(end: date, days: int, floor: date) -> Window:
 
 def _view(services: WebServices, request: PageRequest) -> View:
     span = parse_board_span(services, request)
-    question = parse_ranking(services, request, span, limit=ROWS)
+    question = parse_ranking(request, span, limit=ROWS)
     query = ranking_query(question, span)
     top = top_apps(services, question)
     models = services.analytics.models(span.window, limit=MODEL_ROWS)
@@ -281,7 +282,7 @@ def _table(top: TopApps) -> Table:
 
 
 def _chart(services: WebServices, request: PageRequest, size: Size) -> Drawing:
-    question = parse_ranking(services, request, parse_board_span(services, request), limit=ROWS)
+    question = parse_ranking(request, parse_board_span(services, request), limit=ROWS)
     daily = _daily(services, question)
     series = [Series(bar.app.name, slot, bar.values) for slot, bar in enumerate(daily.bars, start=1)]
     series.append(Series("other", 0, daily.other))

@@ -2,14 +2,15 @@
 
 from datetime import timedelta
 
-from tokenboard.rankings import Sort, Window
+from tokenboard.query import Window
+from tokenboard.rankings import Sort
 from tokenboard.web.charts import Picture, window_name
 from tokenboard.web.pages.app_use import find_app, parse_app_span
 from tokenboard.web.pages.page import PageResource
 from tokenboard.web.pages.rankings import RANKING, SPARK_DAYS, top_apps, window_to
 from tokenboard.web.parameters import SPAN
-from tokenboard.web.query import PageRequest, Span, model_period, parse_board_span, parse_ranking, parse_span
 from tokenboard.web.rendering import Rendered, rendered
+from tokenboard.web.request import PageRequest, Span, model_period, parse_board_span, parse_ranking, parse_span
 from tokenboard.web.services import WebServices
 from tokenboard.web.share import ROWS, Place, app_image, model_image, ranking_image
 from tokenboard.web.text import host_of, label_of
@@ -19,7 +20,7 @@ from tokenboard.web.view import PageNotFound
 def ranking_picture(services: WebServices, request: PageRequest) -> Picture:
     """Return the image of the ranking that the same parameters show at ``/rankings``."""
     span = parse_board_span(services, request)
-    question = parse_ranking(services, request, span, limit=ROWS)
+    question = parse_ranking(request, span, limit=ROWS)
     top = top_apps(services, question)
     narrower = question.subcategory or question.category
     what = "Trending apps" if question.sort is Sort.TRENDING else "Top apps"

@@ -7,12 +7,16 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from tokenboard.analytics import Activity, AppDetail, Period
-from tokenboard.rankings import ParameterError, Question, Sort, Window, parse_question
+from tokenboard.query import ParameterError, Parameters, Window
+from tokenboard.rankings import MAX_OFFSET, Question, Sort
 from tokenboard.web.layout import Query
 from tokenboard.web.services import WebServices
 
 MAX_SEARCH = 200
 """Longest text searched for, in characters."""
+
+MAX_TEXT = 2_000
+"""Longest value of any other parameter, in characters: no query string is longer."""
 
 Value = TypeVar("Value", bound=StrEnum)
 
@@ -37,42 +41,34 @@ class PageRequest:
     query: Query
     known: frozenset[str] | None = None
 
-    def text(self, name: str, default: str = "") -> str:
-        """Return a parameter, stripped; raises ParameterError when it is given twice."""
-        if self.known is not None and name not in self.known:
-            raise LookupError(f"a page looks at the parameter {name}, which is none of its own")
-        values = [value for given, value in self.query if given == name]
-        if len(values) > 1:
-            raise ParameterError(name, f"{name} is given more than once; give it once.")
-        return values[0].strip() if values else default
+    def text(self, name: str, longest: int = MAX_TEXT) -> str:
+        """Return a parameter, stripped, empty without one; raises ParameterError when it is too long or given twice."""
+        return self._parameters(name).text(name, longest)
 
     def choice(self, name: str, default: Value) -> Value:
-        """Return a parameter that is one of an enumeration's values; empty is the default. Raises ParameterError."""
-        given = self.text(name)
-        if not given:
-            return default
-        kinds = type(default)
-        try:
-            return kinds(given)
-        except ValueError:
-            allowed = ", ".join(kinds)
-            raise ParameterError(name, f"{name} {given[:40]!r} is not known; allowed: {allowed}.") from None
+        """Return a parameter that is one of an enumeration's values. Raises ParameterError."""
+        return self._parameters(name).choice(name, default)
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
-        """Return a parameter that is a whole number; empty is the default. Raises ParameterError."""
-        given = self.text(name)
-        if not given:
-            return default
-        if not (given.isascii() and given.isdigit() and len(given) <= 9 and least <= int(given) <= most):
-            raise ParameterError(name, f"{name} {given[:40]!r} is not a whole number from {least} to {most:,}.")
-        return int(given)
+        """Return a parameter that is a whole number. Raises ParameterError."""
+        return self._parameters(name).number(name, least, most, default)
+
+    def categories(self) -> tuple[str | None, str | None]:
+        """Return ``category`` and ``subcategory``, None where not given. Raises ParameterError."""
+        return self._parameters("category", "subcategory").categories()
+
+    def window(self, *, floor: date, today: date) -> Window:
+        """Return the window of ``start_date`` and ``end_date``, by the Data API's rules. Raises ParameterError."""
+        return self._parameters("start_date", "end_date").window(floor=floor, today=today)
 
     def search(self, name: str = "q") -> str:
         """Return a text to search for; raises ParameterError when it is too long."""
-        given = self.text(name)
-        if len(given) > MAX_SEARCH:
-            raise ParameterError(name, f"{name} is longer than {MAX_SEARCH} characters.")
-        return given
+        return self.text(name, MAX_SEARCH)
+
+    def _parameters(self, *names: str) -> Parameters:
+        if self.known is not None and (unknown := set(names) - self.known):
+            raise LookupError(f"a page looks at parameters that are none of its own: {', '.join(sorted(unknown))}")
+        return Parameters(self.query, names, lenient=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +155,13 @@ def parse_span(services: WebServices, request: PageRequest, default: Period) -> 
 
     """
     today = services.analytics.today
-    dates = [(name, request.text(name)) for name in ("start_date", "end_date")]
-    given = [(name, value) for name, value in dates if value]
-    if not given:
+    if not (request.text("start_date") or request.text("end_date")):
         period = request.choice("period", default)
         window = services.analytics.window(period)
         return Span(window, period, default, complete=window.end < today)
     if request.text("period"):
         raise ParameterError("period", "period and dates are both given; leave one out.")
-    window = parse_question(given, floor=services.floor, today=today).window
+    window = request.window(floor=services.floor, today=today)
     return Span(window, None, default, complete=window.end < today)
 
 
@@ -176,24 +170,22 @@ def parse_board_span(services: WebServices, request: PageRequest) -> Span:
     return parse_span(services, request, board_period(services))
 
 
-def parse_ranking(services: WebServices, request: PageRequest, span: Span, *, limit: int) -> Question:
+def parse_ranking(request: PageRequest, span: Span, *, limit: int) -> Question:
     """Return the question to the rankings that a page asks: sort, metric, category, page.
 
     Raises:
         ParameterError: a parameter is wrong.
 
     """
-    names = ("sort", "category", "subcategory", "offset")
-    given = [(name, value) for name, value in ((name, request.text(name)) for name in names) if value]
-    question = parse_question(given, floor=services.floor, today=services.analytics.today)
+    category, subcategory = request.categories()
     metric = request.choice("metric", Metric.TOKENS)
     return Question(
-        sort=question.sort,
-        category=question.category,
-        subcategory=question.subcategory,
+        sort=request.choice("sort", Sort.POPULAR),
+        category=category,
+        subcategory=subcategory,
         window=span.window,
         limit=limit,
-        offset=question.offset,
+        offset=request.number("offset", 0, 0, MAX_OFFSET),
         metric="tokens" if metric is Metric.TOKENS else "requests",
     )
 

@@ -7,24 +7,12 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from tokenboard.query.errors import ParameterError, quoted
+
 DEFAULT_DAYS = 30
 MAX_DAYS = 366
 
 _STRICT_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_SHOWN_CHARACTERS = 40
-
-
-class ParameterError(ValueError):
-    """A parameter of a question that cannot be answered; an API answers 400 with the message.
-
-    ``parameter`` is the parameter's name, ``message`` says what is wrong and how to mend it. A quoted value is cut
-    short.
-    """
-
-    def __init__(self, parameter: str, message: str) -> None:
-        super().__init__(message)
-        self.parameter = parameter
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +64,6 @@ def resolve_window(start: str | None, end: str | None, *, floor: date, today: da
             f"allowed. Use start_date={earliest} or later, or an earlier end_date.",
         )
     return window
-
-
-def quoted(value: str) -> str:
-    """A value as an error message quotes it: printable, and cut short."""
-    return repr(value if len(value) <= _SHOWN_CHARACTERS else value[:_SHOWN_CHARACTERS] + "…")
 
 
 def _parse_day(parameter: str, value: str) -> date:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenboard.rankings import ParameterError, Window, resolve_window
+from tokenboard.query import ParameterError, Window, resolve_window
 
 FLOOR = date(2025, 1, 1)
 TODAY = date(2026, 5, 12)
