@@ -1,0 +1,147 @@
+"""The files of a journal's folder, and the order of its segments."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tokenboard.durability import SpoolDamaged
+from tokenboard.journal.frames import HEADER_SIZE, Header, decode_header
+
+SUFFIX: Final = ".segment"
+_IDENTITY: Final = "journal.json"
+_FORMAT: Final = 1
+
+DAMAGED_HINT: Final = (
+    "Bring back the files of the journal's folder as they were, all of them. If they are lost, `tokenboard stores "
+    "accept spool` goes on with what is left."
+)
+
+
+class Chain(NamedTuple):
+    """The segments that are in force, oldest first, and the numbers of those that are not.
+
+    One that was begun and could not be used may be left behind: it names the same segment before it as the one that
+    was begun in its stead, and that one is in force.
+    """
+
+    headers: list[Header]
+    strays: list[int]
+
+    def after(self, number: int) -> Header | None:
+        """Return the one that goes on where the segment ``number`` ends, None for the newest."""
+        return next((header for header in self.headers if header.previous == number), None)
+
+
+def damaged(message: str) -> SpoolDamaged:
+    """Return the error of a journal that is not what was acknowledged."""
+    return SpoolDamaged(message, DAMAGED_HINT)
+
+
+def witness_of(folder: Path) -> Path:
+    """Return where the writer tells how far is committed: the last record's seq, and the size of all bodies."""
+    return folder / "witness"
+
+
+def collected_of(folder: Path) -> Path:
+    """Return where the reader tells how far the board has come, in the same two figures."""
+    return folder / "collected"
+
+
+def segment_of(folder: Path, number: int) -> Path:
+    """Return where a segment lies."""
+    return folder / f"{number:020d}{SUFFIX}"
+
+
+def read_identity(folder: Path) -> str | None:
+    """Return the journal's id, None when there is no journal.
+
+    Raises OSError, and SpoolDamaged when it cannot be understood.
+    """
+    try:
+        told = json.loads((folder / _IDENTITY).read_bytes())
+        return uuid.UUID(told["id"]).hex
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise damaged(f"{folder / _IDENTITY} is damaged: {error}") from error
+
+
+def write_identity(folder: Path, journal: str) -> None:
+    """Write the journal's id, durably. Raises OSError."""
+    told = json.dumps({"format": _FORMAT, "id": journal}).encode()
+    place = folder / f"{_IDENTITY}.new"
+    file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        write_all(file, told, 0)
+        os.fsync(file)
+    finally:
+        os.close(file)
+    place.rename(folder / _IDENTITY)
+    sync_folder(folder)
+
+
+def numbers_in(folder: Path) -> list[int]:
+    """Return the numbers of all segments there are, ascending. Raises OSError."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.name.endswith(SUFFIX)]
+    return sorted(int(stem) for name in names if (stem := name.removesuffix(SUFFIX)).isdecimal())
+
+
+def read_header(folder: Path, number: int) -> Header | None:
+    """Return a segment's header, None when it is damaged. Raises OSError."""
+    with segment_of(folder, number).open("rb", buffering=0) as file:
+        header = decode_header(file.read(HEADER_SIZE) or b"")
+    return header if header is not None and header.number == number else None
+
+
+def chain(headers: Iterable[Header]) -> Chain:
+    """Put segments in order: of those that name the same one before them, the latest is in force."""
+    by_previous: dict[int, Header] = {}
+    strays: list[int] = []
+    for header in sorted(headers, key=lambda each: each.number):
+        if (before := by_previous.get(header.previous)) is not None:
+            strays.append(before.number)
+        by_previous[header.previous] = header
+    return Chain(sorted(by_previous.values(), key=lambda each: each.number), strays)
+
+
+def read_chain(folder: Path, journal: str, known: dict[int, Header] | None = None) -> Chain:
+    """Return the segments of a folder; ``known`` keeps their headers from one look to the next.
+
+    Raises OSError, and SpoolDamaged when one has no header, or another journal's.
+    """
+    known = {} if known is None else known
+    numbers = numbers_in(folder)
+    for number in known.keys() - set(numbers):
+        del known[number]
+    for number in numbers:
+        if number in known:
+            continue
+        with suppress(FileNotFoundError):  # let go since the look
+            header = read_header(folder, number)
+            if header is None:
+                raise damaged(f"the header of {segment_of(folder, number)} is damaged")
+            if header.journal != journal:
+                raise damaged(f"{segment_of(folder, number)} belongs to another journal")
+            known[number] = header
+    return chain(known.values())
+
+
+def write_all(file: int, data: bytes, at: int) -> None:
+    """Write all of ``data`` at ``at``. Raises OSError; what was written by then stays."""
+    done = os.pwrite(file, data, at)
+    while done < len(data):
+        done += os.pwrite(file, data[done:], at + done)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on disk. Raises OSError."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
