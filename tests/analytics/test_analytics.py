@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.analytics.rig import FLOOR, TODAY, Rig, Use, days_before
 from tokenboard.analytics import AnswerCache, Found, Grain, NotFound, Order, Period, Window
-from tokenboard.rankings import NotFilledError, Rankings
+from tokenboard.rankings import NotFilledError, Rankings, RankMetric
 
 NOTHING: dict[str, int] = {}
 WEEK = Window(days_before(7), days_before(1))
@@ -97,7 +97,7 @@ def test_bars_and_the_rest_add_up_to_all_traffic_on_every_day(rig: Rig) -> None:
     ]
     rig.use(*uses, Use(None, prompt=100), Use("https://app-1.example", failed=True, prompt=0, completion=0))
     rig.catalog.hide(rig.ids["https://app-11.example"], "test")
-    for chart in (rig.analytics.apps_daily(WEEK, top=3), rig.analytics.apps_daily(WEEK, top=3, metric="requests")):
+    for chart in [rig.analytics.apps_daily(WEEK, top=3, metric=metric) for metric in RankMetric]:
         for place, day in enumerate(chart.days):
             whole = sum(bar.values[place] for bar in chart.bars)
             whole += chart.other[place] + chart.unlisted[place] + chart.unattributed[place]

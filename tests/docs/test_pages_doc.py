@@ -1,7 +1,7 @@
 import re
 from pathlib import Path
 
-from tokenboard.web.badges import Metric, Style
+from tokenboard.web.badges import BadgeFigure, Style
 from tokenboard.web.pages import PAGES, RESOURCES
 
 DOC = (Path(__file__).parent.parent.parent / "docs" / "pages.md").read_text()
@@ -26,5 +26,5 @@ def test_no_address_is_documented_that_is_not_there() -> None:
 
 
 def test_what_a_badge_takes_is_documented() -> None:
-    for value in (*Metric, *Style):
+    for value in (*BadgeFigure, *Style):
         assert f"`{value}`" in DOC

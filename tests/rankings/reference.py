@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from tests.rankings.fakes import App, Figures, split
 from tokenboard.attribution import GROUPS, merge_categories
 from tokenboard.query import Window
-from tokenboard.rankings import Question
+from tokenboard.rankings import Question, RankMetric
 
 
 def link_of(apps: Mapping[int, App], app_id: int) -> int | None:
@@ -72,7 +72,7 @@ def reference_rows(
             continue
         if wanted is not None and not wanted & set(categories_of(apps, app_id)):
             continue
-        place = 1 if question.metric == "tokens" else 0
+        place = 1 if question.metric is RankMetric.TOKENS else 0
         score = (requests, tokens)[place]
         if question.sort == "trending":
             score = 3 * score - sum(sums.get(app_id, [0, 0])[place] for sums in before)

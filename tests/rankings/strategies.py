@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.rankings.fakes import App
 from tokenboard.attribution import GROUPS
 from tokenboard.query import Window
-from tokenboard.rankings import RANK_METRICS, Question, Sort
+from tokenboard.rankings import Question, RankMetric, Sort
 
 FLOOR = date(2026, 1, 1)
 FIFTEEN = [name for names in GROUPS.values() for name in names]
@@ -58,5 +58,5 @@ questions = st.builds(
     windows,
     st.integers(1, 5) | st.just(100),
     st.integers(0, 4),
-    st.sampled_from(RANK_METRICS),
+    st.sampled_from(RankMetric),
 )

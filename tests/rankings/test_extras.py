@@ -12,13 +12,13 @@ from tests.rankings.reference import categories_of, daily, is_visible, reference
 from tests.rankings.strategies import FLOOR, app_lists, at, datasets, huge, numbers, questions, windows
 from tokenboard.query import Window
 from tokenboard.rankings import (
-    RANK_METRICS,
     AppDays,
     Cube,
     Extra,
     Placement,
     Question,
     RankedApp,
+    RankMetric,
     Roster,
     Sort,
     Split,
@@ -144,17 +144,17 @@ def test_of_equal_apps_the_smaller_id_stands_before_the_other() -> None:
     question = ask(Window(at(0), at(0)))
     assert [1, 2, 3] == [found.rank for n in (1, 2, 3) if (found := placement(cube, roster, n, question))]
     days, view = cube.window_days(at(0), at(0)), roster_view(cube, roster, None, None)
-    assert [[1], [2], [3]] == [daily_ranks(days, view, app_id, "tokens") for app_id in (1, 2, 3)]
+    assert [[1], [2], [3]] == [daily_ranks(days, view, app_id, RankMetric.TOKENS) for app_id in (1, 2, 3)]
 
 
 def test_by_requests_too_only_apps_with_tokens_are_listed() -> None:
     cube, roster = parts({(at(0), 1): (1, 7), (at(0), 2): (9, 0), (at(0), 3): (2, 1)}, [App(1), App(2), App(3)])
-    question = replace(ask(Window(at(0), at(0))), metric="requests")
+    question = replace(ask(Window(at(0), at(0))), metric=RankMetric.REQUESTS)
     assert [3, 1] == [row.app_id for row in rank(cube, roster, question).rows]
     assert placement(cube, roster, 2, question) is None
     assert Placement(2, 2, 7, 1) == placement(cube, roster, 1, question)
     days, view = cube.window_days(at(0), at(0)), roster_view(cube, roster, None, None)
-    assert [[2], [None], [1]] == [daily_ranks(days, view, app_id, "requests") for app_id in (1, 2, 3)]
+    assert [[2], [None], [1]] == [daily_ranks(days, view, app_id, RankMetric.REQUESTS) for app_id in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("app_id", [0, 4, 5, 77, -1])
@@ -172,7 +172,7 @@ def test_the_worked_example_s_standings() -> None:
     in_game = Question(Sort.POPULAR, None, "game", LAST_TWO, limit=1, offset=0)
     assert Placement(1, 2, 90, 4) == placement(cube, roster, B, in_game)
     assert placement(cube, roster, A, in_game) is None
-    by_requests = replace(ask(LAST_TWO), metric="requests")
+    by_requests = replace(ask(LAST_TWO), metric=RankMetric.REQUESTS)
     assert Placement(2, 3, 91, 2) == placement(cube, roster, A, by_requests)
 
 
@@ -259,17 +259,17 @@ def test_all_that_is_told_of_one_app_is_what_plain_rules_give(
     window=windows,
     app_id=st.integers(1, 9),
     category=st.none() | st.sampled_from(["coding", "creative"]),
-    metric=st.sampled_from(RANK_METRICS),
+    metric=st.sampled_from(RankMetric),
 )
 def test_the_rank_of_each_day_is_that_of_a_window_of_one_day(
-    figures: Figures, apps: list[App], window: Window, app_id: int, category: str | None, metric: str
+    figures: Figures, apps: list[App], window: Window, app_id: int, category: str | None, metric: RankMetric
 ) -> None:
     known = {app.id: app for app in apps}
     cube, roster = parts(figures, apps)
     expected = []
     for number in range(window.days):
         day = window.start + timedelta(days=number)
-        question = Question(Sort.POPULAR, category, None, Window(day, day), 1, 0, metric)  # type: ignore[arg-type]
+        question = Question(Sort.POPULAR, category, None, Window(day, day), 1, 0, metric)
         expected.append(reference_ranks(figures, known, FLOOR, question).get(app_id))
     days, view = cube.window_days(window.start, window.end), roster_view(cube, roster, category, None)
-    assert expected == daily_ranks(days, view, app_id, metric)  # type: ignore[arg-type]
+    assert expected == daily_ranks(days, view, app_id, metric)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.rankings.fakes import App, FakeCatalog, FakeLedger, nothing
 from tokenboard.query import ParameterError, Window
-from tokenboard.rankings import Extra, Figures, NotFilledError, Placement, Question, Rankings, Sort
+from tokenboard.rankings import Extra, Figures, NotFilledError, Placement, Question, Rankings, RankMetric, Sort
 from tokenboard.rankings.cube import MAX_STEP
 
 FLOOR = date(2025, 1, 1)
@@ -472,7 +472,7 @@ def test_one_app_s_standing_days_and_ranks_follow_merges_and_visibility_at_once(
     rankings, catalog = worked
     window = Window(date(2026, 3, 3), date(2026, 3, 4))
     assert Placement(2, 3, 90, 4) == rankings.placement(B, window)
-    assert Placement(1, 2, 90, 4) == rankings.placement(B, window, subcategory="cli-agent", metric="requests")
+    assert Placement(1, 2, 90, 4) == rankings.placement(B, window, subcategory="cli-agent", metric=RankMetric.REQUESTS)
     assert rankings.placement(D, window) is None
     days = rankings.days(B, window)
     assert days is not None

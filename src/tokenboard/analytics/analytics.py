@@ -42,8 +42,7 @@ from tokenboard.attribution import RefererError, canonical_url, searchable
 from tokenboard.catalog import AmbiguousApp, Catalog, UnknownApp
 from tokenboard.ledger import ANY_KIND, Analyst, RequestKind
 from tokenboard.query import Window
-from tokenboard.rankings import NotFilledError, Rankings
-from tokenboard.rankings.days import RankMetric
+from tokenboard.rankings import NotFilledError, Rankings, RankMetric
 
 MAX_DAYS = 366
 MAX_LIMIT = 100
@@ -306,7 +305,7 @@ class Analytics:
         window: Window,
         *,
         top: int = 9,
-        metric: RankMetric = "tokens",
+        metric: RankMetric = RankMetric.TOKENS,
         category: str | None = None,
         subcategory: str | None = None,
     ) -> AppsDaily:
@@ -316,7 +315,7 @@ class Analytics:
         def make() -> AppsDaily:
             as_of = self._rankings.as_of
             sums = self._window_sums(window, category, subcategory)
-            figures = sums.tokens if metric == "tokens" else sums.requests
+            figures = metric.of(sums)
             best = descending(figures, sums.eligible & (figures > 0))[:top].tolist()
             shown = self._visible_apps.listings(best)
             named = [app_id for app_id in best if app_id in shown]

@@ -85,13 +85,13 @@ def day_sums(rankings: Rankings, window: Window, metric: RankMetric, sums: Windo
         return cube.window_days(window.start, window.end), roster.roots(max(cube.width, roster.width))
 
     days, roots = rankings.read(read)
-    figures = sums.tokens if metric == "tokens" else sums.requests
+    figures = metric.of(sums)
     listed = _fit(sums.visible & (figures > 0), roots.size)
     others = listed & _fit(sums.eligible, roots.size)
     others[named] = False
     found = DailySums({app_id: [] for app_id in named}, [], [], [])
     for day in days:
-        values, counted = widened(day.columns[metric]), roots[day.app_ids]
+        values, counted = widened(day.columns[metric.column]), roots[day.app_ids]
         for app_id in named:
             found.named[app_id].append(int(values[counted == app_id].sum()))
         unattributed = int(values[counted == 0].sum())

@@ -7,9 +7,10 @@ locks, time and stores; the rest takes values and gives values.
 """
 
 from tokenboard.rankings.cube import Cube
-from tokenboard.rankings.days import METRICS, RANK_METRICS, Day, Metric, RankMetric
+from tokenboard.rankings.days import Day
 from tokenboard.rankings.extras import Split, Trend
 from tokenboard.rankings.history import AppDays, days_of, last_days_of
+from tokenboard.rankings.metric import METRICS, Metric, RankMetric
 from tokenboard.rankings.question import MAX_OFFSET, NO_EXTRAS, Extra, Question, Sort, parse_extras, parse_question
 from tokenboard.rankings.ranking import Figures, Placement, RankedApp, Ranking, Totals, figures_of, placement, rank
 from tokenboard.rankings.rankings import DEFAULT_MEMORY_BUDGET, Answer, NotFilledError, Rankings
@@ -21,7 +22,6 @@ __all__ = [
     "MAX_OFFSET",
     "METRICS",
     "NO_EXTRAS",
-    "RANK_METRICS",
     "Answer",
     "AppChanges",
     "AppDays",

@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 from tokenboard.rankings.days import (
     EMPTY_DAY,
     INT64_MAX,
-    METRICS,
-    RANK_METRICS,
     Day,
-    Metric,
     bytes_of,
     difference,
     exact_sum,
     split_days,
 )
+from tokenboard.rankings.metric import METRICS, RANK_COLUMNS, Metric
 from tokenboard.rankings.sources import DayRows
 
 DETAIL_STEP = 32
@@ -76,7 +74,7 @@ class Cube:
         self._width = 1
         self._days: list[Day] = []
         self._step = step
-        self._steps = {metric: step if metric in RANK_METRICS else max(step, DETAIL_STEP) for metric in METRICS}
+        self._steps = {metric: step if metric in RANK_COLUMNS else max(step, DETAIL_STEP) for metric in METRICS}
         # Checkpoint c holds the sums of the first c x step days; ids past its end have none.
         self._checkpoints: dict[Metric, list[NDArray[Any]]] = {metric: [np.zeros(0, np.int64)] for metric in METRICS}
         self._exact: dict[Metric, bool] = dict.fromkeys(METRICS, False)

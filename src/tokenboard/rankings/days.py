@@ -6,20 +6,13 @@ ints where that passes 64 bits.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tokenboard.rankings.metric import METRICS, Metric
 from tokenboard.rankings.sources import DayRows
-
-RankMetric = Literal["tokens", "requests"]
-RANK_METRICS: tuple[RankMetric, ...] = ("tokens", "requests")
-"""What apps may be ranked by."""
-
-Metric = Literal["tokens", "requests", "prompt", "cached", "reasoning"]
-METRICS: tuple[Metric, ...] = ("tokens", "requests", "prompt", "cached", "reasoning")
-"""What is kept of each app and day; completion tokens are tokens less prompt."""
 
 INT64_MAX = 2**63 - 1
 

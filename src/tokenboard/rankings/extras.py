@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tokenboard.query import Window
 from tokenboard.rankings.cube import Cube
-from tokenboard.rankings.days import Metric
+from tokenboard.rankings.metric import Metric
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from tokenboard.query import Window
 from tokenboard.rankings.cube import Cube
-from tokenboard.rankings.days import METRICS, Day, RankMetric, widened
+from tokenboard.rankings.days import Day, widened
+from tokenboard.rankings.metric import METRICS, RankMetric
 from tokenboard.rankings.roster import Roster
 
 
@@ -76,7 +77,7 @@ def _rank_on(day: Day, view: RosterView, app_id: int, metric: RankMetric) -> int
     roots = view.roots[day.app_ids]
     counted = np.flatnonzero(view.eligible[roots])
     own, roots = day.app_ids[counted], roots[counted]
-    tokens, scores = day.columns["tokens"][counted], day.columns[metric][counted]
+    tokens, scores = day.columns["tokens"][counted], day.columns[metric.column][counted]
     if (roots != own).any():
         folded, place = np.unique(roots, return_inverse=True)
         roots, tokens, scores = folded, _folded(tokens, place, folded.size), _folded(scores, place, folded.size)

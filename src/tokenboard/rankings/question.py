@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from tokenboard.query import ParameterError, Parameters, Window, quoted
-from tokenboard.rankings.days import RankMetric
+from tokenboard.rankings.metric import RankMetric
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
@@ -53,7 +53,7 @@ class Question:
     window: Window
     limit: int
     offset: int
-    metric: RankMetric = "tokens"
+    metric: RankMetric = RankMetric.TOKENS
 
 
 def parse_question(params: Mapping[str, str] | Iterable[tuple[str, str]], *, floor: date, today: date) -> Question:

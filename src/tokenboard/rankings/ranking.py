@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tokenboard.query import Window
 from tokenboard.rankings.cube import Cube
-from tokenboard.rankings.days import Metric, RankMetric
 from tokenboard.rankings.extras import Split, Trend, histories_of, splits_of, trends_of
+from tokenboard.rankings.metric import Metric, RankMetric
 from tokenboard.rankings.question import NO_EXTRAS, Extra, Question, Sort
 from tokenboard.rankings.roster import Roster
 
@@ -129,9 +129,8 @@ def figures_of(cube: Cube, roster: Roster, app_ids: Collection[int], window: Win
     shown = [app_id for app_id in app_ids if roster.is_visible(app_id)]
     members, places = roster.members(shown)
     sums = []
-    metrics: tuple[RankMetric, RankMetric] = ("tokens", "requests")
-    for metric in metrics:
-        own = cube.sums_of(metric, members, window.start, window.end)
+    for metric in RankMetric:
+        own = cube.sums_of(metric.column, members, window.start, window.end)
         folded = np.zeros(len(shown), own.dtype)
         np.add.at(folded, places, own)
         sums.append(folded.tolist())
@@ -161,15 +160,15 @@ _ROW_EXTRAS = frozenset(Extra) - {Extra.TOTALS}
 
 def _candidates(cube: Cube, roster: Roster, question: Question, window: Window) -> _Candidates:
     width = max(cube.width, roster.width)
-    tokens = _window_sums(cube, roster, "tokens", window, width)
-    requests = _window_sums(cube, roster, "requests", window, width)
+    sums = {metric: _window_sums(cube, roster, metric.column, window, width) for metric in RankMetric}
+    tokens, requests = sums[RankMetric.TOKENS], sums[RankMetric.REQUESTS]
     shown = roster.visible(width) & (tokens > 0)
     eligible = shown
     if question.category is not None or question.subcategory is not None:
         eligible = eligible & roster.in_category(question.category, question.subcategory, width)
-    score = tokens if question.metric == "tokens" else requests
+    score = sums[question.metric]
     if question.sort is Sort.TRENDING:
-        score = _excess(cube, roster, score, question.metric, window, width)
+        score = _excess(cube, roster, score, question.metric.column, window, width)
         eligible = eligible & (score > 0)
     return _Candidates(tokens, requests, shown, score, eligible)
 

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from tokenboard.query import Window
 from tokenboard.rankings.cube import Cube
-from tokenboard.rankings.days import Day, RankMetric
+from tokenboard.rankings.days import Day
 from tokenboard.rankings.history import AppDays, RosterView, daily_ranks, days_of, last_days_of, roster_view
+from tokenboard.rankings.metric import RankMetric
 from tokenboard.rankings.question import NO_EXTRAS, Extra, Question, Sort, parse_question
 from tokenboard.rankings.ranking import Figures, Placement, Ranking, figures_of, placement, rank
 from tokenboard.rankings.roster import Roster, RosterEntry
@@ -190,7 +191,7 @@ class Rankings:
         category: str | None = None,
         subcategory: str | None = None,
         sort: Sort = Sort.POPULAR,
-        metric: RankMetric = "tokens",
+        metric: RankMetric = RankMetric.TOKENS,
     ) -> Placement | None:
         """Where an app stands in a ranking; None when it is not listed there, as aliases and hidden apps never are.
 
@@ -214,7 +215,7 @@ class Rankings:
         *,
         category: str | None = None,
         subcategory: str | None = None,
-        metric: RankMetric = "tokens",
+        metric: RankMetric = RankMetric.TOKENS,
     ) -> tuple[int | None, ...] | None:
         """An app's rank among the popular of each day of the window, None on days when it was not listed.
 

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from tokenboard.ledger import FIGURES, DayRows, RollupCheck
-from tokenboard.rankings import Figures, Rankings
+from tokenboard.rankings import Figures, Rankings, RankMetric
 
 _EPOCH = date(1970, 1, 1)
 
@@ -69,9 +69,9 @@ def cube_differences(rows: DayRows, rankings: Rankings, first: date, last: date)
         answered = _answered(rankings, day)
         for app_id in sorted(known.keys() | answered.keys()):
             expected, found = known.get(app_id, (0, 0)), answered.get(app_id, (0, 0))
-            for figure, is_, was in zip(("tokens", "requests"), expected, found, strict=True):
+            for metric, is_, was in zip(RankMetric, expected, found, strict=True):
                 if is_ != was:
-                    yield Difference("rankings", str(day), f"app {app_id}", figure, str(is_), str(was))
+                    yield Difference("rankings", str(day), f"app {app_id}", metric.value, str(is_), str(was))
     in_window = (rows.day >= (first - _EPOCH).days) & (rows.day <= (last - _EPOCH).days)
     expected_total = Figures(
         tokens=sum(int(tokens) for tokens in rows.tokens[in_window].tolist()),
@@ -95,7 +95,7 @@ def _total_differences(rankings: Rankings, first: date, last: date, expected: Fi
     added = Figures(sum(share.tokens for share in shares), sum(share.requests for share in shares))
     window = f"{first} to {last}"
     for of, found in (("in total", totals.all_traffic), ("listed, unlisted, unattributed together", added)):
-        for figure in ("tokens", "requests"):
-            is_, was = getattr(expected, figure), getattr(found, figure)
+        for metric in RankMetric:
+            is_, was = metric.of(expected), metric.of(found)
             if is_ != was:
-                yield Difference("rankings", window, of, figure, str(is_), str(was))
+                yield Difference("rankings", window, of, metric.value, str(is_), str(was))

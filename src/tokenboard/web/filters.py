@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from tokenboard.analytics import Period
 from tokenboard.attribution import GROUPS
-from tokenboard.rankings import Question, Sort
+from tokenboard.rankings import Question, RankMetric, Sort
 from tokenboard.web.layout import Query, address
-from tokenboard.web.request import Span, changed
+from tokenboard.web.request import Span, changed, unless
 from tokenboard.web.text import label_of
 
 _PERIODS = {
@@ -59,7 +59,7 @@ def sorts(path: str, query: Query, question: Question) -> Filter:
         tuple(
             FilterOption(
                 sort.value.capitalize(),
-                address(path, changed(query, sort="" if sort is Sort.POPULAR else sort.value, offset="")),
+                address(path, changed(query, sort=unless(Sort.POPULAR, sort), offset="")),
                 sort is question.sort,
             )
             for sort in Sort
@@ -67,17 +67,17 @@ def sorts(path: str, query: Query, question: Question) -> Filter:
     )
 
 
-def metrics(path: str, query: Query, metric: str) -> Filter:
+def metrics(path: str, query: Query, metric: RankMetric) -> Filter:
     """Return the choice of tokens and requests."""
     return Filter(
         "Metric",
         tuple(
             FilterOption(
-                name.capitalize(),
-                address(path, changed(query, metric="" if name == "tokens" else name, offset="")),
-                name == metric,
+                each.label,
+                address(path, changed(query, metric=unless(RankMetric.TOKENS, each), offset="")),
+                each is metric,
             )
-            for name in ("tokens", "requests")
+            for each in RankMetric
         ),
     )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from tokenboard.query import Window
-from tokenboard.rankings import Figures, Totals
+from tokenboard.rankings import Totals
 from tokenboard.tables import instant
 from tokenboard.web.request import Span
 
@@ -23,11 +23,6 @@ def of_span(span: Span, as_of: datetime) -> dict[str, Any]:
 def as_text(values: Iterable[int]) -> list[str]:
     """Return integers that may pass 2**53 as decimal strings."""
     return [str(value) for value in values]
-
-
-def figures(share: Figures, metric: str) -> int:
-    """Return one figure of a share of the traffic."""
-    return share.tokens if metric == "tokens" else share.requests
 
 
 def left_out(totals: Totals) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tokenboard.analytics import Activity, AppDetail, Period
 from tokenboard.query import ParameterError, Parameters, Window
-from tokenboard.rankings import MAX_OFFSET, Question, Sort
+from tokenboard.rankings import MAX_OFFSET, Question, RankMetric, Sort
 from tokenboard.web.layout import Query
 from tokenboard.web.services import WebServices
 
@@ -19,13 +19,6 @@ MAX_TEXT = 2_000
 """Longest value of any other parameter, in characters: no query string is longer."""
 
 Value = TypeVar("Value", bound=StrEnum)
-
-
-class Metric(StrEnum):
-    """What a table goes by."""
-
-    TOKENS = "tokens"
-    REQUESTS = "requests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +171,6 @@ def parse_ranking(request: PageRequest, span: Span, *, limit: int) -> Question:
 
     """
     category, subcategory = request.categories()
-    metric = request.choice("metric", Metric.TOKENS)
     return Question(
         sort=request.choice("sort", Sort.POPULAR),
         category=category,
@@ -186,7 +178,7 @@ def parse_ranking(request: PageRequest, span: Span, *, limit: int) -> Question:
         window=span.window,
         limit=limit,
         offset=request.number("offset", 0, 0, MAX_OFFSET),
-        metric="tokens" if metric is Metric.TOKENS else "requests",
+        metric=request.choice("metric", RankMetric.TOKENS),
     )
 
 
@@ -195,12 +187,17 @@ def ranking_query(question: Question, span: Span, *, offset: int | None = None) 
     start = question.offset if offset is None else offset
     return (
         *span.query,
-        ("sort", "" if question.sort is Sort.POPULAR else question.sort.value),
-        ("metric", "" if question.metric == "tokens" else question.metric),
+        ("sort", unless(Sort.POPULAR, question.sort)),
+        ("metric", unless(RankMetric.TOKENS, question.metric)),
         ("category", "" if question.subcategory else question.category or ""),
         ("subcategory", question.subcategory or ""),
         ("offset", str(start) if start else ""),
     )
+
+
+def unless(default: StrEnum, value: StrEnum) -> str:
+    """Return how a query asks for a value: by nothing when it is the default."""
+    return "" if value is default else value.value
 
 
 def changed(query: Query, **values: str) -> Query:

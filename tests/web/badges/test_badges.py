@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.web.names import HOSTILE
-from tokenboard.web.badges import Badge, Colour, Metric, Style, app_badge, no_badge
+from tokenboard.web.badges import Badge, BadgeFigure, Colour, Style, app_badge, no_badge
 from tokenboard.web.text_metrics import Face, clean, isolated, width
 
 SPACE = "{http://www.w3.org/2000/svg}"
@@ -20,22 +20,22 @@ def contrast_with_white(colour: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("metric", "period", "rank", "figure", "group", "expected"),
+    ("shows", "period", "rank", "figure", "group", "expected"),
     [
-        (Metric.TOKENS, "week", 3, 1_200_000_000, "coding", "#3 in coding · 1.2B/week"),
-        (Metric.TOKENS, "day", 1, 999, "", "#1 · 999/day"),
-        (Metric.REQUESTS, "month", 1_234, 45_678, "roleplay", "#1,234 in roleplay · 45.7K requests/month"),
-        (Metric.REQUESTS, "day", 2, 1, "", "#2 · 1 request/day"),
-        (Metric.RANK, "week", 3, 5, "coding", "#3 in coding this week"),
-        (Metric.RANK, "day", 3, 5, "", "#3 yesterday"),
-        (Metric.TOKENS, "week", None, 0, "", "no tokens this week"),
-        (Metric.REQUESTS, "day", None, 0, "coding", "no requests in coding yesterday"),
+        (BadgeFigure.TOKENS, "week", 3, 1_200_000_000, "coding", "#3 in coding · 1.2B/week"),
+        (BadgeFigure.TOKENS, "day", 1, 999, "", "#1 · 999/day"),
+        (BadgeFigure.REQUESTS, "month", 1_234, 45_678, "roleplay", "#1,234 in roleplay · 45.7K requests/month"),
+        (BadgeFigure.REQUESTS, "day", 2, 1, "", "#2 · 1 request/day"),
+        (BadgeFigure.RANK, "week", 3, 5, "coding", "#3 in coding this week"),
+        (BadgeFigure.RANK, "day", 3, 5, "", "#3 yesterday"),
+        (BadgeFigure.TOKENS, "week", None, 0, "", "no tokens this week"),
+        (BadgeFigure.REQUESTS, "day", None, 0, "coding", "no requests in coding yesterday"),
     ],
 )
 def test_a_badge_tells_place_group_figure_and_period(
-    metric: Metric, period: str, rank: int | None, figure: int, group: str, expected: str
+    shows: BadgeFigure, period: str, rank: int | None, figure: int, group: str, expected: str
 ) -> None:
-    badge = app_badge(label="tokenboard", metric=metric, period=period, rank=rank, figure=figure, group=group)
+    badge = app_badge(label="tokenboard", shows=shows, period=period, rank=rank, figure=figure, group=group)
     assert ("tokenboard", expected) == (badge.label, badge.message)
     assert (Colour.ACCENT if rank else Colour.QUIET) is badge.colour
 

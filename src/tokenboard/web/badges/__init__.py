@@ -3,7 +3,7 @@
 placement ─▶ app_badge ─▶ Badge ─▶ svg(style) · endpoint()
 """
 
-from tokenboard.web.badges.app_badge import Metric, app_badge, no_badge
+from tokenboard.web.badges.app_badge import BadgeFigure, app_badge, no_badge
 from tokenboard.web.badges.badge import Badge, Colour, Style
 
-__all__ = ["Badge", "Colour", "Metric", "Style", "app_badge", "no_badge"]
+__all__ = ["Badge", "BadgeFigure", "Colour", "Style", "app_badge", "no_badge"]

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
+from tokenboard.rankings import RankMetric
 from tokenboard.web.badges.badge import Badge, Colour
 from tokenboard.web.numbers import compact, counted
 from tokenboard.web.text_metrics import Face, fitted
@@ -10,18 +11,23 @@ from tokenboard.web.text_metrics import Face, fitted
 _GROUP_ROOM: Final = 16.0
 
 
-class Metric(StrEnum):
+class BadgeFigure(StrEnum):
     """What a badge shows: tokens or requests beside the place by them, or the place by tokens alone."""
 
     TOKENS = "tokens"
     REQUESTS = "requests"
     RANK = "rank"
 
+    @property
+    def metric(self) -> RankMetric:
+        """What the place goes by."""
+        return RankMetric.REQUESTS if self is BadgeFigure.REQUESTS else RankMetric.TOKENS
+
 
 def app_badge(
     *,
     label: str,
-    metric: Metric,
+    shows: BadgeFigure,
     period: str,
     rank: int | None,
     figure: int,
@@ -29,21 +35,21 @@ def app_badge(
 ) -> Badge:
     """Return an app's badge: ``#3 in coding · 1.2B/week``.
 
-    ``period`` is ``today``, ``day``, ``week`` or ``month``; ``rank`` its place in that period by the metric, in the
+    ``period`` is ``today``, ``day``, ``week`` or ``month``; ``rank`` its place in that period by what it shows, in the
     category or subcategory called ``group`` if there is one; ``figure`` its exact tokens or requests. Without a place
     the badge is quiet and says that there is nothing.
     """
     within = f" in {fitted(group, Face.VERDANA, _GROUP_ROOM)}" if group else ""
     when = {"today": "today", "day": "yesterday"}.get(period, f"this {period}")
-    unit = "requests" if metric is Metric.REQUESTS else "tokens"
+    metric = shows.metric
     if rank is None:
-        return Badge(label, f"no {unit}{within} {when}", Colour.QUIET)
+        return Badge(label, f"no {metric.unit}{within} {when}", Colour.QUIET)
     place = f"#{rank:,}{within}"
-    if metric is Metric.RANK:
+    if shows is BadgeFigure.RANK:
         return Badge(label, f"{place} {when}")
     if period == "today":
-        return Badge(label, f"{place} · {counted(figure, 'request' if metric is Metric.REQUESTS else 'token')} today")
-    amount = counted(figure, "request") if metric is Metric.REQUESTS else compact(figure)
+        return Badge(label, f"{place} · {counted(figure, metric.noun)} today")
+    amount = compact(figure) if metric is RankMetric.TOKENS else counted(figure, metric.noun)
     return Badge(label, f"{place} · {amount}/{period}")
 
 

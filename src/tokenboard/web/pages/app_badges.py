@@ -2,7 +2,7 @@
 
 from tokenboard.analytics import Period
 from tokenboard.rankings import Placement
-from tokenboard.web.badges import Badge, Metric, Style, app_badge, no_badge
+from tokenboard.web.badges import Badge, BadgeFigure, Style, app_badge, no_badge
 from tokenboard.web.pages.app_use import find_app
 from tokenboard.web.pages.page import PageResource
 from tokenboard.web.parameters import CATEGORY, METRIC, Parameter
@@ -31,7 +31,7 @@ def _json(services: WebServices, request: PageRequest) -> Rendered:
 
 def _badge(services: WebServices, request: PageRequest) -> Badge:
     """Return what the badge of an app says; raises as `find_app` does, and ParameterError."""
-    metric = request.choice("metric", Metric.TOKENS)
+    shows = request.choice("metric", BadgeFigure.TOKENS)
     period = request.choice("period", Period.WEEK)
     category, subcategory = request.categories()
     app_id = find_app(services, request).app.app_id
@@ -42,22 +42,19 @@ def _badge(services: WebServices, request: PageRequest) -> Badge:
             services.analytics.window(period),
             category=category,
             subcategory=subcategory,
-            metric="requests" if metric is Metric.REQUESTS else "tokens",
+            metric=shows.metric,
         )
 
     placement = placement_in(period)
     # An app's first day is not over yet: its badge shows what there is.
     if placement is None and (today := placement_in(Period.TODAY)) is not None:
         period, placement = Period.TODAY, today
-    figure = 0
-    if placement is not None:
-        figure = placement.requests if metric is Metric.REQUESTS else placement.tokens
     return app_badge(
         label=services.site.signature,
-        metric=metric,
+        shows=shows,
         period=period.value,
         rank=placement.rank if placement is not None else None,
-        figure=figure,
+        figure=shows.metric.of(placement) if placement is not None else 0,
         group=subcategory or category or "",
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tokenboard.analytics import DirectoryPage, DirectoryRow, NotFound, Order
 from tokenboard.attribution import GROUPS
 from tokenboard.query import Window
-from tokenboard.rankings import Extra, Question, Sort, Totals
+from tokenboard.rankings import Extra, Question, RankMetric, Sort, Totals
 from tokenboard.web import filters
 from tokenboard.web.filters import Filter, FilterOption
 from tokenboard.web.layout import FeedLink, Layout, Query, address, twins
@@ -13,7 +13,7 @@ from tokenboard.web.pages.apps_twins import Listed, directory_document, director
 from tokenboard.web.pages.page import Page
 from tokenboard.web.pages.rankings import SPARK_DAYS, spark_of, window_to
 from tokenboard.web.parameters import CATEGORY, OFFSET, SEARCH, SORT, SPAN, Parameter
-from tokenboard.web.request import PageRequest, changed, parse_board_span
+from tokenboard.web.request import PageRequest, changed, parse_board_span, unless
 from tokenboard.web.services import WebServices
 from tokenboard.web.text import label_of
 from tokenboard.web.view import PageNotFound, Redirect, View
@@ -188,7 +188,7 @@ def _app_groups(services: WebServices, listed: Listed) -> tuple[AppGroup, ...]:
 
 def _cards(services: WebServices, window: Window, page: DirectoryPage) -> tuple[Card, ...]:
     recent = window_to(window.end, SPARK_DAYS, services.floor)
-    return tuple(Card(row, spark_of(services, row.app.app_id, recent, "tokens")) for row in page.rows)
+    return tuple(Card(row, spark_of(services, row.app.app_id, recent, RankMetric.TOKENS)) for row in page.rows)
 
 
 def _sorts(query: Query, sort: Order) -> Filter:
@@ -197,7 +197,7 @@ def _sorts(query: Query, sort: Order) -> Filter:
         tuple(
             FilterOption(
                 label,
-                address(PATH, changed(query, sort="" if each is Order.POPULAR else each.value, offset="")),
+                address(PATH, changed(query, sort=unless(Order.POPULAR, each), offset="")),
                 each is sort,
             )
             for each, label in _LABELS.items()

@@ -6,13 +6,13 @@ from typing import Any
 
 from tokenboard.analytics import AppsDaily, Authors, ModelPage
 from tokenboard.query import Window
-from tokenboard.rankings import Answer, Extra, Question, RankedApp, Sort
+from tokenboard.rankings import Answer, Extra, Question, RankedApp, RankMetric, Sort
 from tokenboard.tables import Column, Kind, Table, instant
 from tokenboard.web import filters
 from tokenboard.web.charts import Drawing, Series, Size, stacked_days
 from tokenboard.web.charts.bins import bins_of
 from tokenboard.web.layout import FeedLink, Layout, address, twins
-from tokenboard.web.meta import as_text, figures, left_out, of_span
+from tokenboard.web.meta import as_text, left_out, of_span
 from tokenboard.web.numbers import top_of
 from tokenboard.web.pages.page import Page, PageResource, chart_resource
 from tokenboard.web.parameters import CATEGORY, METRIC, OFFSET, SIZE, SORT, SPAN
@@ -55,31 +55,34 @@ class TopApps:
     question: Question
     answer: Answer
     rows: tuple[RankedRow, ...]
-    metric: str
+
+    @property
+    def metric(self) -> RankMetric:
+        """What it goes by."""
+        return self.question.metric
 
 
 def top_apps(services: WebServices, question: Question) -> TopApps:
     """Return a ranking with what a page's rows need; its figures are those of the Data API's ranking."""
     answer = services.rankings.answer(question, _EXTRAS)
-    total = figures(answer.ranking.totals.all_traffic, question.metric)
+    metric = question.metric
+    total = metric.of(answer.ranking.totals.all_traffic)
     recent = window_to(question.window.end, SPARK_DAYS, services.floor)
     rows = tuple(
         RankedRow(
             app,
-            (app.tokens if question.metric == "tokens" else app.requests) / total if total else 0.0,
-            spark_of(services, app.app_id, recent, question.metric),
+            metric.of(app) / total if total else 0.0,
+            spark_of(services, app.app_id, recent, metric),
         )
         for app in answer.ranking.rows
     )
-    return TopApps(question, answer, rows, question.metric)
+    return TopApps(question, answer, rows)
 
 
-def spark_of(services: WebServices, app_id: int, window: Window, metric: str) -> tuple[int, ...]:
+def spark_of(services: WebServices, app_id: int, window: Window, metric: RankMetric) -> tuple[int, ...]:
     """Return an app's figure of each day of a window; nothing when it may not be shown."""
     days = services.rankings.days(app_id, window)
-    if days is None:
-        return ()
-    return days.tokens if metric == "tokens" else days.requests
+    return () if days is None else metric.of(days)
 
 
 def window_to(end: date, days: int, floor: date) -> Window:
@@ -163,13 +166,12 @@ def _title(question: Question, span: Span) -> str:
 
 def _description(top: TopApps, span: Span) -> str:
     names = ", ".join(f"{row.app.rank}. {row.app.name}" for row in top.rows[:3])
-    return f"Which apps use the most {top.metric}, {span.phrase}" + (f": {names}." if names else ".")
+    return f"Which apps use the most {top.metric.unit}, {span.phrase}" + (f": {names}." if names else ".")
 
 
 def _chart_title(question: Question, daily: AppsDaily) -> str:
-    what = "Tokens" if question.metric == "tokens" else "Requests"
     days = f"{daily.window.start} to {daily.window.end}"
-    return f"{what} per day of {top_of(len(daily.bars), 'app')}, {days}"
+    return f"{question.metric.label} per day of {top_of(len(daily.bars), 'app')}, {days}"
 
 
 def _document(top: TopApps, span: Span, models: ModelPage, authors: Authors, daily: AppsDaily) -> dict[str, Any]:
@@ -200,7 +202,7 @@ def _document(top: TopApps, span: Span, models: ModelPage, authors: Authors, dai
                 for row in authors.rows
             ],
             "daily": {
-                "metric": top.metric,
+                "metric": top.metric.value,
                 "days": [day.isoformat() for day in daily.days],
                 "apps": [
                     {"app_id": bar.app.app_id, "app_name": bar.app.name, "values": as_text(bar.values)}
@@ -214,7 +216,7 @@ def _document(top: TopApps, span: Span, models: ModelPage, authors: Authors, dai
         "meta": {
             **of_span(span, answer.as_of),
             "sort": top.question.sort.value,
-            "metric": top.metric,
+            "metric": top.metric.value,
             "category": top.question.category,
             "subcategory": top.question.subcategory,
             "offset": top.question.offset,
@@ -286,7 +288,7 @@ def _chart(services: WebServices, request: PageRequest, size: Size) -> Drawing:
     daily = _daily(services, question)
     series = [Series(bar.app.name, slot, bar.values) for slot, bar in enumerate(daily.bars, start=1)]
     series.append(Series("other", 0, daily.other))
-    return stacked_days(daily.days, tuple(series), size, title=_chart_title(question, daily), unit=question.metric)
+    return stacked_days(daily.days, tuple(series), size, title=_chart_title(question, daily), unit=question.metric.unit)
 
 
 RANKING = (*SPAN, *CATEGORY, SORT, METRIC, OFFSET)

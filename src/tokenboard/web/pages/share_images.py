@@ -33,11 +33,11 @@ def ranking_picture(services: WebServices, request: PageRequest) -> Picture:
                 row.app.rank,
                 row.app.name,
                 host_of(row.app.url or ""),
-                row.app.tokens if top.metric == "tokens" else row.app.requests,
+                top.metric.of(row.app),
             )
             for row in top.rows
         ],
-        unit=top.metric,
+        unit=top.metric.unit,
     )
 
 
