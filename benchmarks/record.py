@@ -15,13 +15,14 @@ import clickhouse_connect
 import httpx
 from clickhouse_connect.driver.client import Client
 from tests.board import now_text, running_board, today, wait_for
+from tests.rows import arrange_rows
 
 from benchmarks.table import Duel, Table, duel_table, milliseconds, per_second, quantile
 from tokenboard.demo import DemoYear
 from tokenboard.event import UsageEvent, encode_parcel
 from tokenboard.event_table import decode_parcel
 from tokenboard.ingest import Ingest
-from tokenboard.ledger import Ledger, arrange_rows
+from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.spool import Spool
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.analytics.rig import TODAY, Rig, days_before, empty
 from tests.effort import examples
 from tests.events import DAY_MS, event
+from tests.rows import arrange_rows
 from tokenboard.gateway.endpoints import ENDPOINTS
-from tokenboard.ledger import arrange_rows
 
 DAILY = "/datasets/rankings-daily"
 BUCKETS = {"1K": (0, 1_000), "10K": (1_001, 10_000), "100K": (10_001, 100_000), "1M": (100_001, 10**6)}

@@ -50,7 +50,7 @@ def test_a_negative_limit_is_refused() -> None:
 
 def test_a_missing_folder_is_unavailable(tmp_path: Path) -> None:
     catalog = Catalog.open(f"sqlite:///{tmp_path}/nowhere/catalog.db")
-    for ask in (catalog.ping, catalog.revision, catalog.migrate):
+    for ask in (catalog.revision, catalog.migrate):
         with pytest.raises(CatalogUnavailable, match="unable to open"):
             ask()
 
@@ -58,14 +58,14 @@ def test_a_missing_folder_is_unavailable(tmp_path: Path) -> None:
 def test_an_unreachable_server_is_unavailable() -> None:
     catalog = Catalog.open("postgresql+psycopg://nobody@127.0.0.1:1/none")
     with pytest.raises(CatalogUnavailable):
-        catalog.ping()
+        catalog.revision()
 
 
 def test_a_file_that_is_no_database_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "catalog.db").write_bytes(b"not a database " * 1000)
     catalog = Catalog.open(f"sqlite:///{tmp_path}/catalog.db")
     with pytest.raises(CatalogFault):
-        catalog.ping()
+        catalog.revision()
 
 
 def test_sqlite_is_durable_and_keeps_its_references(tmp_path: Path) -> None:
@@ -236,4 +236,4 @@ def test_a_statement_that_postgresql_does_not_finish_in_time_is_given_up(open_ca
         impatient._database.reading() as connection,
     ):
         connection.exec_driver_sql("SELECT pg_sleep(100)")
-    impatient.ping()
+    assert 0 == impatient.revision()

@@ -45,7 +45,6 @@ def test_before_migrating_everything_says_what_to_do(empty_url: str) -> None:
         assert "migrate" in caught.value.hint
     with pytest.raises(SchemaOutdated):
         catalog.hide(1, "ops")
-    catalog.ping()
     catalog.close()
 
 

@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from tests.events import DAY_MS
 from tests.ledger.oracle import ask, expected, held
 from tests.ledger.torture import BATCH, TODAY_MS, batch, heard, in_child
-from tokenboard.ledger import ROLLUPS, Ledger, arrange_rows
+from tests.rows import arrange_rows
+from tokenboard.ledger import ROLLUPS, Ledger
 
 BATCHES = 3
 HARMED = ("app_daily", "key_daily", "model_daily")

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.events import DAY_MS, NOON, event
-from tokenboard.ledger import arrange_rows
+from tests.rows import arrange_rows
+from tokenboard.ledger import fit_events, misfit_times
 
 YEAR_2106 = 4_291_747_200_000
 
@@ -16,7 +17,6 @@ def test_a_row_holds_an_event_in_the_ledgers_types_and_unknown_stays_unknown() -
     assert (None, 0, None, None) == (row["prompt_tokens"], row["completion_tokens"], row["cost"], row["latency_ms"])
     assert (7, "missing_referer", "usage_api") == (row["app_id"], row["reason"], row["source"])
     assert "2026-01-01T12:00:00+00:00" == row["ts"].isoformat()
-    assert {} == rows.refused
 
 
 def test_the_days_are_the_utc_days_of_the_events_own_time_once_each_in_order() -> None:
@@ -28,7 +28,7 @@ def test_the_days_are_the_utc_days_of_the_events_own_time_once_each_in_order() -
 
 def test_no_events_make_no_rows() -> None:
     rows = arrange_rows([], [], [])
-    assert (0, (), {}) == (rows.table.num_rows, rows.days, rows.refused)
+    assert (0, ()) == (rows.table.num_rows, rows.days)
 
 
 @pytest.mark.parametrize(
@@ -57,26 +57,26 @@ def test_no_events_make_no_rows() -> None:
     ],
     ids=str,
 )
-def test_an_event_that_fits_no_column_is_left_out_and_named_and_the_others_stay(misfit: dict[str, Any]) -> None:
-    events = [event(id="before"), event(**misfit), event(id="after")]
-    rows = arrange_rows(events, [1, 2, 3], [None, None, None])
-    assert ["before", "after"] == rows.table["id"].to_pylist()
-    assert [1, 3] == rows.table["app_id"].to_pylist()
-    assert (date(2026, 1, 1),) == rows.days
-    assert [1] == list(rows.refused)
-    assert rows.refused[1].startswith("does not fit the ledger: ")
-    assert len(rows.refused[1]) < 300
+def test_an_event_that_fits_no_column_is_named_and_the_others_stay(misfit: dict[str, Any]) -> None:
+    table, refused = fit_events([event(id="before"), event(**misfit), event(id="after")])
+    outside = misfit_times(table).tolist()
+    if refused:
+        assert ["before", "after"] == table["id"].to_pylist()
+        assert refused[1].startswith("does not fit the ledger: ")
+        assert len(refused[1]) < 300
+    assert [1] == [*refused, *outside]
 
 
-def test_an_app_id_or_a_reason_that_does_not_fit_is_the_events_misfit_too() -> None:
-    rows = arrange_rows([event(), event(), event()], [-1, 2**32, 3], [None, None, None])
-    assert [0, 1] == sorted(rows.refused)
-    assert [3] == rows.table["app_id"].to_pylist()
+@pytest.mark.parametrize("app_id", [-1, 2**32])
+def test_an_app_id_that_fits_no_column_makes_no_rows(app_id: int) -> None:
+    with pytest.raises(ValueError, match="32-bit"):
+        arrange_rows([event(), event()], [3, app_id], [None, None])
 
 
 @pytest.mark.parametrize("ts_ms", [0, YEAR_2106 - 1])
 def test_times_from_1970_to_2105_fit(ts_ms: int) -> None:
-    assert {} == arrange_rows([event(ts_ms=ts_ms)], [1], [None]).refused
+    table, refused = fit_events([event(ts_ms=ts_ms)])
+    assert ({}, []) == (refused, misfit_times(table).tolist())
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ from tests.effort import examples
 from tests.events import DAY_MS, NOON, event
 from tests.ledger.oracle import ask
 from tests.ledger.test_ledger import OpenLedger, put
+from tests.rows import arrange_rows
 from tokenboard.event import UsageEvent
-from tokenboard.ledger import Generation, Ledger, LedgerError, Spending, arrange_rows
+from tokenboard.ledger import Generation, Ledger, LedgerError, Spending
 from tokenboard.ledger.ledger import GENERATION_WITHIN_MS
 
 TODAY = date(2026, 1, 1)

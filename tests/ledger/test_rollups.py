@@ -16,8 +16,9 @@ import pytest
 from tests.events import event
 from tests.ledger.oracle import Figures, ask, expected, held
 from tests.ledger.test_ledger import TODAY_MS, OpenLedger, put, some_rows
+from tests.rows import arrange_rows
 from tokenboard.event import UsageEvent
-from tokenboard.ledger import ROLLUPS, Ledger, LedgerError, Spending, arrange_rows, first_of, last_of
+from tokenboard.ledger import ROLLUPS, Ledger, LedgerError, Spending, first_of, last_of
 from tokenboard.ledger.sql import schema_files
 
 KILLS = 4

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from tests.events import DAY_MS, event
 from tests.ledger.oracle import ask, expected, held
+from tests.rows import arrange_rows
 from tokenboard.event import UsageEvent
-from tokenboard.ledger import ROLLUPS, Ledger, arrange_rows
+from tokenboard.ledger import ROLLUPS, Ledger
 
 BATCH = 3_000
 TODAY_MS = int(time.time() * 1000) // DAY_MS * DAY_MS

@@ -82,7 +82,6 @@ def test_raw_events_past_their_time_go_and_the_audit_says_so(kept: Kept) -> None
     upkeep = kept.with_retention(1)
     assert [202511, 202601] == upkeep.drop_old_raw()
     assert [] == upkeep.drop_old_raw()
-    assert [202511, 202601] == upkeep.months_without_raw()
     assert {202511: False, 202601: False} == {one.month: one.raw for one in upkeep.audit() if not one.raw}
     assert [] == differences(kept)
     assert 1 == len(list(upkeep.rebuild()))

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from starlette.testclient import TestClient
 
 from tests.analytics.rig import FLOOR, TODAY, Rig, Use
+from tests.rows import arrange_rows
 from tests.web.rig import api_document
 from tokenboard.auth import Auth, Sessions
-from tokenboard.ledger import arrange_rows
 from tokenboard.web import PagesVisibility, Site, WebServices, create_web
 from tokenboard.web.charts import Renderer
 

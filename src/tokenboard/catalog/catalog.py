@@ -75,11 +75,6 @@ class Catalog:
         """Close the connections. The catalog is not used any more afterwards."""
         self._database.close()
 
-    def ping(self) -> None:
-        """Return when the database answers; raise CatalogUnavailable when it does not."""
-        with self._database.reading() as connection:
-            connection.execute(sa.select(1))
-
     def migrate(self) -> list[str]:
         """Bring the database to this program's schema; return the migrations applied, oldest first.
 

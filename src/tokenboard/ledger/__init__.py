@@ -8,7 +8,7 @@ after its caller, and ``engines`` the only difference between the two.
 """
 
 from tokenboard.ledger.analyst import HOURS_KEPT_DAYS, NOTHING, Analyst, Consumption
-from tokenboard.ledger.columns import OUT_OF_TIME, Rows, arrange_rows, arrange_table, fit_events, misfit_times
+from tokenboard.ledger.columns import OUT_OF_TIME, Rows, arrange_table, fit_events, misfit_times
 from tokenboard.ledger.errors import LedgerError, LedgerOutdated, LedgerUnavailable
 from tokenboard.ledger.generation import Generation
 from tokenboard.ledger.kinds import ANY_KIND, ContextBucket, Output, RequestKind, ToolUse
@@ -40,7 +40,6 @@ __all__ = [
     "Spending",
     "ToolUse",
     "Totals",
-    "arrange_rows",
     "arrange_table",
     "first_of",
     "fit_events",

@@ -1,6 +1,6 @@
 """Usage events as the columns of one insert."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -36,35 +36,10 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One batch ready to be inserted: the table's columns, the UTC days it touches, and what would not fit, with why.
-
-    ``refused`` maps positions of the events given to the reason they were left out.
-    """
+    """One batch ready to be inserted: the table's columns, and the UTC days it touches, in order."""
 
     table: pa.Table
     days: tuple[date, ...]
-    refused: Mapping[int, str]
-
-
-def arrange_rows(events: Sequence[UsageEvent], app_ids: Sequence[int], reasons: Sequence[str | None]) -> Rows:
-    """Arrange events as columns; an event with a value that fits no column is left out and named."""
-    table, refused = fit_events(events)
-    fitting = [position for position in range(len(events)) if position not in refused]
-    for at in misfit_times(table).tolist():
-        refused[fitting[at]] = OUT_OF_TIME
-    for position, app_id in enumerate(app_ids):
-        if not 0 <= app_id < 2**32:
-            refused.setdefault(position, f"does not fit the ledger: the app id {app_id}")
-    kept = [position for position in fitting if position not in refused]
-    if len(kept) < len(fitting):
-        rows_kept = [at for at, position in enumerate(fitting) if position not in refused]
-        table = table.take(pa.array(rows_kept, pa.int64()))
-    rows = arrange_table(
-        table,
-        np.array([app_ids[at] for at in kept], np.int64),
-        pa.array([reasons[at] for at in kept], pa.string()),
-    )
-    return Rows(rows.table, rows.days, refused)
 
 
 def fit_events(events: Sequence[UsageEvent]) -> tuple[pa.Table, dict[int, str]]:
@@ -108,4 +83,4 @@ def arrange_table(table: pa.Table, app_ids: NDArray[np.int64], reasons: "pa.Arra
     columns["reason"] = pc.fill_null(reasons, "")
     days = np.unique(table.column("ts_ms").to_numpy() // _DAY_MS).tolist()
     rows = pa.table({name: columns[name] for name in _COLUMNS}).combine_chunks()
-    return Rows(rows, tuple(_EPOCH + timedelta(days=day) for day in days), MappingProxyType({}))
+    return Rows(rows, tuple(_EPOCH + timedelta(days=day) for day in days))

@@ -137,10 +137,6 @@ class Ledger:
                 f"the ledger's schema is at {applied[-1] if applied else 'nothing'}, this program's at {known[-1]}"
             )
 
-    def ping(self) -> None:
-        """Ask the engine for nothing; returns when it has answered."""
-        self._run(lambda: self._client.command("SELECT 1"))
-
     # --- the board's side ------------------------------------------------------------------------------------------
 
     def board(self) -> str | None:

@@ -108,12 +108,6 @@ class Rankings:
         return self._catalog_revision  # without the lock, as for the epoch
 
     @property
-    def filled(self) -> bool:
-        """Whether there are figures to answer from."""
-        with self._figures:
-            return self._cube is not None
-
-    @property
     def nbytes(self) -> int:
         """Bytes of memory the figures take; 0 before they are there."""
         with self._figures:

@@ -132,11 +132,6 @@ class Roster:
         roots[self._alias_ids] = self._alias_roots
         return roots
 
-    def visible_ids(self) -> list[int]:
-        """The ids of all apps that may be shown, ascending."""
-        found: list[int] = np.flatnonzero(self._visible[: self._width]).tolist()
-        return found
-
     def members(self, roots: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
         """The ids whose usage counts for one of ``roots``, each root first of its own, and that one's place there."""
         ids = [(app_id, self._aliases.get(app_id, ())) for app_id in roots]

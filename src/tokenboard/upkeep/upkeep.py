@@ -72,10 +72,6 @@ class Upkeep:
                     self._rankings.refresh()
             yield Rebuilt(month, number, len(months))
 
-    def months_without_raw(self) -> list[int]:
-        """Return the months, as numbers such as 202601, of which only the rollups are left."""
-        return self._ledger.dropped_months()
-
     def drop_old_raw(self) -> list[int]:
         """Drop the raw events of whole months that are past their time; return these months. Rollups stay."""
         if not self._retention_days:
