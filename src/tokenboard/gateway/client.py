@@ -64,8 +64,8 @@ class Client:
         self.started = False
         self.left = False
 
-    async def read_body(self, limit: int) -> bytes:
-        """Return the request's body, of at most ``limit`` bytes.
+    async def read_body(self, limit: int, limit_of: str = "this gateway ([gateway] max_body)") -> bytes:
+        """Return the request's body, of at most ``limit`` bytes, which is the limit of what ``limit_of`` names.
 
         Raises:
             Problem: 413 when it is larger, 400 when the client left before its end.
@@ -73,7 +73,7 @@ class Client:
         """
         line = self._line
         if line.length is not None and line.length > limit:
-            raise _too_large(limit)
+            raise _too_large(limit, limit_of)
         pieces: list[bytes] = []
         size = 0
         while True:
@@ -83,7 +83,7 @@ class Client:
                 raise Problem(400, "The connection closed before the body was complete.")
             size += len(piece)
             if size > limit:
-                raise _too_large(limit)
+                raise _too_large(limit, limit_of)
             if line.read_to_end and not pieces:
                 return piece
             pieces.append(piece)
@@ -156,7 +156,7 @@ class Client:
             timer.cancel()
 
     def refuse(
-        self, problem: Problem, headers: Sequence[tuple[bytes, bytes]], dialect: Dialect, request_id: str
+        self, problem: Problem, headers: Sequence[tuple[bytes, bytes]], dialect: Dialect, request_id: str | None
     ) -> None:
         """Answer with a problem, unless an answer was begun."""
         if not self.started:
@@ -166,5 +166,5 @@ class Client:
             self._line.write(body["body"], last=True)
 
 
-def _too_large(limit: int) -> Problem:
-    return Problem(413, f"The body is larger than {limit:,} bytes, the limit of this gateway ([gateway] max_body).")
+def _too_large(limit: int, limit_of: str) -> Problem:
+    return Problem(413, f"The body is larger than {limit:,} bytes, the limit of {limit_of}.")

@@ -12,7 +12,7 @@ ATTRIBUTION = frozenset({b"http-referer", b"x-openrouter-title", b"x-title", b"x
 MAX_NAME = 256
 """Longest header name passed on, in bytes; longer ones are left out, as no upstream knows them."""
 
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     {
         b"connection",
         b"keep-alive",
@@ -25,8 +25,10 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
+"""The headers that are about one connection, and cross no relay (RFC 9110, 7.6.1)."""
+
 # The client's credentials, cookies and address are for us alone; host, length and expectation belong to one connection.
-_NEVER_TO_UPSTREAM = _HOP_BY_HOP | {
+_NEVER_TO_UPSTREAM = HOP_BY_HOP | {
     b"host",
     b"content-length",
     b"expect",
@@ -47,7 +49,7 @@ _NEVER_TO_UPSTREAM = _HOP_BY_HOP | {
 }
 # The rule (docs/api.md, "Headers of an answer"): what tells of the answer goes through, whatever its name. What would
 # be taken for a word of the board's own address stays here: all that is about a host, its connection, its pages.
-_NEVER_TO_CLIENT = _HOP_BY_HOP | {
+_NEVER_TO_CLIENT = HOP_BY_HOP | {
     # The host that answered, and its software.
     b"date",
     b"server",
@@ -107,8 +109,8 @@ _NEVER_TO_CLIENT = _HOP_BY_HOP | {
     b"x-generation-id",
 }
 _NEVER_BEGINNING = (b"access-control-", b"cross-origin-", b"proxy-", b"sec-", b"x-tokenboard-")
-# A Connection header may not take these off: without them the body could not be read (RFC 9110, 7.6.1).
-_ABOUT_THE_BODY = frozenset({b"content-type", b"content-encoding", b"content-length"})
+# A Connection header may not take these off: without them the message could not be understood (RFC 9110, 7.6.1).
+_ALWAYS = frozenset({b"content-type", b"content-encoding", b"content-length", b"host"})
 
 
 class ForwardAttribution(StrEnum):
@@ -132,7 +134,7 @@ def request_headers(
     received: Iterable[tuple[bytes, bytes]], withheld: frozenset[bytes], own: Headers
 ) -> list[tuple[bytes, bytes]]:
     """Return the headers to send upstream, names in lower case: the client's, less those withheld, then ``own``."""
-    return [(name, value) for name, value in _passed_on(received, withheld) if len(name) <= MAX_NAME] + list(own)
+    return [(name, value) for name, value in passed_on(received, withheld) if len(name) <= MAX_NAME] + list(own)
 
 
 def response_headers(received: Iterable[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
@@ -141,7 +143,7 @@ def response_headers(received: Iterable[tuple[bytes, bytes]], status: int) -> li
     They are those that tell of the answer; what tells of the upstream's address, or would bind the board's, is not.
     A 204 or 304 has no body, whatever length it tells (RFC 9110, 8.6).
     """
-    passed = _passed_on(received, _NEVER_TO_CLIENT)
+    passed = passed_on(received, _NEVER_TO_CLIENT)
     headers = [field for field in passed if not field[0].startswith(_NEVER_BEGINNING)]
     if status in {204, 304}:
         return [(name, value) for name, value in headers if name != b"content-length"]
@@ -170,8 +172,11 @@ def body_headers(headers: Headers) -> BodyHeaders:
     return BodyHeaders(kind or b"", coding or b"", sized)
 
 
-def _passed_on(received: Iterable[tuple[bytes, bytes]], withheld: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
-    """Leave out what is withheld, and what a Connection header declares hop-by-hop (RFC 9110, 7.6.1)."""
+def passed_on(received: Iterable[tuple[bytes, bytes]], withheld: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return headers, names in lower case, without those withheld and those that a Connection header names.
+
+    ``withheld`` are lower-case names, `HOP_BY_HOP` among them (RFC 9110, 7.6.1).
+    """
     passed: list[tuple[bytes, bytes]] = []
     named: set[bytes] = set()
     for name, value in received:
@@ -180,5 +185,5 @@ def _passed_on(received: Iterable[tuple[bytes, bytes]], withheld: frozenset[byte
             passed.append((lower, value))
         elif lower == b"connection":
             named.update(item.strip().lower() for item in value.split(b","))
-    named -= _ABOUT_THE_BODY
+    named -= _ALWAYS
     return [(name, value) for name, value in passed if name not in named] if named else passed

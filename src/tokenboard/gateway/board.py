@@ -1,0 +1,169 @@
+"""Whatever is not the gateway's own, relayed to the board, which is another process behind a Unix socket.
+
+    client ─▶ gateway ─▶ BoardRelay ─ HTTP/1.1 over DIR/board.sock ─▶ board
+
+The board's word is passed on as it is: its cookies, CORS headers, tags and codings are those of this very address,
+unlike an upstream's (`gateway.headers`). While it is away, inference goes on; what only it can answer is told to come
+again in a moment.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tokenboard.gateway.client import Client, ClientStalled, Line
+from tokenboard.gateway.headers import HOP_BY_HOP, MAX_NAME, Headers, passed_on
+from tokenboard.gateway.upstream import Limits, Pool, PoolExhausted, Response, Timeouts, UnixOrigin, UpstreamError
+from tokenboard.http_fields.peer import PEER, write_peer
+from tokenboard.inline_task import InlineTask
+from tokenboard.observability import BoundedLog, Counters, logger
+from tokenboard.problem import Problem, dialect_of
+
+RETRY_AFTER_S: Final = 2
+"""What a caller is told to wait while the board is away, in seconds: it takes about that long to start anew."""
+
+ANSWER_WITHIN_S: Final = 120.0
+"""How long the board may take to begin an answer, in seconds; its slowest are imports and exports."""
+
+SEND_TIMEOUT_S: Final = 60.0
+"""How long a client may take nothing of an answer before it is cut, in seconds."""
+
+MAX_CONNECTIONS: Final = 256
+"""Requests at the board at once; further ones wait for one of them to end."""
+
+_CONNECT_WITHIN_S: Final = 2.0
+_IDLE_S: Final = 120.0
+_KEPT: Final = 32
+_KEPT_FOR_S: Final = 30.0
+_REPEATABLE: Final = frozenset({"GET", "HEAD"})
+_NOT_TO_BOARD: Final = HOP_BY_HOP | {b"content-length", b"expect", PEER}
+
+_log = logger("gateway")
+
+
+class _Asked(NamedTuple):
+    """One request as its client made it."""
+
+    method: str
+    path: str
+    target: bytes
+    headers: Headers
+    client: tuple[str, int] | None
+
+
+class BoardRelay:
+    """Relays requests to the board that listens on the Unix socket ``path``; for use within one event loop.
+
+    Method, target and end-to-end headers go as they came, Host among them; the client's address goes along as the
+    header ``x-tokenboard-peer`` (`tokenboard.http_fields.peer`), which a client cannot send itself. Bodies may have
+    ``max_body`` bytes. ``answer_within_s`` is how long the board may take to begin an answer, ``send_timeout_s`` how
+    long a client may take nothing of it.
+
+    A GET or HEAD that gets no answer is put once more, over a fresh connection; what else is asked may have been done,
+    and is not. What stays without an answer is counted as ``board_unreached``.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_body: int,
+        counters: Counters,
+        answer_within_s: float = ANSWER_WITHIN_S,
+        send_timeout_s: float = SEND_TIMEOUT_S,
+    ) -> None:
+        self._max_body = max_body
+        self._counters = counters
+        self._send_timeout_s = send_timeout_s
+        self._told = BoundedLog(_log)
+        self._pool = Pool(
+            UnixOrigin(str(path)),
+            limits=Limits(max_connections=MAX_CONNECTIONS, max_idle=_KEPT, idle_keepalive_s=_KEPT_FOR_S),
+            timeouts=Timeouts(_CONNECT_WITHIN_S, answer_within_s, _IDLE_S, acquire_s=answer_within_s),
+        )
+
+    def owns(self, path: str) -> bool:  # noqa: ARG002 - the server asks for each
+        """Say that all paths are the board's."""
+        return True
+
+    async def answer(self, line: Line, /) -> None:
+        """Answer one HTTP request, as an `InlineTask`; an answer that breaks off is cut by returning."""
+        asked = _asked(line)
+        client = Client(line, self._send_timeout_s)
+        task = InlineTask.current
+        try:
+            body = await client.read_body(self._max_body, "this address")
+            if task is not None:
+                client.watch(task.cancel)
+            await self._relay(asked, body, client)
+        except Problem as problem:
+            client.refuse(problem, (), dialect_of(asked.path, asked.headers), None)
+        except ClientStalled:
+            self._counters.add("clients_stalled")
+            self._told.warning("stalled", "a client stopped reading, its answer is cut", {"path": asked.path})
+        except asyncio.CancelledError as error:
+            if not client.left:
+                raise error  # compiled, a bare raise behind an await may raise an older exception
+        finally:
+            client.unwatch()
+
+    async def aclose(self) -> None:
+        """Let go of the connections to the board."""
+        await self._pool.aclose()
+
+    async def _relay(self, asked: _Asked, body: bytes, client: Client) -> None:
+        method = asked.method.encode("ascii")
+        headers = _to_board(asked)
+        repeatable = asked.method in _REPEATABLE
+        fresh = False
+        while True:
+            try:
+                answer = await self._pool.send(method, asked.target, headers, body, fresh=fresh)
+                await _pass_on(answer, client)
+            except UpstreamError as error:
+                if client.started:
+                    self._told.warning("cut", "an answer of the board broke off and is cut", {"reason": str(error)})
+                    return
+                if repeatable and not fresh and not isinstance(error, PoolExhausted):
+                    fresh = True
+                    continue
+                self._counters.add("board_unreached")
+                facts = {"reason": str(error), "hint": "Inference goes on. See what the board's process logged."}
+                self._told.warning(type(error).__name__, "the board gave no answer", facts)
+                raise _away() from error
+            return
+
+
+async def _pass_on(answer: Response, client: Client) -> None:
+    """Carry an answer to the client as it arrives; the board waits for a client that is slow."""
+    try:
+        while True:
+            piece = await answer.read_chunk()
+            last = not piece or answer.ended_hint
+            # The head waits for the first piece: until then a fault can still be answered properly.
+            if not client.started:
+                client.send_head(answer.status, passed_on(answer.headers, HOP_BY_HOP))
+            await client.send_body(piece, last=last)
+            if last:
+                return
+    finally:
+        answer.cancel()
+
+
+def _asked(line: Line) -> _Asked:
+    scope = line.scope
+    query = scope["query_string"]
+    target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
+    return _Asked(scope["method"], scope["path"], target, scope["headers"], scope["client"])
+
+
+def _to_board(asked: _Asked) -> list[tuple[bytes, bytes]]:
+    headers = [(name, value) for name, value in passed_on(asked.headers, _NOT_TO_BOARD) if len(name) <= MAX_NAME]
+    if asked.client is not None:
+        headers.append((PEER, write_peer(asked.client)))
+    return headers
+
+
+def _away() -> Problem:
+    message = "The board is away for a moment; try again. Inference is not affected."
+    return Problem(503, message, headers={"Retry-After": str(RETRY_AFTER_S)})
