@@ -10,7 +10,7 @@ from pathlib import Path
 @functools.cache
 def what_ran() -> str:
     """Return the line that stands below every table's heading."""
-    return f"{interpreter(sysconfig.get_config_vars())}; tokenboard {form(_package())}."
+    return f"{interpreter(sysconfig.get_config_vars())}; tokenboard {form('tokenboard')}."
 
 
 def interpreter(built_with: dict[str, str | int | None]) -> str:
@@ -28,15 +28,19 @@ def interpreter(built_with: dict[str, str | int | None]) -> str:
     return f"{name}, built without PGO"
 
 
-def form(package: Path) -> str:
-    """Tell whether a package's modules run as written or compiled: a compiled one lies beside its source."""
-    suffix = str(sysconfig.get_config_var("EXT_SUFFIX"))
-    compiled = sum(1 for _ in package.rglob(f"*{suffix}"))
-    return f"with {compiled} compiled module{'s' if compiled > 1 else ''}" if compiled else "in pure Python"
+def form(package: str) -> str:
+    """Tell whether a package's modules run as written or compiled.
 
-
-def _package() -> Path:
-    spec = find_spec("tokenboard")
+    Of the modules that lie there compiled those count that would be imported: sources may be taken before them.
+    """
+    spec = find_spec(package)
     assert spec is not None
     assert spec.origin is not None
-    return Path(spec.origin).parent
+    folder = Path(spec.origin).parent
+    suffix = str(sysconfig.get_config_var("EXT_SUFFIX"))
+    compiled = 0
+    for file in folder.rglob(f"*{suffix}"):
+        module = ".".join((package, *file.relative_to(folder).parent.parts, file.name.removesuffix(suffix)))
+        runs = find_spec(module)
+        compiled += runs is not None and str(runs.origin).endswith(suffix)
+    return f"with {compiled} compiled module{'s' if compiled > 1 else ''}" if compiled else "in pure Python"

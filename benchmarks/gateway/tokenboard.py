@@ -1,8 +1,11 @@
 """tokenboard as it is served: real commands, every answer durably metered, its processes on cores by their roles."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from inspect import signature
+from typing import Any
 
 import httpx
 from tests.board import BoardProcess, today
@@ -13,15 +16,13 @@ from benchmarks.gateway.load import LoadFailed
 from benchmarks.gateway.peers import MAX_CONNECTIONS
 from benchmarks.gateway.process import pinned
 from benchmarks.gateway.proxies import Proxy, Stage, answering
-from tokenboard.config.settings import Server
 
 GATEWAY_ALONE = "tokenboard, gateway alone"
 """The row of a gateway that has its core to itself, while the board shares that of upstream and load."""
 _COUNTED_WITHIN_S = 120.0
+_FORM = "TOKENBOARD_PURE"
+"""Says which form of its modules is to run: the one variable of ours that reaches the server from where we are run."""
 _CONFIG = """
-[server]
-{gateways}
-
 [gateway]
 echo = false
 max_connections = {connections}
@@ -101,12 +102,14 @@ def tokenboard(stage: Stage, gateways: int = 1) -> Iterator[Tokenboard]:
     folder = stage.folder / "tokenboard"
     folder.mkdir(parents=True)
     config = folder / "tokenboard.toml"
-    wanted = f"gateways = {gateways}" if "gateways" in Server.model_fields else ""
-    config.write_text(_CONFIG.format(gateways=wanted, connections=MAX_CONNECTIONS, upstream=stage.upstream))
-    board = BoardProcess(folder / "data", config=config)
-    with pinned(stage.cores.proxy):
-        board.start()
+    config.write_text(_CONFIG.format(connections=MAX_CONNECTIONS, upstream=stage.upstream))
+    # Where `serve` is one process it takes no number of gateways.
+    several: dict[str, Any] = {"gateways": gateways} if "gateways" in signature(BoardProcess).parameters else {}
+    form = {name: value for name, value in os.environ.items() if name == _FORM}
+    board = BoardProcess(folder / "data", config=config, environment=form, **several)
     try:
+        with pinned(stage.cores.proxy):
+            board.start()
         yield Tokenboard(board, Group(board.pid))
     finally:
         if board.alive():

@@ -1,6 +1,10 @@
 """What a run of the gateway's benchmark tells: shares of cores, ratios within a round, goals, what ran."""
 
+import sys
 import sysconfig
+from importlib import invalidate_caches
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -103,8 +107,27 @@ def test_an_interpreter_tells_whether_profiles_guided_its_compiler() -> None:
     assert "its distribution's build" in interpreter({"CONFIG_ARGS": "'--prefix=/usr'", "PGO_PROF_USE_FLAG": ""})
 
 
-def test_compiled_modules_are_counted(tmp_path: Path) -> None:
-    assert "in pure Python" == form(tmp_path)
-    (tmp_path / "server").mkdir()
-    (tmp_path / "server" / f"machine{sysconfig.get_config_var('EXT_SUFFIX')}").touch()
-    assert "with 1 compiled module" == form(tmp_path)
+def test_compiled_modules_count_where_they_are_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    package = tmp_path / "formed"
+    (package / "server").mkdir(parents=True)
+    for name in ("__init__.py", "one.py", "server/__init__.py", "server/machine.py"):
+        (package / name).touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "in pure Python" == form("formed")
+    (package / "server" / f"machine{suffix}").touch()
+    invalidate_caches()
+    assert "with 1 compiled module" == form("formed")
+    monkeypatch.setattr(sys, "meta_path", [_SourcesFirst(tmp_path), *sys.meta_path])
+    assert "in pure Python" == form("formed")
+
+
+class _SourcesFirst:
+    """Finds modules by their sources alone."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        source = self._root.joinpath(*name.split(".")).with_suffix(".py")
+        return spec_from_file_location(name, source) if source.exists() else None
