@@ -1,12 +1,15 @@
-"""An operator of the session's board."""
+"""An operator of the session's board, and rigs in this process for the routes of data."""
 
 import uuid
 
 import httpx
 import pytest
 
+from tests.analytics.conftest import ledger, quiet, rig
 from tests.api.operator import Operator
 from tests.board import BoardProcess
+
+__all__ = ["ledger", "operator", "quiet", "rig"]
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.drain.conftest import Rig
+from tests.event.test_event import events
 from tests.events import NOON, event, parcel
-from tests.test_event import events
 from tokenboard.drain.plan import make_plan, repeat_plan
 from tokenboard.event import EventDecodeError, UsageEvent, encode_parcel
 from tokenboard.event_table import COLUMNS_VERSION, MISFITS, decode_parcel, encode_columns, event_table, table_of
