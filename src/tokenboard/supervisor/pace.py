@@ -17,6 +17,9 @@ class Pace:
     """A process that waits longer than this for its restart is not kept in a shared port's choice of listeners."""
 
 
+STANDARD = Pace()
+
+
 class Backoff:
     """The waits of one process."""
 

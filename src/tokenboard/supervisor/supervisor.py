@@ -10,7 +10,7 @@ from typing import Any, Final
 from tokenboard.observability import logger
 from tokenboard.supervisor.child import Child
 from tokenboard.supervisor.keeper import Keeper
-from tokenboard.supervisor.pace import Pace
+from tokenboard.supervisor.pace import STANDARD, Pace
 
 _INIT: Final = 1
 
@@ -38,7 +38,7 @@ class Supervisor:
     ) -> None:
         self._children = children
         self._on_status = on_status
-        self._pace = pace or Pace()
+        self._pace = pace or STANDARD
         self._reap_orphans = os.getpid() == _INIT if reap_orphans is None else reap_orphans
         self._keepers: list[Keeper] = []
         self._ending_now: list[Keeper] = []
