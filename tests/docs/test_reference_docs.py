@@ -14,7 +14,7 @@ from tokenboard.attribution import CATEGORIES, GROUPS, IgnoredReason, Reason, Wa
 from tokenboard.gateway.endpoints import ENDPOINTS
 from tokenboard.gateway.gateway import BASES
 from tokenboard.gateway.models import PATHS
-from tokenboard.intake import Refusal
+from tokenboard.intake import RefusalReason
 from tokenboard.usage import Unread, UsageSource
 
 ROOT = Path(__file__).parent.parent.parent
@@ -45,7 +45,7 @@ def test_every_reason_is_documented_and_no_other(page: str, heading: str, reason
 
 def test_every_refusal_of_post_usage_is_documented() -> None:
     table = (ROOT / "docs" / "api.md").read_text().split("| reason | meaning |", 1)[1].split("## ", 1)[0]
-    assert {reason.value for reason in Refusal} == set(re.findall(r"^\| `([a-z_]+)`", table, re.MULTILINE))
+    assert {reason.value for reason in RefusalReason} == set(re.findall(r"^\| `([a-z_]+)`", table, re.MULTILINE))
 
 
 def test_every_category_is_documented_under_its_group() -> None:

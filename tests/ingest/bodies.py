@@ -7,7 +7,7 @@ import pytest
 
 from tokenboard.attribution import AttributionOptions
 from tokenboard.ingest.reports import Parsed, parse_reports
-from tokenboard.intake import Caller, Facts, Refusal
+from tokenboard.intake import Caller, Facts, RefusalReason
 from tokenboard.problem import Problem
 
 CALLER = Caller(account_id=3, key_id=8, label="laptop")
@@ -53,7 +53,7 @@ def raw(field: str, literal: str) -> bytes:
     return (json.dumps(rest)[:-1] + f', "{field}": {literal}}}').encode()
 
 
-def refusal(body: bytes) -> tuple[str, Refusal]:
+def refusal(body: bytes) -> tuple[str, RefusalReason]:
     parsed = parse(body)
     assert [] == parsed.facts
     (bad,) = parsed.refused

@@ -13,7 +13,7 @@ from tokenboard.attribution import attribute
 from tokenboard.event import MAX_TOKENS, Source, UsageEvent
 from tokenboard.event_table import decode_parcel
 from tokenboard.ingest import MAX_AHEAD_MS, Ingest, Refused
-from tokenboard.intake import MAX_MODEL, MAX_PROVIDER, Caller, Dropped, Facts, Intake, Recorded, Refusal
+from tokenboard.intake import MAX_MODEL, MAX_PROVIDER, Caller, Dropped, Facts, Intake, Recorded, RefusalReason
 from tokenboard.observability import Counters
 from tokenboard.spool import Spool, SpoolUnavailable
 from tokenboard.usage import Usage, UsageSource
@@ -206,11 +206,11 @@ def test_nothing_is_nothing(door: Door) -> None:
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 
-def refused(field: str, reason: Refusal, index: int = 0) -> tuple[int, str, str, Refusal]:
+def refused(field: str, reason: RefusalReason, index: int = 0) -> tuple[int, str, str, RefusalReason]:
     return index, "u-1", field, reason
 
 
-def examine(door: Door, *uses: Facts) -> list[tuple[int, str | None, str, Refusal]]:
+def examine(door: Door, *uses: Facts) -> list[tuple[int, str | None, str, RefusalReason]]:
     return [(one.index, one.id, one.field, one.reason) for one in door.ingest.examine(uses)]
 
 
@@ -218,11 +218,11 @@ def examine(door: Door, *uses: Facts) -> list[tuple[int, str | None, str, Refusa
     ("ts_ms", "expected"),
     [
         (NOON + MAX_AHEAD_MS, []),
-        (NOON + MAX_AHEAD_MS + 1, [refused("ts", Refusal.TIME_AHEAD)]),
-        (10**20, [refused("ts", Refusal.TIME_AHEAD)]),
+        (NOON + MAX_AHEAD_MS + 1, [refused("ts", RefusalReason.TIME_AHEAD)]),
+        (10**20, [refused("ts", RefusalReason.TIME_AHEAD)]),
         (FLOOR_MS, []),
-        (FLOOR_MS - 1, [refused("ts", Refusal.BEFORE_DATASET)]),
-        (-(10**20), [refused("ts", Refusal.BEFORE_DATASET)]),
+        (FLOOR_MS - 1, [refused("ts", RefusalReason.BEFORE_DATASET)]),
+        (-(10**20), [refused("ts", RefusalReason.BEFORE_DATASET)]),
     ],
 )
 def test_a_time_lies_in_the_dataset_and_at_most_ten_minutes_ahead(door: Door, ts_ms: int, expected: list[Any]) -> None:
@@ -236,7 +236,7 @@ def test_a_time_lies_in_the_dataset_and_at_most_ten_minutes_ahead(door: Door, ts
 )
 def test_a_token_count_lies_between_0_and_10_to_the_12(door: Door, field: str, count: int | None, fits: bool) -> None:
     found = examine(door, use(usage=Usage(**{field: count})))  # type: ignore[arg-type]
-    assert found == ([] if fits else [refused(field, Refusal.OUT_OF_RANGE)])
+    assert found == ([] if fits else [refused(field, RefusalReason.OUT_OF_RANGE)])
 
 
 @pytest.mark.parametrize(
@@ -250,16 +250,16 @@ def test_a_part_is_not_more_than_its_whole(
     door: Door, part: str, whole: str, of_part: int | None, of_whole: int | None, fits: bool
 ) -> None:
     found = examine(door, use(usage=Usage(**{part: of_part, whole: of_whole})))  # type: ignore[arg-type]
-    assert found == ([] if fits else [refused(part, Refusal.PART_OVER_WHOLE)])
+    assert found == ([] if fits else [refused(part, RefusalReason.PART_OVER_WHOLE)])
 
 
 def test_everything_wrong_with_every_use_is_named(door: Door) -> None:
     bad = use(ts_ms=0, usage=Usage(prompt_tokens=-1, cached_tokens=-1))
     assert [
-        refused("ts", Refusal.BEFORE_DATASET, 1),
-        refused("prompt_tokens", Refusal.OUT_OF_RANGE, 1),
-        refused("cached_tokens", Refusal.OUT_OF_RANGE, 1),
-        refused("ts", Refusal.BEFORE_DATASET, 3),
+        refused("ts", RefusalReason.BEFORE_DATASET, 1),
+        refused("prompt_tokens", RefusalReason.OUT_OF_RANGE, 1),
+        refused("cached_tokens", RefusalReason.OUT_OF_RANGE, 1),
+        refused("ts", RefusalReason.BEFORE_DATASET, 3),
     ] == examine(door, use(), bad, use(), use(ts_ms=0))
     assert 0 == door.spool.state().pending
 
@@ -276,8 +276,8 @@ def test_a_full_spool_admits_nothing_and_takes_nothing_new(door: Door) -> None:
     assert door.ingest.admit() is None
     door.ingest.record_new([use(id="fills it")])
     door.reopen(max_bytes=10)
-    assert Dropped(Refusal.SPOOL_FULL) == door.ingest.admit()
-    assert Dropped(Refusal.SPOOL_FULL) == door.ingest.record_new([use()])
+    assert Dropped(RefusalReason.SPOOL_FULL) == door.ingest.admit()
+    assert Dropped(RefusalReason.SPOOL_FULL) == door.ingest.record_new([use()])
     assert 2 == door.counters.read()["dropped.spool_full"]
     assert 1 == door.spool.state().pending
 
@@ -285,8 +285,8 @@ def test_a_full_spool_admits_nothing_and_takes_nothing_new(door: Door) -> None:
 # --- what is counted ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reason", list(Refusal))
-def test_every_refusal_is_counted_under_its_name(door: Door, reason: Refusal) -> None:
+@pytest.mark.parametrize("reason", list(RefusalReason))
+def test_every_refusal_is_counted_under_its_name(door: Door, reason: RefusalReason) -> None:
     problem = Refused(0, "id", "field", reason, "message")
     door.ingest.refuse([problem, problem])
     assert {f"refused.{reason.value}": 2} == door.counters.read()
@@ -319,4 +319,4 @@ def test_the_names_of_refusals_are_part_of_the_api() -> None:
         "out_of_range",
         "bad_character",
         "part_over_whole",
-    ] == [reason.value for reason in Refusal]
+    ] == [reason.value for reason in RefusalReason]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ingest.bodies import PLAIN, TS_MS, lines, one, raw, refusal
-from tokenboard.intake import Refusal
+from tokenboard.intake import RefusalReason
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_a_time_is_rfc_3339_with_an_offset_or_unix_seconds_or_milliseconds(ts: A
     ],
 )
 def test_another_time_is_refused(ts: Any) -> None:
-    assert ("ts", Refusal.BAD_TIME) == refusal(lines(PLAIN | {"ts": ts}))
+    assert ("ts", RefusalReason.BAD_TIME) == refusal(lines(PLAIN | {"ts": ts}))
 
 
 @pytest.mark.parametrize("literal", ["true", "[]", "{}", "1e999"])
 def test_a_time_is_a_string_or_a_number(literal: str) -> None:
-    assert ("ts", Refusal.WRONG_TYPE) == refusal(raw("ts", literal))
+    assert ("ts", RefusalReason.WRONG_TYPE) == refusal(raw("ts", literal))
 
 
 @given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.integers(-23 * 60 - 59, 23 * 60 + 59))  # noqa: DTZ001

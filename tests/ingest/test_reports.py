@@ -12,7 +12,7 @@ from tests.ingest.bodies import CALLER, FULL, PLAIN, TS_MS, lines, one, outcome,
 from tokenboard.attribution import AttributionOptions, AttributionRule
 from tokenboard.ingest.content_coding import MAX_BYTES
 from tokenboard.ingest.reports import MAX_EVENTS, Parsed
-from tokenboard.intake import Refusal
+from tokenboard.intake import RefusalReason
 from tokenboard.usage import UsageSource
 
 # --- one event ------------------------------------------------------------------------------------------------------
@@ -65,8 +65,8 @@ def test_what_is_not_given_is_unknown_and_null_is_not_given() -> None:
 
 @pytest.mark.parametrize("field", list(PLAIN))
 def test_a_required_member_must_be_there(field: str) -> None:
-    assert (field, Refusal.MISSING) == refusal(lines({name: PLAIN[name] for name in PLAIN if name != field}))
-    assert (field, Refusal.WRONG_TYPE) == refusal(raw(field, "null"))
+    assert (field, RefusalReason.MISSING) == refusal(lines({name: PLAIN[name] for name in PLAIN if name != field}))
+    assert (field, RefusalReason.WRONG_TYPE) == refusal(raw(field, "null"))
 
 
 COUNTS = ["prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"]
@@ -75,7 +75,7 @@ COUNTS = ["prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_toke
 @pytest.mark.parametrize("value", ['"12"', "12.5", "1e-3", "true", "[]", "{}"])
 @pytest.mark.parametrize("field", COUNTS)
 def test_a_token_count_is_a_whole_json_number(field: str, value: str) -> None:
-    assert (field, Refusal.WRONG_TYPE) == refusal(raw(field, value))
+    assert (field, RefusalReason.WRONG_TYPE) == refusal(raw(field, value))
 
 
 @pytest.mark.parametrize(("value", "count"), [("5.0", 5), ("5e0", 5), ("-0.0", 0), ("1e300", int(1e300))])
@@ -86,7 +86,7 @@ def test_a_whole_number_may_be_written_as_a_fraction(field: str, value: str, cou
 
 
 def test_a_status_may_be_written_as_a_fraction_too() -> None:
-    assert (200, ("status", Refusal.WRONG_TYPE)) == (
+    assert (200, ("status", RefusalReason.WRONG_TYPE)) == (
         one(status=200.0).status,
         refusal(lines(PLAIN | {"status": 200.5})),
     )
@@ -101,24 +101,24 @@ def test_the_range_of_a_token_count_is_not_the_parsers_to_judge(value: str) -> N
 @pytest.mark.parametrize("field", ["id", "model", "referer", "title", "categories", "provider"])
 @pytest.mark.parametrize("value", ["1", "true", "[]", '{"a": 1}', "1.5"])
 def test_a_text_is_a_json_string(field: str, value: str) -> None:
-    assert (field, Refusal.WRONG_TYPE) == refusal(raw(field, value))
+    assert (field, RefusalReason.WRONG_TYPE) == refusal(raw(field, value))
 
 
 @pytest.mark.parametrize(("field", "limit"), [("id", 128), ("model", 200), ("provider", 100)])
 def test_a_name_has_a_longest_length_in_characters(field: str, limit: int) -> None:
     assert "é" * limit == getattr(one(**{field: "é" * limit}), field)
-    assert (field, Refusal.TOO_LONG) == refusal(lines(PLAIN | {field: "x" * (limit + 1)}))
+    assert (field, RefusalReason.TOO_LONG) == refusal(lines(PLAIN | {field: "x" * (limit + 1)}))
 
 
 @pytest.mark.parametrize("field", ["id", "model", "provider"])
 @pytest.mark.parametrize("value", [" ", "\t\n", "\u2003"])
 def test_a_name_of_white_space_is_empty(field: str, value: str) -> None:
-    assert (field, Refusal.EMPTY) == refusal(lines(PLAIN | {field: value}))
+    assert (field, RefusalReason.EMPTY) == refusal(lines(PLAIN | {field: value}))
 
 
 @pytest.mark.parametrize("field", ["id", "model"])
 def test_an_id_and_a_model_have_a_character_at_least(field: str) -> None:
-    assert (field, Refusal.EMPTY) == refusal(lines(PLAIN | {field: ""}))
+    assert (field, RefusalReason.EMPTY) == refusal(lines(PLAIN | {field: ""}))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_an_answer_without_a_2xx_status_is_a_failed_use(value: int, failed: bool
 
 @pytest.mark.parametrize("value", [99, 600, 0, -200, 10**30])
 def test_a_status_is_an_http_status(value: int) -> None:
-    assert ("status", Refusal.OUT_OF_RANGE) == refusal(lines(PLAIN | {"status": value}))
+    assert ("status", RefusalReason.OUT_OF_RANGE) == refusal(lines(PLAIN | {"status": value}))
 
 
 @pytest.mark.parametrize(
@@ -175,12 +175,12 @@ def test_a_cost_is_taken_exactly(literal: str, expected: str) -> None:
     ],
 )
 def test_a_cost_that_is_no_amount_is_refused(literal: str) -> None:
-    assert ("cost", Refusal.OUT_OF_RANGE) == refusal(raw("cost", literal))
+    assert ("cost", RefusalReason.OUT_OF_RANGE) == refusal(raw("cost", literal))
 
 
 @pytest.mark.parametrize("literal", ["true", "[]", "{}", "1e999"])
 def test_a_cost_is_a_number_or_a_string(literal: str) -> None:
-    assert ("cost", Refusal.WRONG_TYPE) == refusal(raw("cost", literal))
+    assert ("cost", RefusalReason.WRONG_TYPE) == refusal(raw("cost", literal))
 
 
 @pytest.mark.parametrize(("literal", "expected"), [("0", 0), ("812", 812), ("811.6", 812), ("4294967295", 4294967295)])
@@ -191,7 +191,7 @@ def test_a_latency_is_rounded_to_milliseconds(literal: str, expected: int) -> No
 
 @pytest.mark.parametrize("literal", ["-1", "-0.5", "4294967296", "1e300", "9" * 40])
 def test_a_latency_is_bounded(literal: str) -> None:
-    assert ("latency_ms", Refusal.OUT_OF_RANGE) == refusal(raw("latency_ms", literal))
+    assert ("latency_ms", RefusalReason.OUT_OF_RANGE) == refusal(raw("latency_ms", literal))
 
 
 @pytest.mark.parametrize(
@@ -206,13 +206,13 @@ def test_calls_of_tools_are_told_as_whether_or_as_how_many(literal: str, told: b
 @pytest.mark.parametrize(
     ("literal", "reason"),
     [
-        ("-1", Refusal.OUT_OF_RANGE),
-        ("0.5", Refusal.WRONG_TYPE),
-        ('"yes"', Refusal.WRONG_TYPE),
-        ('[{"id": "call-1"}]', Refusal.WRONG_TYPE),
+        ("-1", RefusalReason.OUT_OF_RANGE),
+        ("0.5", RefusalReason.WRONG_TYPE),
+        ('"yes"', RefusalReason.WRONG_TYPE),
+        ('[{"id": "call-1"}]', RefusalReason.WRONG_TYPE),
     ],
 )
-def test_calls_of_tools_that_are_neither_are_refused(literal: str, reason: Refusal) -> None:
+def test_calls_of_tools_that_are_neither_are_refused(literal: str, reason: RefusalReason) -> None:
     assert ("tool_calls", reason) == refusal(raw("tool_calls", literal))
 
 
@@ -277,7 +277,7 @@ def test_half_of_a_surrogate_pair_is_dropped_from_a_text(half: str, array: bool)
 def test_half_of_a_surrogate_pair_in_a_name_is_a_bad_event(field: str, half: str) -> None:
     body = raw(field, f'"a{half}"') + b"\n" + lines(PLAIN | {"id": "good"})
     parsed = parse(body)
-    assert [(0, field, Refusal.BAD_CHARACTER)] == [(bad.index, bad.field, bad.reason) for bad in parsed.refused]
+    assert [(0, field, RefusalReason.BAD_CHARACTER)] == [(bad.index, bad.field, bad.reason) for bad in parsed.refused]
     assert ["good"] == [use.id for use in parsed.facts]
 
 
@@ -341,23 +341,23 @@ def test_a_damaged_array_is_refused_as_a_whole(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("item", "reason"),
     [
-        (b"{", Refusal.INVALID_JSON),
-        (b"not json", Refusal.INVALID_JSON),
-        (A[:-1], Refusal.INVALID_JSON),
-        (A + b" x", Refusal.INVALID_JSON),
-        (A + B, Refusal.INVALID_JSON),
-        (A + b",", Refusal.INVALID_JSON),
-        (raw("id", "NaN"), Refusal.INVALID_JSON),
-        (raw("cost", "Infinity"), Refusal.INVALID_JSON),
-        (raw("id", '"x').replace(b'"x}', b'"\xff"}'), Refusal.INVALID_JSON),
-        (raw("extra", "[" * 50_000 + "]" * 50_000), Refusal.INVALID_JSON),
-        (b"null", Refusal.NOT_AN_OBJECT),
-        (b"12", Refusal.NOT_AN_OBJECT),
-        (b'"text"', Refusal.NOT_AN_OBJECT),
-        (b"[1]", Refusal.NOT_AN_OBJECT),
+        (b"{", RefusalReason.INVALID_JSON),
+        (b"not json", RefusalReason.INVALID_JSON),
+        (A[:-1], RefusalReason.INVALID_JSON),
+        (A + b" x", RefusalReason.INVALID_JSON),
+        (A + B, RefusalReason.INVALID_JSON),
+        (A + b",", RefusalReason.INVALID_JSON),
+        (raw("id", "NaN"), RefusalReason.INVALID_JSON),
+        (raw("cost", "Infinity"), RefusalReason.INVALID_JSON),
+        (raw("id", '"x').replace(b'"x}', b'"\xff"}'), RefusalReason.INVALID_JSON),
+        (raw("extra", "[" * 50_000 + "]" * 50_000), RefusalReason.INVALID_JSON),
+        (b"null", RefusalReason.NOT_AN_OBJECT),
+        (b"12", RefusalReason.NOT_AN_OBJECT),
+        (b'"text"', RefusalReason.NOT_AN_OBJECT),
+        (b"[1]", RefusalReason.NOT_AN_OBJECT),
     ],
 )
-def test_a_line_that_is_no_event_is_named_and_the_others_are_read(item: bytes, reason: Refusal) -> None:
+def test_a_line_that_is_no_event_is_named_and_the_others_are_read(item: bytes, reason: RefusalReason) -> None:
     parsed = parse(A + b"\n" + item + b"\n\n" + B)
     assert ["a", "b"] == [use.id for use in parsed.facts]
     assert [0, 2] == parsed.positions
@@ -368,7 +368,7 @@ def test_a_line_that_is_no_event_is_named_and_the_others_are_read(item: bytes, r
 def test_an_item_that_is_no_event_is_named_and_the_others_are_read(item: bytes) -> None:
     parsed = parse(b"[" + A + b"," + item + b"," + B + b"]")
     assert [0, 2] == parsed.positions
-    assert [(1, Refusal.NOT_AN_OBJECT)] == [(bad.index, bad.reason) for bad in parsed.refused]
+    assert [(1, RefusalReason.NOT_AN_OBJECT)] == [(bad.index, bad.reason) for bad in parsed.refused]
 
 
 @pytest.mark.parametrize("array", [False, True])

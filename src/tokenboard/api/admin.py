@@ -1,7 +1,7 @@
 """The Admin API, ``/admin/…``: what an operator changes over HTTP. Every route needs the scope ``admin``.
 
     request ─▶ key ─▶ body, bounded ─▶ FastAPI checks it ─▶ catalog, in a thread ─▶ audit log
-               admin_door                admin_views         admin_apps, admin_log, admin_keys
+               admin_auth                admin_views         admin_apps, admin_log, admin_keys
 
 When a change is answered it is in force, in the very next answer of the rankings or for the very next check of a key:
 the door waits until the follower has read the catalog anew.
@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from tokenboard.api import admin_apps, admin_counters, admin_keys, admin_log
-from tokenboard.api.admin_door import admin_route
+from tokenboard.api.admin_auth import admin_route
 from tokenboard.api.services import Services
 
 PREFIX = "/admin"

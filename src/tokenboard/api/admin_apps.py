@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from tokenboard.api.admin_door import Actor
+from tokenboard.api.admin_auth import Actor
 from tokenboard.api.admin_views import (
     AdminApp,
     AdminAppDetail,

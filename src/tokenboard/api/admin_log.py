@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from tokenboard.api.admin_apps import Limit, Offset, changed
-from tokenboard.api.admin_door import Actor
+from tokenboard.api.admin_auth import Actor
 from tokenboard.api.admin_views import AdminChange, AdminEntry, Data, Page, PageMeta
 from tokenboard.api.services import Services
 

@@ -76,9 +76,9 @@ def create_api(services: Services) -> FastAPI:
     api.add_exception_handler(HTTPException, _handler(_http))
     api.add_exception_handler(ClientDisconnect, _handler(_left))
     api.add_exception_handler(NotFilledError, _handler(_not_filled))
-    told = BoundedLog(_log)
+    log = BoundedLog(_log)
     for away in (CatalogUnavailable, LedgerUnavailable, SpoolUnavailable):
-        api.add_exception_handler(away, _handler(partial(_unavailable, told)))
+        api.add_exception_handler(away, _handler(partial(_unavailable, log)))
     api.add_exception_handler(Exception, _handler(_fault))
     api.add_middleware(Cors, origin=services.data.cors_origin, prefixes=OPEN_PREFIXES)
     return api
@@ -152,9 +152,9 @@ def _left(request: Request, error: Exception) -> Problem:  # noqa: ARG001
     return Problem(400, "The connection closed before the body was complete.")
 
 
-def _unavailable(told: BoundedLog, request: Request, error: Exception) -> Problem:  # noqa: ARG001
+def _unavailable(log: BoundedLog, request: Request, error: Exception) -> Problem:  # noqa: ARG001
     facts = {"reason": str(error), "hint": getattr(error, "hint", "")}
-    told.error(type(error).__name__, "a store is away", facts)
+    log.error(type(error).__name__, "a store is away", facts)
     return store_away(getattr(error, "store", "store behind the board"), getattr(error, "within_s", None))
 
 

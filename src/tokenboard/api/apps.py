@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request, Response
 
 from tokenboard.analytics import MAX_LIMIT, MAX_MODELS, MAX_SEARCH, Found, Grain, Order
-from tokenboard.api.app_sheets import app_sheet, directory_sheet, model_apps_sheet, usage_sheet
+from tokenboard.api.app_payloads import app_payload, directory_payload, model_apps_payload, usage_payload
 from tokenboard.api.delivery import Delivery
-from tokenboard.api.formats import Sheet
+from tokenboard.api.formats import Payload
 from tokenboard.api.services import Services
 from tokenboard.problem import Problem
 from tokenboard.query import Parameters, parse_number
@@ -38,7 +38,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
         limit = given.number("limit", 1, MAX_LIMIT, DEFAULT_LIMIT)
         offset = given.number("offset", 0, MAX_OFFSET, 0)
 
-        def make() -> Sheet:
+        def make() -> Payload:
             page = services.analytics.directory(
                 search=search,
                 category=category,
@@ -48,7 +48,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
                 limit=limit,
                 offset=offset,
             )
-            return directory_sheet(page, limit=limit, offset=offset)
+            return directory_payload(page, limit=limit, offset=offset)
 
         question = ("apps", window, search, category, subcategory, sort, limit, offset)
         return await delivery.send(request, question, make)
@@ -58,11 +58,11 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
         delivery.admit(request)
         url = Parameters(request.query_params.multi_items(), ("url",)).text("url", MAX_URL, None)
 
-        def make() -> Sheet:
+        def make() -> Payload:
             found = services.analytics.lookup(url)
             detail = services.analytics.app(found.app_id) if isinstance(found, Found) else None
             if isinstance(found, Found) and detail is not None:
-                return app_sheet(detail, services.analytics.aliases(detail.app.app_id), tried=found.tried)
+                return app_payload(detail, services.analytics.aliases(detail.app.app_id), tried=found.tried)
             if isinstance(found, Found):  # hidden since
                 raise Problem(404, f"No app with the URL {found.tried} is listed here.")
             raise Problem(404, found.message, metadata={"tried": found.tried, "reason": found.reason})
@@ -74,11 +74,11 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
         delivery.admit(request)
         number = _app_id(app_id)
 
-        def make() -> Sheet:
+        def make() -> Payload:
             detail = services.analytics.app(number)
             if detail is None:
                 raise _no_app(number)
-            return app_sheet(detail, services.analytics.aliases(detail.app.app_id))
+            return app_payload(detail, services.analytics.aliases(detail.app.app_id))
 
         return await delivery.send(request, ("app", number), make, files=False)
 
@@ -91,11 +91,11 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
         by = given.choice("by", Grain.DAY)
         models = given.number("models", 0, MAX_MODELS, DEFAULT_MODELS)
 
-        def make() -> Sheet:
+        def make() -> Payload:
             usage = services.analytics.usage(number, window, by, models)
             if usage is None:
                 raise _no_app(number)
-            return usage_sheet(usage)
+            return usage_payload(usage)
 
         return await delivery.send(request, ("usage", number, window, by, models), make)
 
@@ -114,7 +114,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
         window = given.window(floor=services.data.floor, today=services.analytics.today)
         limit = given.number("limit", 1, MAX_LIMIT, DEFAULT_MODEL_APPS)
 
-        def make() -> Sheet:
+        def make() -> Payload:
             answer = services.analytics.model_apps(model, window, limit) if len(model) <= MAX_MODEL else None
             if answer is None:
                 raise Problem(
@@ -122,7 +122,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
                     f"No usage of the model {model[:100]!r} is known here; GET /datasets/rankings-daily "
                     "names models that are used.",
                 )
-            return model_apps_sheet(answer)
+            return model_apps_payload(answer)
 
         return await delivery.send(request, ("model-apps", model, window, limit), make)
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 
 from tokenboard.analytics import COMPLETED, DailyRankings, Period
 from tokenboard.api.delivery import Delivery
-from tokenboard.api.formats import Sheet
-from tokenboard.api.ranking_sheet import meta_of, ranking_sheet, table_meta
+from tokenboard.api.formats import Payload
+from tokenboard.api.ranking_payload import meta_of, ranking_payload, table_meta
 from tokenboard.api.services import Services
 from tokenboard.ledger import ANY_KIND, ContextBucket, Output, RequestKind, ToolUse
 from tokenboard.query import Parameters
@@ -40,7 +40,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
         return await delivery.send(
             request,
             ("app-rankings", question, extras),
-            lambda: ranking_sheet(services.rankings.answer(question, extras), question, extras),
+            lambda: ranking_payload(services.rankings.answer(question, extras), question, extras),
         )
 
     @routes.get("/datasets/rankings-daily")
@@ -54,7 +54,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
         return await delivery.send(
             request,
             ("rankings-daily", window, period, kind),
-            lambda: _daily_sheet(services.analytics.rankings_daily(window, period, kind), period, kind),
+            lambda: _daily_payload(services.analytics.rankings_daily(window, period, kind), period, kind),
         )
 
     return routes
@@ -67,11 +67,11 @@ def _kind(given: Parameters) -> RequestKind:
     return kind if bucket is None else replace(kind, context_bucket=ContextBucket(bucket))
 
 
-def _daily_sheet(answer: DailyRankings, period: Period, kind: RequestKind) -> Sheet:
+def _daily_payload(answer: DailyRankings, period: Period, kind: RequestKind) -> Payload:
     meta = meta_of(answer.window, answer.as_of)
     if kind != ANY_KIND:
         meta["unknown_tokens"] = str(answer.unknown_tokens)
-    return Sheet(
+    return Payload(
         name=f"rankings-daily_{period}_{answer.window.start}_{answer.window.end}",
         data=[
             {"date": row.day.isoformat(), "model_permaslug": row.model, "total_tokens": str(row.tokens)}

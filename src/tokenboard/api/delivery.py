@@ -6,7 +6,7 @@ from functools import partial
 from fastapi import Request, Response
 
 from tokenboard.analytics import AnswerCache
-from tokenboard.api.formats import Format, Rendered, Sheet, asked_format, render
+from tokenboard.api.formats import Format, Payload, Rendered, render, requested_format
 from tokenboard.api.services import Services
 from tokenboard.http_fields import none_match
 from tokenboard.keys import Scope
@@ -26,7 +26,7 @@ _ALWAYS = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept, Authorization", "X-C
 
 
 class Delivery:
-    """Sends sheets; one for all routes, so that they share the room for answers."""
+    """Sends payloads; one for all routes, so that they share the room for answers."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -44,7 +44,7 @@ class Delivery:
         verdict = self._services.rate_limits.take(key_id=key.id, account_id=key.account_id)
         if verdict is None:
             return
-        request.state.headers = _told(verdict)
+        request.state.headers = _rate_limit_headers(verdict)
         if verdict.wait_s is not None:
             per, whom = ("minute", "key") if verdict.window == "minute" else ("UTC day", "account")
             raise Problem(
@@ -56,14 +56,14 @@ class Delivery:
             )
 
     async def send(
-        self, request: Request, question: Hashable, make: Callable[[], Sheet], *, files: bool = True
+        self, request: Request, question: Hashable, make: Callable[[], Payload], *, files: bool = True
     ) -> Response:
         """Answer with what ``make`` makes of a question; made in a thread, and only when nobody has it yet.
 
         ``question`` stands for all that ``make`` depends on beside the state of the data. Without ``files`` the answer
         is no table, and comes as JSON.
         """
-        form = asked_format(request, Format if files else (Format.JSON,))
+        form = requested_format(request, Format if files else (Format.JSON,))
         stamp, question = self._services.analytics.stamp, (question, form)
         rendered = self._kept.peek(stamp, question)
         if rendered is None:
@@ -74,7 +74,7 @@ class Delivery:
         return Response(rendered.body, headers=headers | rendered.headers)
 
 
-def _told(verdict: Verdict) -> dict[str, str]:
+def _rate_limit_headers(verdict: Verdict) -> dict[str, str]:
     return {
         "X-RateLimit-Limit": str(verdict.limit),
         "X-RateLimit-Remaining": str(verdict.remaining),

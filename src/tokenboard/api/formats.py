@@ -44,7 +44,7 @@ _encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class Payload:
     """An answer before it takes a form: ``data`` and ``meta`` make the JSON, ``table`` the files, under ``name``."""
 
     name: str
@@ -62,7 +62,7 @@ class Rendered:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def asked_format(request: Request, offered: Iterable[Format]) -> Format:
+def requested_format(request: Request, offered: Iterable[Format]) -> Format:
     """Return the format that a request asks for: ``format``, else the best of ``Accept``, else JSON.
 
     Raises ParameterError for a ``format`` that is not offered; an ``Accept`` that names none is answered with JSON.
@@ -76,17 +76,17 @@ def asked_format(request: Request, offered: Iterable[Format]) -> Format:
     return Format.JSON if chosen is None else _OFFERED[chosen]
 
 
-def render(sheet: Sheet, form: Format) -> Rendered:
-    """Return the sheet's bytes in a format; its meta goes into headers where the format has no place for it."""
+def render(payload: Payload, form: Format) -> Rendered:
+    """Return the payload's bytes in a format; its meta goes into headers where the format has no place for it."""
     headers = {"Content-Type": MEDIA_TYPES[form]}
-    if form is Format.JSON or sheet.table is None:
-        body = _encoder.encode({"data": sheet.data, "meta": sheet.meta})
+    if form is Format.JSON or payload.table is None:
+        body = _encoder.encode({"data": payload.data, "meta": payload.meta})
         headers["Content-Type"] = MEDIA_TYPES[Format.JSON]
     else:
         write = {Format.CSV: write_csv, Format.NDJSON: write_ndjson, Format.PARQUET: write_parquet}[form]
-        body = write(sheet.table)
+        body = write(payload.table)
         for name in ("as_of", "start_date", "end_date"):
-            if name in sheet.meta:
-                headers["X-Tokenboard-" + name.replace("_", "-").title()] = str(sheet.meta[name])
-        headers["Content-Disposition"] = f'attachment; filename="{sheet.name}.{form.value}"'
+            if name in payload.meta:
+                headers["X-Tokenboard-" + name.replace("_", "-").title()] = str(payload.meta[name])
+        headers["Content-Disposition"] = f'attachment; filename="{payload.name}.{form.value}"'
     return Rendered(body, f'"{blake2b(body, digest_size=16).hexdigest()}"', headers)

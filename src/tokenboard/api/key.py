@@ -41,9 +41,9 @@ def router(services: Services) -> APIRouter:
     @routes.get("/credits")
     def credits_used(request: Request) -> Response:
         key = services.auth.check(request.headers.raw, Scope.INFERENCE)
-        told = {"total_credits": 0.0, "total_usage": float(ask.of(key).total)}
+        data = {"total_credits": 0.0, "total_usage": float(ask.of(key).total)}
         return Response(
-            _encoder.encode({"data": told}), headers={"Cache-Control": "no-store"}, media_type="application/json"
+            _encoder.encode({"data": data}), headers={"Cache-Control": "no-store"}, media_type="application/json"
         )
 
     return routes

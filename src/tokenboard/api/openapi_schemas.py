@@ -36,8 +36,8 @@ def maybe(schema: Schema) -> Schema:
 
 def _with_more(properties: Schema) -> Schema:
     """Return an object of OpenRouter's with what this board knows of it; its other members are there too."""
-    told = "OpenRouter's other fields are there too, null, empty or 0."
-    return {"type": "object", "properties": properties, "required": list(properties), "description": told}
+    description = "OpenRouter's other fields are there too, null, empty or 0."
+    return {"type": "object", "properties": properties, "required": list(properties), "description": description}
 
 
 COUNT: Schema = {"type": "integer", "minimum": 0}

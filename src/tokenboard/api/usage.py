@@ -13,7 +13,7 @@ from tokenboard.api.services import Services
 from tokenboard.api.upkeep import require_proof
 from tokenboard.http_fields import content_codings
 from tokenboard.ingest import MAX_BYTES, Refused, decode_body, parse_reports
-from tokenboard.intake import OPERATOR, Caller, Dropped, Refusal
+from tokenboard.intake import OPERATOR, Caller, Dropped, RefusalReason
 from tokenboard.keys import Scope
 from tokenboard.problem import Problem
 from tokenboard.workers import Workers
@@ -110,7 +110,7 @@ def _bad_events(refused: Sequence[Refused]) -> Problem:
 
 
 def _not_now(dropped: Dropped) -> Problem:
-    why = "is full" if dropped.reason is Refusal.SPOOL_FULL else "cannot be written or read (see /readyz)"
+    why = "is full" if dropped.reason is RefusalReason.SPOOL_FULL else "cannot be written or read (see /readyz)"
     return Problem(
         503,
         f"The board's spool {why} and takes no more usage; send the same body again later.",

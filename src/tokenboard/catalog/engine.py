@@ -124,24 +124,24 @@ class Database:
                 if self._marks is None:
                     yield connection
                     return
-                held, told = self._meet(connection, self._marks)
+                held, in_file = self._meet(connection, self._marks)
                 yield connection
-                noted = self._note(connection, self._marks, held, told)
+                noted = self._note(connection, self._marks, held, in_file)
             if noted:
                 self._unused = None
 
     def _meet(self, connection: sa.Connection, file: MarksFile) -> tuple[Marks | None, Marks]:
         """Raise the catalog's marks to the file's; return its own, before, and the file's."""
-        held, told = numbering.marks(connection), file.read()
+        held, in_file = numbering.marks(connection), file.read()
         # What this process noted and then could not commit is not given out: used now, it leaves no gap.
-        if held is not None and (held, told) != self._unused and told.above(held) != held:
-            numbering.raise_to(connection, told.above(held))
-        return held, told
+        if held is not None and (held, in_file) != self._unused and in_file.above(held) != held:
+            numbering.raise_to(connection, in_file.above(held))
+        return held, in_file
 
-    def _note(self, connection: sa.Connection, file: MarksFile, held: Marks | None, told: Marks) -> bool:
+    def _note(self, connection: sa.Connection, file: MarksFile, held: Marks | None, in_file: Marks) -> bool:
         """Write the marks to the file where the transaction raised them; the commit comes after."""
         now = numbering.marks(connection)
-        if held is None or now is None or now in (held, told):
+        if held is None or now is None or now in (held, in_file):
             return False
         self._unused = (held, now)
         file.write(now)

@@ -58,8 +58,8 @@ class MarksFile:
 
         """
         try:
-            told = json.loads(self._path.read_text("ascii"))
-            return Marks(**{kind: int(told[kind]) for kind in _TABLES})
+            content = json.loads(self._path.read_text("ascii"))
+            return Marks(**{kind: int(content[kind]) for kind in _TABLES})
         except FileNotFoundError:
             return Marks()
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from tokenboard.event import MAX_TOKENS
 from tokenboard.event_table import encode_columns
 from tokenboard.ingest.table import report_table
-from tokenboard.intake import MAX_MODEL, MAX_PROVIDER, Dropped, Facts, Recorded, Refusal
+from tokenboard.intake import MAX_MODEL, MAX_PROVIDER, Dropped, Facts, Recorded, RefusalReason
 from tokenboard.observability import Counters
 from tokenboard.spool import Receipt, Spool, SpoolFull
 
@@ -22,7 +22,7 @@ class Refused:
     index: int
     id: str | None
     field: str
-    reason: Refusal
+    reason: RefusalReason
     message: str
 
 
@@ -41,10 +41,10 @@ class Ingest:
     def admit(self) -> Dropped | None:
         """Say whether a report may be read; its usage must have room in the spool later."""
         if not self._spool.sound:
-            return self._drop(Refusal.SPOOL_UNAVAILABLE)
+            return self._drop(RefusalReason.SPOOL_UNAVAILABLE)
         if self._spool.has_room():
             return None
-        return self._drop(Refusal.SPOOL_FULL)
+        return self._drop(RefusalReason.SPOOL_FULL)
 
     def examine(self, facts: Sequence[Facts]) -> list[Refused]:
         """Return every use that may not be taken, with its reason; an empty list means `record_new` will take them."""
@@ -66,7 +66,7 @@ class Ingest:
 
         """
         if not self._spool.sound:
-            return self._drop(Refusal.SPOOL_UNAVAILABLE)
+            return self._drop(RefusalReason.SPOOL_UNAVAILABLE)
         now = self._clock_ms()
         table = report_table(facts, now, max_model=MAX_MODEL, max_provider=MAX_PROVIDER)
         names = [f"{use.caller.account_id}\n{use.id}".encode() for use in facts]
@@ -77,12 +77,12 @@ class Ingest:
         try:
             receipt: Receipt = self._spool.append_new(parcel, names).result()
         except SpoolFull:
-            return self._drop(Refusal.SPOOL_FULL)
+            return self._drop(RefusalReason.SPOOL_FULL)
         self._counters.add("recorded.usage_api", receipt.accepted)
         self._counters.add("duplicates", receipt.duplicates)
         return Recorded(receipt.accepted, receipt.duplicates)
 
-    def _drop(self, reason: Refusal) -> Dropped:
+    def _drop(self, reason: RefusalReason) -> Dropped:
         self._counters.add(f"dropped.{reason}")
         return Dropped(reason)
 
@@ -98,10 +98,10 @@ def examine(facts: Sequence[Facts], *, floor: date, now_ms: int) -> list[Refused
     for index, use in enumerate(facts):
         if use.ts_ms > latest:
             message = "ts is more than 10 minutes ahead of the server's clock"
-            refused.append(Refused(index, use.id, "ts", Refusal.TIME_AHEAD, message))
+            refused.append(Refused(index, use.id, "ts", RefusalReason.TIME_AHEAD, message))
         elif use.ts_ms < earliest:
             message = f"ts is before the dataset's beginning, {floor} (UTC)"
-            refused.append(Refused(index, use.id, "ts", Refusal.BEFORE_DATASET, message))
+            refused.append(Refused(index, use.id, "ts", RefusalReason.BEFORE_DATASET, message))
         refused += _miscounted(index, use)
     return refused
 
@@ -116,11 +116,11 @@ def _miscounted(index: int, use: Facts) -> Iterator[Refused]:
     ):
         if count is not None and not 0 <= count <= MAX_TOKENS:
             message = f"{field} must be between 0 and {MAX_TOKENS:,}"
-            yield Refused(index, use.id, field, Refusal.OUT_OF_RANGE, message)
+            yield Refused(index, use.id, field, RefusalReason.OUT_OF_RANGE, message)
     for field, part, whole_field, whole in (
         ("cached_tokens", usage.cached_tokens, "prompt_tokens", usage.prompt_tokens),
         ("reasoning_tokens", usage.reasoning_tokens, "completion_tokens", usage.completion_tokens),
     ):
         if part is not None and whole is not None and part > whole:
             message = f"{field} ({part:,}) must not be more than {whole_field} ({whole:,}), which include them"
-            yield Refused(index, use.id, field, Refusal.PART_OVER_WHOLE, message)
+            yield Refused(index, use.id, field, RefusalReason.PART_OVER_WHOLE, message)

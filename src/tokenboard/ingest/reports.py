@@ -13,7 +13,7 @@ import msgspec
 from tokenboard.attribution import Attribution, AttributionOptions, attribute
 from tokenboard.event import Source
 from tokenboard.ingest.ingest import Refused
-from tokenboard.intake import MAX_MODEL, MAX_PROVIDER, Caller, Facts, Refusal
+from tokenboard.intake import MAX_MODEL, MAX_PROVIDER, Caller, Facts, RefusalReason
 from tokenboard.problem import Problem
 from tokenboard.usage import MAX_USD, Usage, UsageSource, usd
 
@@ -83,7 +83,7 @@ class Parsed:
 @dataclass(frozen=True, slots=True)
 class _Bad(Exception):
     field: str
-    reason: Refusal
+    reason: RefusalReason
     message: str
 
 
@@ -191,12 +191,12 @@ def _read(item: bytes) -> Report:
     except msgspec.ValidationError as error:
         text = str(error)
         if missing := _missing.search(text):
-            raise _Bad(missing[1], Refusal.MISSING, f"{missing[1]} is required") from error
+            raise _Bad(missing[1], RefusalReason.MISSING, f"{missing[1]} is required") from error
         if at := _at_field.search(text):
-            raise _Bad(at[1], Refusal.WRONG_TYPE, f"{at[1]} must be {_KINDS.get(at[1], 'a string')}") from error
-        raise _Bad("", Refusal.NOT_AN_OBJECT, "an event must be a JSON object") from error
+            raise _Bad(at[1], RefusalReason.WRONG_TYPE, f"{at[1]} must be {_KINDS.get(at[1], 'a string')}") from error
+        raise _Bad("", RefusalReason.NOT_AN_OBJECT, "an event must be a JSON object") from error
     except _DECODING as error:
-        raise _Bad("", Refusal.INVALID_JSON, f"not valid JSON: {error}") from error
+        raise _Bad("", RefusalReason.INVALID_JSON, f"not valid JSON: {error}") from error
 
 
 def _id_of(item: Report | bytes) -> str | None:
@@ -229,17 +229,19 @@ class _FactsMaker:
             _bound("provider", report.provider, MAX_PROVIDER)
         status = 200 if report.status is None else _whole("status", report.status)
         if not 100 <= status <= 599:
-            raise _Bad("status", Refusal.OUT_OF_RANGE, "status must be an HTTP status, 100 to 599")
+            raise _Bad("status", RefusalReason.OUT_OF_RANGE, "status must be an HTTP status, 100 to 599")
         cost = None if report.cost is None else usd(report.cost)
         if cost is None and report.cost is not None:
             message = f"cost must be USD, 0 to {MAX_USD:,}, as a number or a decimal string"
-            raise _Bad("cost", Refusal.OUT_OF_RANGE, message)
+            raise _Bad("cost", RefusalReason.OUT_OF_RANGE, message)
         latency = report.latency_ms
         if latency is not None and not 0 <= latency < 2**32:
-            raise _Bad("latency_ms", Refusal.OUT_OF_RANGE, "latency_ms must be 0 or more milliseconds")
+            raise _Bad("latency_ms", RefusalReason.OUT_OF_RANGE, "latency_ms must be 0 or more milliseconds")
         calls = report.tool_calls
         if calls is not None and _whole("tool_calls", calls) < 0:
-            raise _Bad("tool_calls", Refusal.OUT_OF_RANGE, "tool_calls must be true, false, or how many: 0 or more")
+            raise _Bad(
+                "tool_calls", RefusalReason.OUT_OF_RANGE, "tool_calls must be true, false, or how many: 0 or more"
+            )
         return Facts(
             id=report.id,
             ts_ms=_time(report.ts),
@@ -282,7 +284,7 @@ def _drop_halves(report: Report) -> None:
     for field in ("id", "model"):
         if _HALF in getattr(report, field):
             message = f"{field} holds half of a surrogate pair, which is no character"
-            raise _Bad(field, Refusal.BAD_CHARACTER, message)
+            raise _Bad(field, RefusalReason.BAD_CHARACTER, message)
     for field in ("referer", "title", "categories", "provider"):
         text = getattr(report, field)
         if text is not None:
@@ -297,27 +299,27 @@ def _whole(field: str, number: float) -> int:
     if type(number) is int:
         return number
     if not float(number).is_integer():
-        raise _Bad(field, Refusal.WRONG_TYPE, f"{field} must be a whole number")
+        raise _Bad(field, RefusalReason.WRONG_TYPE, f"{field} must be a whole number")
     return int(number)
 
 
 def _bound(field: str, text: str, limit: int) -> None:
     if not text or text.isspace():
-        raise _Bad(field, Refusal.EMPTY, f"{field} must not be empty")
+        raise _Bad(field, RefusalReason.EMPTY, f"{field} must not be empty")
     if len(text) > limit:
-        raise _Bad(field, Refusal.TOO_LONG, f"{field} must be at most {limit} characters")
+        raise _Bad(field, RefusalReason.TOO_LONG, f"{field} must be at most {limit} characters")
 
 
 def _time(given: str | float) -> int:
     """Return UTC epoch milliseconds, rounded down, of an RFC 3339 time with an offset, or of Unix seconds or ms."""
     if isinstance(given, int | float):
         if not 0 <= given < _LAST_NUMBER:
-            raise _Bad("ts", Refusal.BAD_TIME, "ts as a number must be Unix seconds or milliseconds")
+            raise _Bad("ts", RefusalReason.BAD_TIME, "ts as a number must be Unix seconds or milliseconds")
         # By way of microseconds, as 1778543999.123 is a little less than that in binary.
         return int(given) if given >= _MS_FROM else round(given * 1_000_000) // 1000
     if _RFC3339.fullmatch(given) is None:
-        raise _Bad("ts", Refusal.BAD_TIME, "ts must be RFC 3339 with an offset, such as 2026-05-11T23:59:59.123Z")
+        raise _Bad("ts", RefusalReason.BAD_TIME, "ts must be RFC 3339 with an offset, such as 2026-05-11T23:59:59.123Z")
     try:
         return (datetime.fromisoformat(given.upper()) - _EPOCH) // _MILLISECOND
     except (ValueError, OverflowError) as error:
-        raise _Bad("ts", Refusal.BAD_TIME, "ts is not a real time") from error
+        raise _Bad("ts", RefusalReason.BAD_TIME, "ts is not a real time") from error

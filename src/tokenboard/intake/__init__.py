@@ -8,7 +8,7 @@ What was metered elsewhere comes as the same `Facts`, by way of ``tokenboard.ing
 
 from tokenboard.intake.facts import OPERATOR, Caller, Facts
 from tokenboard.intake.intake import MAX_MODEL, MAX_PROVIDER, Dropped, EventLog, Intake, Recorded
-from tokenboard.intake.refusal import Refusal
+from tokenboard.intake.refusal import RefusalReason
 
 __all__ = [
     "MAX_MODEL",
@@ -20,5 +20,5 @@ __all__ = [
     "Facts",
     "Intake",
     "Recorded",
-    "Refusal",
+    "RefusalReason",
 ]

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from tokenboard.event import UsageEvent, encode_parcel
 from tokenboard.intake.facts import Facts
-from tokenboard.intake.refusal import Refusal
+from tokenboard.intake.refusal import RefusalReason
 from tokenboard.observability import Counters
 from tokenboard.spool import SpoolError
 from tokenboard.usage import Usage
@@ -30,7 +30,7 @@ class Recorded:
 class Dropped:
     """Nothing was taken, for this reason."""
 
-    reason: Refusal
+    reason: RefusalReason
 
 
 class EventLog(Protocol):
@@ -61,10 +61,10 @@ class Intake:
     def admit(self) -> Dropped | None:
         """Say whether a new request may be started; its usage must have room later."""
         if not self._log.sound:
-            return self._drop(Refusal.SPOOL_UNAVAILABLE)
+            return self._drop(RefusalReason.SPOOL_UNAVAILABLE)
         if self._log.has_room():
             return None
-        return self._drop(Refusal.SPOOL_FULL)
+        return self._drop(RefusalReason.SPOOL_FULL)
 
     async def record(self, facts: Facts) -> None:
         """Commit one use that the gateway has served; returns once it is on disk.
@@ -81,7 +81,7 @@ class Intake:
             raise
         self._counters.add("recorded.gateway")
 
-    def _drop(self, reason: Refusal) -> Dropped:
+    def _drop(self, reason: RefusalReason) -> Dropped:
         self._counters.add(f"dropped.{reason}")
         return Dropped(reason)
 

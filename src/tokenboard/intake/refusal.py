@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Refusal(StrEnum):
+class RefusalReason(StrEnum):
     """A reason for which intake, or the parser in front of it, refuses a use. The values are part of the API."""
 
     SPOOL_FULL = "spool_full"

@@ -147,10 +147,10 @@ class Web:
         except Problem as problem:
             return self._explain(problem, form)
         except Exception as error:
-            told = _problem_of(error)
-            if told.status == 500:
+            fault = _problem_of(error)
+            if fault.status == 500:
                 _log.error("a page failed by a fault of ours", extra={"path": _path_of(request)[:200]}, exc_info=error)
-            return self._explain(told, form)
+            return self._explain(fault, form)
 
     def _attempt(
         self, make: Callable[[PageRequest], Rendered], page_request: PageRequest, form: PageFormat | None

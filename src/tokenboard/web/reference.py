@@ -187,9 +187,9 @@ class _Reader:
         schema = {"description": given.get("description", ""), **given["schema"]}
         return self._field(given["name"], schema, facts=(given["in"], needed))
 
-    def _content(self, content: Mapping[str, Any], **told: Any) -> Content:
+    def _content(self, content: Mapping[str, Any], **rest: Any) -> Content:
         schema = content.get("application/json", {}).get("schema")
-        return Content(tuple(content), None if schema is None else self._field("", schema), **told)
+        return Content(tuple(content), None if schema is None else self._field("", schema), **rest)
 
     # -- schemas
 

@@ -160,8 +160,8 @@ class Renderer:
         except Exception as error:
             if not self._closed:
                 # No names in the log: a drawing is known by its key, and its description holds figures alone.
-                told = {"drawing": key[0], "form": key[1].value, "error": repr(error)[:500]}
-                _log.error("a drawing failed", extra=told, exc_info=not isinstance(error, DrawingFailed))
+                facts = {"drawing": key[0], "form": key[1].value, "error": repr(error)[:500]}
+                _log.error("a drawing failed", extra=facts, exc_info=not isinstance(error, DrawingFailed))
         with self._lock:
             if content is not None:
                 self._keep(key, content)

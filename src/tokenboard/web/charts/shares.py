@@ -54,7 +54,7 @@ def shares(rows: Sequence[Share], size: Size, *, title: str, unit: str = "tokens
         "axis": None,
     }
     across: Json = {"field": "v", "type": "quantitative", "scale": {"domain": [0, 1], "nice": False}, "axis": None}
-    told = {"field": "t", "type": "nominal"}
+    description = {"field": "t", "type": "nominal"}
     text = {"type": "text", "baseline": "alphabetic", "dy": -4}
     bar = {"type": "bar", "height": _BAR, "yOffset": 8, "cornerRadius": 2}
     return chart(
@@ -68,14 +68,14 @@ def shares(rows: Sequence[Share], size: Size, *, title: str, unit: str = "tokens
             "layer": [
                 {
                     "mark": {**bar, "color": INKS["--line"]},
-                    "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "description": told},
+                    "encoding": {"x": {"value": 0}, "x2": {"value": "width"}, "description": description},
                 },
                 {
                     "mark": bar,
                     "encoding": {
                         "x": across,
                         "color": {"field": "k", "type": "nominal", "scale": None, "legend": None},
-                        "description": told,
+                        "description": description,
                     },
                 },
                 {

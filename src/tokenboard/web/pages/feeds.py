@@ -28,20 +28,20 @@ _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 
 def _apps_feed(services: WebServices, request: PageRequest) -> Rendered:  # noqa: ARG001 - every drawing is given what was asked
     news = _news(services)
-    told = (each for each in news.movements if each.rank <= TOP or each.trending)
+    chosen = (each for each in news.movements if each.rank <= TOP or each.trending)
     title = f"{services.site.signature}: movements in the app ranking"
-    return _rendered_feed(services.site, news, told, path=PATH, page="/rankings", title=title, subject="apps")
+    return _rendered_feed(services.site, news, chosen, path=PATH, page="/rankings", title=title, subject="apps")
 
 
 def _app_feed(services: WebServices, request: PageRequest) -> Rendered:
     app = find_app(services, request)
     app_id = app.app.app_id
     news = _news(services)
-    told = (each for each in news.movements if app_id == each.app_id or app_id in each.passed)
+    chosen = (each for each in news.movements if app_id == each.app_id or app_id in each.passed)
     return _rendered_feed(
         services.site,
         news,
-        told,
+        chosen,
         path=f"/feeds/apps/{app_id}.atom",
         page=f"/apps/{app_id}",
         title=f"{services.site.signature}: {apart(app.app.name)}",
@@ -54,9 +54,9 @@ def _news(services: WebServices) -> News:
 
 
 def _rendered_feed(
-    site: Site, news: News, told: Iterable[Movement], *, path: str, page: str, title: str, subject: str
+    site: Site, news: News, chosen: Iterable[Movement], *, path: str, page: str, title: str, subject: str
 ) -> Rendered:
-    entries = [entry_of(site, news, movement) for movement, _ in zip(told, range(MOST_ENTRIES), strict=False)]
+    entries = [entry_of(site, news, movement) for movement, _ in zip(chosen, range(MOST_ENTRIES), strict=False)]
     feed = Feed(
         id=_tag(site, date(2025, 1, 1), path.strip("/").removesuffix(".atom")),
         title=title,

@@ -106,5 +106,5 @@ def _subject(
         x = MARGIN + position * room
         canvas.text(value, x, _FIGURES_TOP, 56, room - 24, bold=True, colour="--accent" if position == 0 else "--text")
         canvas.text(words, x, _FIGURES_TOP + 38, 26, room - 24, colour="--muted")
-    told = ", ".join(f"{value} {words}" for value, words in figures)
-    return canvas.picture(name, f"{name}, {window}: {told}")
+    summary = ", ".join(f"{value} {words}" for value, words in figures)
+    return canvas.picture(name, f"{name}, {window}: {summary}")

@@ -1,4 +1,4 @@
-"""The directory, one app, its usage and a model's apps as sheets."""
+"""The directory, one app, its usage and a model's apps as payloads."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ from tokenboard.analytics import (
     ModelAppRow,
     ModelApps,
 )
-from tokenboard.api.formats import Sheet
-from tokenboard.api.ranking_sheet import figures_of, meta_of, table_meta
+from tokenboard.api.formats import Payload
+from tokenboard.api.ranking_payload import figures_of, meta_of, table_meta
 from tokenboard.tables import Column, Kind, Table, instant
 
 _LISTING = (
@@ -52,14 +52,14 @@ _CONSUMPTION = (
 )
 
 
-def directory_sheet(page: DirectoryPage, *, limit: int, offset: int) -> Sheet:
+def directory_payload(page: DirectoryPage, *, limit: int, offset: int) -> Payload:
     """Return a page of the directory."""
     meta = meta_of(page.window, page.as_of) | {"total": page.total, "limit": limit, "offset": offset}
     rows = [_directory_cells(row) for row in page.rows]
     return _table_sheet(f"apps_{page.window.start}_{page.window.end}", _DIRECTORY, rows, meta)
 
 
-def app_sheet(detail: AppDetail, aliases: tuple[Listing, ...], *, tried: str | None = None) -> Sheet:
+def app_payload(detail: AppDetail, aliases: tuple[Listing, ...], *, tried: str | None = None) -> Payload:
     """Return one app; ``tried`` is the canonical form of the URL it was looked up by."""
     meta: dict[str, Any] = {"as_of": instant(detail.as_of), "version": "v1", "asked_app_id": detail.asked_id}
     if tried is not None:
@@ -69,10 +69,10 @@ def app_sheet(detail: AppDetail, aliases: tuple[Listing, ...], *, tried: str | N
         "aliases": [{"app_id": alias.app_id, "name": alias.name, "url": alias.url} for alias in aliases],
     }
     data |= {period.value: _placement(placement) for period, placement in detail.placements.items()}
-    return Sheet(f"app-{detail.app.app_id}", data, meta)
+    return Payload(f"app-{detail.app.app_id}", data, meta)
 
 
-def usage_sheet(usage: AppUsage) -> Sheet:
+def usage_payload(usage: AppUsage) -> Payload:
     """Return one app's series."""
     bucket = Column("date", Kind.DAY) if usage.by is Grain.DAY else Column("hour", Kind.TIME)
     columns = (bucket, Column("model", Kind.TEXT), *_CONSUMPTION)
@@ -90,7 +90,7 @@ def usage_sheet(usage: AppUsage) -> Sheet:
     return _table_sheet(name, columns, rows, meta)
 
 
-def model_apps_sheet(answer: ModelApps) -> Sheet:
+def model_apps_payload(answer: ModelApps) -> Payload:
     """Return the top apps of a model."""
     meta = meta_of(answer.window, answer.as_of) | {
         "model": answer.model,
@@ -106,9 +106,9 @@ def model_apps_sheet(answer: ModelApps) -> Sheet:
     return _table_sheet(f"model-apps_{answer.window.start}_{answer.window.end}", _MODEL_APPS, rows, meta)
 
 
-def _table_sheet(name: str, columns: tuple[Column, ...], rows: list[list[Any]], meta: dict[str, Any]) -> Sheet:
+def _table_sheet(name: str, columns: tuple[Column, ...], rows: list[list[Any]], meta: dict[str, Any]) -> Payload:
     data = [_as_object(columns, row) for row in rows]
-    return Sheet(name, data, meta, Table(columns, rows, table_meta(meta)))
+    return Payload(name, data, meta, Table(columns, rows, table_meta(meta)))
 
 
 def _as_object(columns: tuple[Column, ...], cells: list[Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A ranking of apps as a sheet: the five fields of OpenRouter's Data API, and the extras that were asked for."""
+"""A ranking of apps as a payload: the five fields of OpenRouter's Data API, and the extras that were asked for."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from tokenboard.api.formats import Sheet
+from tokenboard.api.formats import Payload
 from tokenboard.query import Window
 from tokenboard.rankings import Answer, Extra, Figures, Question, RankedApp, Totals
 from tokenboard.tables import Column, Kind, Table, instant
@@ -38,15 +38,15 @@ _EXTRA_COLUMNS: dict[Extra, tuple[Column, ...]] = {
 }
 
 
-def ranking_sheet(answer: Answer, question: Question, extras: Collection[Extra]) -> Sheet:
-    """Return the sheet of an answer; extras come in a fixed order, whatever the order they were asked in."""
+def ranking_payload(answer: Answer, question: Question, extras: Collection[Extra]) -> Payload:
+    """Return the payload of an answer; extras come in a fixed order, whatever the order they were asked in."""
     window, asked = question.window, [extra for extra in Extra if extra in extras]
     meta = meta_of(window, answer.as_of)
     if Extra.TOTALS in extras:
         meta["totals"] = totals_of(answer.ranking.totals)
     columns = [*_BASE, *(column for extra in asked for column in _EXTRA_COLUMNS[extra])]
     rows = answer.ranking.rows
-    return Sheet(
+    return Payload(
         name=f"app-rankings_{window.start}_{window.end}",
         data=[_as_object(row, window, asked) for row in rows],
         meta=meta,

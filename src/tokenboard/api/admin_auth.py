@@ -68,7 +68,7 @@ def admin_route(services: Services) -> type[APIRoute]:
                 try:
                     response = await answer(Request(request.scope, _given(body)))
                 except tuple(_STATUS) as error:
-                    raise _told(error) from error
+                    raise _problem_of(error) from error
                 if request.method not in _READING:
                     await workers.run(partial(_put_in_force, services))
                 response.headers["Cache-Control"] = "no-store"
@@ -119,7 +119,7 @@ def _given(body: bytes) -> Callable[[], Coroutine[Any, Any, Message]]:
     return receive
 
 
-def _told(error: CatalogError) -> Problem:
+def _problem_of(error: CatalogError) -> Problem:
     """Return a refusal as the caller is told it."""
     metadata: dict[str, Any] = {"hint": error.hint}
     if isinstance(error, UnknownApp) and error.tried is not None:
