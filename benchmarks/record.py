@@ -9,24 +9,28 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import clickhouse_connect
 import httpx
+import uvloop
 from clickhouse_connect.driver.client import Client
 from tests.board import now_text, running_board, today, wait_for
 from tests.rows import arrange_rows
 
-from benchmarks.table import Duel, Table, duel_table, milliseconds, per_second, quantile
+from benchmarks.table import Duel, Table, duel_table, microseconds, milliseconds, per_second, quantile
 from tokenboard.demo import DemoYear
 from tokenboard.event import UsageEvent, encode_parcel
 from tokenboard.event_table import decode_parcel
 from tokenboard.ingest import Ingest
+from tokenboard.journal import JournalWriter
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.spool import Spool
 
 _CALLERS = 64
+_CONNECTIONS = 16
 _APPENDS = 256
 _INSERTS = (1, 1_000, 10_000)
 _POSTS = 60
@@ -48,10 +52,11 @@ _PLAIN_COLUMNS = (
 
 
 def tables() -> Iterator[Table]:
-    """Measure the spool, the ledger, and the whole way through a running server."""
+    """Measure the spool, the journal, the ledger, and the whole way through a running server."""
     with TemporaryDirectory(prefix="tokenboard-bench-") as folder:
         events = _usage_events(Path(folder) / "intake", max(_INSERTS))
         yield _spool(Path(folder) / "spool", encode_parcel(events[:1]))
+        yield _journal(Path(folder) / "journal", encode_parcel(events[:1]))
         yield _ledger(Path(folder) / "ledger", events)
         yield _visible(Path(folder) / "board")
 
@@ -108,12 +113,49 @@ def _spool(folder: Path, parcel: bytes) -> Table:
         )
 
 
-async def _append(spool: Spool, parcel: bytes, callers: int) -> None:
+async def _append(spool: Spool | JournalWriter, parcel: bytes, callers: int) -> list[float]:
+    """Return how long each append waited, in seconds."""
+    waits: list[float] = []
+
     async def caller() -> None:
         for _ in range(_APPENDS // callers):
+            begun = time.perf_counter()
             await spool.append(parcel)
+            waits.append(time.perf_counter() - begun)
 
     await asyncio.gather(*(caller() for _ in range(callers)))
+    return waits
+
+
+def _journal(folder: Path, parcel: bytes) -> Table:
+    """Compare a gateway's journal with the board's spool: processor time of all threads, and each caller's wait."""
+    rows: list[tuple[str, ...]] = []
+    with ExitStack() as opened:
+        runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
+        for fsync in (True, False):
+            place = folder / f"fsync-{fsync}"
+            stores: list[Spool | JournalWriter] = [
+                opened.enter_context(closing(JournalWriter(place / "journal", fsync=fsync, clock_ms=_clock_ms))),
+                opened.enter_context(closing(_open_spool(place, fsync=fsync))),
+            ]
+            for callers in (1, _CONNECTIONS):
+                costs: list[list[float]] = [[] for _ in stores]
+                waits: list[list[float]] = [[] for _ in stores]
+                for _ in range(15):
+                    for at, store in enumerate(stores):
+                        begun = time.process_time()
+                        waited = runner.run(_append(store, parcel, callers))
+                        costs[at].append((time.process_time() - begun) / _APPENDS)
+                        waits[at].append(median(waited))
+                many = "one caller" if callers == 1 else f"{callers} callers at once"
+                figures = (microseconds(median(each)) for each in (*costs, *waits))
+                rows.append((f"{many}, fsync {'on' if fsync else 'off'}", *figures))
+    title = "Records committed to a gateway's journal"
+    about = (
+        "The same event through `JournalWriter.append` and `Spool.append`, in turn: processor time of all threads for "
+        "each record, and how long a caller waits for its commit; medians."
+    )
+    return Table(title, about, (title, "CPU, journal", "CPU, spool", "p50, journal", "p50, spool"), tuple(rows))
 
 
 def _plain_sqlite(path: Path, *, fsync: bool) -> sqlite3.Connection:
