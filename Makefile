@@ -10,7 +10,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8787
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve demo demo-clean test fuzz check format bench measure screenshots clean
+.PHONY: help install install-dev serve demo demo-clean compile compile-clean wheels test test-compiled fuzz check format \
+	bench measure screenshots clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -47,6 +48,22 @@ demo-clean: ## Remove ./demo-data
 	  echo "the demo is running: stop it with Ctrl-C first" >&2; exit 1; fi
 	rm -rf ./$(DEMO)
 
+compile: install-dev compile-clean ## Compile the hot modules here, beside their sources (a C compiler, about a minute)
+	TOKENBOARD_COMPILE=1 $(BIN)/python setup.py --quiet build_ext --inplace
+	@$(BIN)/python -c 'import tokenboard; print(tokenboard.BUILD_FORM)'
+
+compile-clean: ## Remove what `make compile` made: the Python sources run again
+	@find src -name '*.so' -delete -o -name '*.pyd' -delete
+	@rm -rf src/tokenboard/compiled.json build/mypyc build/temp.*
+
+wheels: install-dev compile-clean ## Build the wheel of pure Python, and that with compiled modules for this Python, into dist/
+	rm -rf build/lib* build/bdist.*
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build/lib* build/bdist.*
+	TOKENBOARD_COMPILE=1 $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	rm -rf build/lib* build/bdist.*
+
+test: export TOKENBOARD_PURE := 1
 test: install-dev ## Run all tests; those in a browser need Chromium, those of other clients npm: installed where that may be
 	@sh tests/browser/install.sh
 	@sh tests/clients/install.sh $(BIN)/python
