@@ -43,7 +43,7 @@ class ResponseHead(NamedTuple):
     closes: bool
 
 
-class BadResponse(RuntimeError):
+class BadResponse(Exception):
     """The application's answer cannot be sent as HTTP; the text holds no value of it."""
 
 

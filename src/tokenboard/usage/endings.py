@@ -31,7 +31,7 @@ _TYPES: Final = {
     "error": Ending.ERROR,
 }
 
-KEYS: Final = frozenset({"type", "done", "stop", "error", "object", "base_resp"})
+KEYS: Final[frozenset[str]] = frozenset({"type", "done", "stop", "error", "object", "base_resp"})
 """The top-level keys that are looked at."""
 
 

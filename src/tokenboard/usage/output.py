@@ -195,5 +195,5 @@ _READERS: Final[dict[str, Callable[[Any, Event], Found]]] = {
     "thinking": lambda thought, _: (_length(thought), False),
 }
 
-KEYS: Final = frozenset(_READERS)
+KEYS: Final[frozenset[str]] = frozenset(_READERS)
 """The top-level keys that are looked at."""

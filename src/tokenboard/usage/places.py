@@ -157,8 +157,8 @@ _READERS: Final[dict[str, Callable[[Any, Event], Reading]]] = {
 }
 _PLACES: Final = {key: (rank, read) for rank, (key, read) in enumerate(_READERS.items())}
 
-KEYS: Final = frozenset({*_READERS, "type", "object"})
+KEYS: Final[frozenset[str]] = frozenset({*_READERS, "type", "object"})
 """The top-level keys that are looked at."""
 
-INNER: Final = frozenset({"response", "message", "choices", "x_groq"})
+INNER: Final[frozenset[str]] = frozenset({"response", "message", "choices", "x_groq"})
 """Those of them under which a usage object stands one level, or one element, deeper."""
