@@ -10,7 +10,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8787
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve demo demo-clean compile compile-clean wheels test test-compiled fuzz check format \
+.PHONY: help install install-dev serve demo demo-clean compile compile-clean wheels test fuzz check format \
 	bench measure screenshots clean
 
 help: ## Show the targets

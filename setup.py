@@ -1,7 +1,7 @@
 """What pyproject.toml cannot say: with TOKENBOARD_COMPILE=1 the hot modules are compiled, by mypyc, as one group.
 
-Without that variable the package is pure Python, and neither mypy nor a C compiler is asked for. TOKENBOARD_OPT is gcc's
-level, 3 unless given. Which modules are hot is in pyproject.toml, [tool.tokenboard].
+Without that variable the package is pure Python, and neither mypy nor a C compiler is asked for. TOKENBOARD_OPT is the
+compiler's level, 3 unless given. Which modules are hot is in pyproject.toml, [tool.tokenboard].
 """
 
 import ast

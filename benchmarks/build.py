@@ -3,14 +3,15 @@
 import functools
 import platform
 import sysconfig
-from importlib.util import find_spec
-from pathlib import Path
+
+from tokenboard import BUILD_FORM
+from tokenboard.build_form import BuildForm
 
 
 @functools.cache
 def what_ran() -> str:
     """Return the line that stands below every table's heading."""
-    return f"{interpreter(sysconfig.get_config_vars())}; tokenboard {form('tokenboard')}."
+    return f"{interpreter(sysconfig.get_config_vars())}; tokenboard {form()}."
 
 
 def interpreter(built_with: dict[str, str | int | None]) -> str:
@@ -28,19 +29,6 @@ def interpreter(built_with: dict[str, str | int | None]) -> str:
     return f"{name}, built without PGO"
 
 
-def form(package: str) -> str:
-    """Tell whether a package's modules run as written or compiled.
-
-    Of the modules that lie there compiled those count that would be imported: sources may be taken before them.
-    """
-    spec = find_spec(package)
-    assert spec is not None
-    assert spec.origin is not None
-    folder = Path(spec.origin).parent
-    suffix = str(sysconfig.get_config_var("EXT_SUFFIX"))
-    compiled = 0
-    for file in folder.rglob(f"*{suffix}"):
-        module = ".".join((package, *file.relative_to(folder).parent.parts, file.name.removesuffix(suffix)))
-        runs = find_spec(module)
-        compiled += runs is not None and str(runs.origin).endswith(suffix)
-    return f"with {compiled} compiled module{'s' if compiled > 1 else ''}" if compiled else "in pure Python"
+def form(found: BuildForm = BUILD_FORM) -> str:
+    """Tell whether tokenboard's hot modules run as written or compiled."""
+    return f"with {found.modules} compiled modules" if found.compiled else "in pure Python"

@@ -5,7 +5,7 @@ manifest, ``compiled.json``, and the package asks it before any module of ours i
 the compiled modules were made of is still the same, and every one of them is there for this interpreter, all of them
 are passed over and the sources run. Compiled modules use one another's memory layout, so it is all or none.
 
-    compiled.json   {"suffix": ".cpython-311-….so", "modules": ["usage/meter", …], "sources": {"usage/meter.py": SHA-256, …}}
+    compiled.json   {"suffix": ".cpython-311.so", "modules": ["usage/meter", …], "sources": {"usage/meter.py": SHA-256}}
 
 An empty ``sources`` is a build that has not ended. Paths are relative to this package.
 """

@@ -1,12 +1,5 @@
 """What a run of the gateway's benchmark tells: shares of cores, ratios within a round, goals, what ran."""
 
-import sys
-import sysconfig
-from importlib import invalidate_caches
-from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_file_location
-from pathlib import Path
-
 import pytest
 from benchmarks.build import form, interpreter
 from benchmarks.gateway import report
@@ -16,6 +9,8 @@ from benchmarks.gateway.plan import OURS, WARM_UP, Plan, chosen
 from benchmarks.gateway.report import Report
 from benchmarks.gateway.samples import Results, Sample
 from benchmarks.gateway.tokenboard import GATEWAY_ALONE
+
+from tokenboard.build_form import BuildForm, Why
 
 
 def _sample(
@@ -107,27 +102,6 @@ def test_an_interpreter_tells_whether_profiles_guided_its_compiler() -> None:
     assert "its distribution's build" in interpreter({"CONFIG_ARGS": "'--prefix=/usr'", "PGO_PROF_USE_FLAG": ""})
 
 
-def test_compiled_modules_count_where_they_are_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    package = tmp_path / "formed"
-    (package / "server").mkdir(parents=True)
-    for name in ("__init__.py", "one.py", "server/__init__.py", "server/machine.py"):
-        (package / name).touch()
-    monkeypatch.syspath_prepend(str(tmp_path))
-    assert "in pure Python" == form("formed")
-    (package / "server" / f"machine{suffix}").touch()
-    invalidate_caches()
-    assert "with 1 compiled module" == form("formed")
-    monkeypatch.setattr(sys, "meta_path", [_SourcesFirst(tmp_path), *sys.meta_path])
-    assert "in pure Python" == form("formed")
-
-
-class _SourcesFirst:
-    """Finds modules by their sources alone."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        source = self._root.joinpath(*name.split(".")).with_suffix(".py")
-        return spec_from_file_location(name, source) if source.exists() else None
+def test_a_table_tells_whether_modules_ran_compiled() -> None:
+    assert "in pure Python" == form(BuildForm(Why.ASKED_FOR, 30))
+    assert "with 30 compiled modules" == form(BuildForm(Why.COMPILED, 30))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.board import BoardProcess
 from tests.cli.conftest import Done, Run
-from tokenboard import __version__
+from tokenboard import BUILD_FORM, __version__
 from tokenboard.cli.terminal import visible
 
 
@@ -116,8 +116,8 @@ def test_wrong_usage_ends_with_2_and_says_on_standard_error_where_help_is(run: R
         assert "--help' for help." in done.err
 
 
-def test_the_version_is_printed_alone(run: Run) -> None:
-    assert Done(0, f"tokenboard {__version__}\n", "") == run("--version")
+def test_the_version_is_printed_and_behind_it_the_form_that_runs(run: Run) -> None:
+    assert Done(0, f"tokenboard {__version__}\n{BUILD_FORM}\n", "") == run("--version")
 
 
 def test_the_program_runs_as_a_module() -> None:

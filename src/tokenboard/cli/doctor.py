@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from tokenboard import BUILD_FORM
 from tokenboard.app.board import attribution_options, probe_upstreams
 from tokenboard.app.folder import FolderError, RunningServer
 from tokenboard.app.privacy import exposed
@@ -62,6 +63,7 @@ def check_everything(
 
 
 def _checks(session: Session, settings: Settings) -> Iterator[tuple[str, str]]:
+    yield "build", f"ok: {BUILD_FORM}"
     yield "settings", f"ok: {session.config_file() or 'defaults and environment'}"
     yield (
         "clock",

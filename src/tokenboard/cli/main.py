@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tokenboard import __version__
+from tokenboard import BUILD_FORM, __version__
 from tokenboard.app.privacy import UMASK
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import report, say
@@ -65,6 +65,7 @@ _app = typer.Typer(
 def _show_version(asked: bool) -> None:
     if asked:
         say(f"tokenboard {__version__}")
+        say(str(BUILD_FORM))
         raise typer.Exit
 
 
@@ -77,7 +78,10 @@ def _options(
         typer.Option(help="Settings file; else tokenboard.toml in DATA or here.", envvar="TOKENBOARD_CONFIG"),
     ] = None,
     _: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version)
+        bool,
+        typer.Option(
+            "--version", help="Print the version and the form that runs; exit.", is_eager=True, callback=_show_version
+        ),
     ] = False,
 ) -> None:
     context.obj = Session(data, config)

@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tokenboard import BUILD_FORM
+
 _SCOPES = "inference,data,ingest"
 _NEW_KEY = "Your first key, shown this once:  {secret}"
 _OLD_KEYS = """\
@@ -18,6 +20,7 @@ This folder has {keys} already. A key is shown once, when it is made. To list th
 {tokenboard} keys create --label me --scopes {scopes}"""
 _WELCOME = """
 tokenboard is ready at {url}
+{form}
 
 {key_lines}
 
@@ -80,6 +83,7 @@ class Welcome:
         seen = f"Its app is at {page} within two seconds, and" if self.pages else "Its app is within two seconds"
         return _WELCOME.format(
             url=self.url,
+            form=BUILD_FORM,
             key_lines=lines,
             key=self.secret or "${TOKENBOARD_KEY:-tb-YOUR-KEY}",  # a good one in the shell stays
             model="tokenboard/echo" if self.echo else "YOUR-MODEL",

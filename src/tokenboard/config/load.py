@@ -15,8 +15,11 @@ from tokenboard.config.faults import explain, unknown_names
 from tokenboard.config.names import PREFIX, SEPARATOR, is_structured, nearest, variables
 from tokenboard.config.settings import Settings
 
-NOT_SETTINGS = frozenset({"TOKENBOARD_DATA", "TOKENBOARD_CONFIG", "TOKENBOARD_KEY"})
-"""Variables with our prefix that are no settings: two options of the command line, and the key in the snippets."""
+NOT_SETTINGS = frozenset(
+    {"TOKENBOARD_DATA", "TOKENBOARD_CONFIG", "TOKENBOARD_KEY", "TOKENBOARD_PURE", "TOKENBOARD_COMPILE"}
+)
+"""Variables with our prefix that are no settings: two options of the command line, the key in the snippets, and what
+chooses between the forms of the hot modules, where they run and where they are installed."""
 
 # Kubernetes and Docker describe every service named tokenboard… by such variables in each container beside it
 # (kubernetes.io, "Accessing the Service"): TOKENBOARD_SERVICE_HOST, TOKENBOARD_PORT=tcp://10.0.0.1:8787.
