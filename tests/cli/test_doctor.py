@@ -121,7 +121,7 @@ def test_upstreams_that_fail_make_it_fail_each_by_name(
     found = checks(done.out)
     assert (1, "ok", "FAILED: ") == (done.code, found["upstream good"], found["upstream away"][:8])
     assert "Check the upstream's base_url" in found["upstream away"]
-    assert "error: 1 of 12 checks failed: upstream away" == done.err.splitlines()[0]
+    assert "error: 1 of 13 checks failed: upstream away" == done.err.splitlines()[0]
     assert done.err.splitlines()[1].startswith("hint: ")
 
 
@@ -132,7 +132,7 @@ def test_a_certificate_that_is_not_checked_is_warned_of(run: Run, data: Path, tm
     done = run("--data", data, "--config", file, "doctor")
 
     assert checks(done.out)["certificate of up"].startswith("warning: not checked: ")
-    assert "error: 1 of 12 checks failed: upstream up" == done.err.splitlines()[0]
+    assert "error: 1 of 13 checks failed: upstream up" == done.err.splitlines()[0]
 
 
 @pytest.mark.parametrize(
