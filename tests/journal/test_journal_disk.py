@@ -14,6 +14,7 @@ import pytest
 from tests.app.test_full_disk import may_mount
 from tests.board import wait_for
 from tests.journal.conftest import OpenWriter, append, bodies_in, numbered, outcomes, segments
+from tests.journal.test_journal_crash import another_run_of_the_machine
 from tokenboard.durability import SpoolUnavailable
 from tokenboard.journal import JournalWriter
 
@@ -182,6 +183,24 @@ def test_it_opens_while_no_segment_can_be_begun_and_is_not_sound(
     wait_for(lambda: writer.sound)
     append(writer, numbered(31, 32))
     assert numbered(1, 32) == bodies_in(folder)
+
+
+def test_a_start_after_a_power_cut_that_begins_no_segment_leaves_the_next_one_to_judge(
+    open_writer: OpenWriter, folder: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(open_writer(segment_bytes=10**6), numbered(1, 20))
+    open_writer().close()
+    oldest, empty = segments(folder)
+    empty.unlink()
+    os.truncate(oldest, oldest.stat().st_size // 2)
+    another_run_of_the_machine(monkeypatch)
+    disk.fail(errno.ENOSPC, "pwrite")
+    for _ in range(2):
+        open_writer().close()
+    disk.mend()
+    left = bodies_in(folder)
+    append(open_writer(), [b"next"])
+    assert [*left, b"next"] == bodies_in(folder)
 
 
 @pytest.mark.skipif(not may_mount(), reason="mounts no disk of its own here")

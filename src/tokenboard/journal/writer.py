@@ -26,7 +26,7 @@ from tokenboard.durability import (
 from tokenboard.journal.frames import Header, encode_records
 from tokenboard.journal.mending import accept_folder
 from tokenboard.journal.position import Held
-from tokenboard.journal.recovery import find_end, said_of
+from tokenboard.journal.recovery import End, find_end, said_of
 from tokenboard.journal.segment import Before, Segment
 from tokenboard.journal.segments import (
     collected_of,
@@ -89,8 +89,9 @@ class JournalWriter:
                 end = find_end(folder, self.id)
                 self._witness = Witness(witness_of(folder), self.id, fsync=fsync)
                 opened.callback(self._witness.close)
-                self._witness.write(end.first - 1, end.bytes)
-                self._witness.sync()
+                if end == End():
+                    self._witness.write(0, 0)
+                    self._witness.sync()
                 # The reader's, made here and now: later there may be no room for it, and it is what makes room.
                 Witness(collected_of(folder), self.id, fsync=fsync).close()
             except OSError as error:
@@ -216,6 +217,9 @@ class JournalWriter:
         if segment is not None:
             segment.leave()
         self._segment = begun
+        # Not at the start already: what a power cut has cost is settled by the segment that says so, and until then the
+        # witness's older word is what a next start has to judge by.
+        self._witness.write(self._last, self._bytes)
         return begun
 
     def _probe(self) -> None:
