@@ -1,4 +1,4 @@
-"""Usage events made briefly, for the parts between the door and the ledger."""
+"""Usage events made briefly, for the parts between intake and the ledger."""
 
 from typing import Any
 

@@ -27,9 +27,9 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> list[dict[str, Any]]:
 
 
 def begin(coroutine: Coroutine[Any, Any, None]) -> InlineTask:
-    errand = InlineTask(coroutine, asyncio.get_running_loop())
-    errand.step()
-    return errand
+    task = InlineTask(coroutine, asyncio.get_running_loop())
+    task.step()
+    return task
 
 
 async def waiting(what: Awaitable[Any], log: Log) -> None:
@@ -46,13 +46,13 @@ async def turns(count: int = 3) -> None:
         await asyncio.sleep(0)
 
 
-def test_an_errand_goes_on_within_the_call_that_ends_its_wait() -> None:
+def test_an_inline_task_goes_on_within_the_call_that_ends_its_wait() -> None:
     async def main() -> None:
         pause, log = Pause(), Log()
-        errand = begin(waiting(pause, log))
-        assert ([], False) == (log, errand.done())
+        task = begin(waiting(pause, log))
+        assert ([], False) == (log, task.done())
         pause.end()
-        assert ([None], True) == (log, errand.done())
+        assert ([None], True) == (log, task.done())
         pause.end()
 
     assert [] == run(main)
@@ -86,7 +86,7 @@ def test_a_task_may_wait_for_a_pause_too() -> None:
     assert [] == run(main)
 
 
-def test_an_errand_waits_for_futures_tasks_and_its_turn() -> None:
+def test_an_inline_task_waits_for_futures_tasks_and_its_turn() -> None:
     async def main() -> None:
         log: Log = []
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -97,16 +97,16 @@ def test_an_errand_waits_for_futures_tasks_and_its_turn() -> None:
             await asyncio.sleep(0)
             log.append("turned")
 
-        errand = begin(both())
+        task = begin(both())
         future.set_result("told")
         await turns(10)
-        assert errand.done()
+        assert task.done()
         assert ["told", "slept", "turned"] == log
 
     assert [] == run(main)
 
 
-def test_one_errand_may_carry_on_another_and_goes_on_itself() -> None:
+def test_one_task_may_carry_on_another_and_goes_on_itself() -> None:
     async def main() -> None:
         log: Log = []
         first, second = Pause(), Pause()
@@ -127,43 +127,43 @@ def test_one_errand_may_carry_on_another_and_goes_on_itself() -> None:
 
 
 @pytest.mark.parametrize("error", [None, ValueError("mine")])
-def test_what_a_cancelled_errand_waits_for_ends_in_the_error_and_not_before_the_next_turn(
+def test_what_a_cancelled_task_waits_for_ends_in_the_error_and_not_before_the_next_turn(
     error: Exception | None,
 ) -> None:
     async def main() -> None:
         kind = asyncio.CancelledError if error is None else type(error)
         for wait in (Pause(), asyncio.get_running_loop().create_future()):
             log: Log = []
-            errand = begin(waiting(wait, log))
-            errand.cancel(error)
-            errand.cancel()
+            task = begin(waiting(wait, log))
+            task.cancel(error)
+            task.cancel()
             assert [] == log
             await turns()
-            assert ([kind], True) == (log, errand.done())
+            assert ([kind], True) == (log, task.done())
 
     assert (0 if error is None else 2) == len(run(main))
 
 
-def test_nothing_carries_a_cancelled_errand_on_in_between() -> None:
+def test_nothing_carries_a_cancelled_task_on_in_between() -> None:
     async def main() -> None:
         pause, log = Pause(), Log()
-        errand = begin(waiting(pause, log))
-        errand.cancel()
+        task = begin(waiting(pause, log))
+        task.cancel()
         pause.end()
         assert [] == log
         await turns()
         assert [asyncio.CancelledError] == log
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        errand = begin(waiting(future, log))
+        task = begin(waiting(future, log))
         future.set_result(None)
-        errand.cancel()
+        task.cancel()
         await turns()
         assert [asyncio.CancelledError] * 2 == log
 
     assert [] == run(main)
 
 
-def test_an_errand_that_is_cancelled_while_it_runs_or_before_ends_at_its_next_wait() -> None:
+def test_an_inline_task_that_is_cancelled_while_it_runs_or_before_ends_at_its_next_wait() -> None:
     async def main() -> None:
         log: Log = []
 
@@ -173,19 +173,19 @@ def test_an_errand_that_is_cancelled_while_it_runs_or_before_ends_at_its_next_wa
             log.append("goes on")
             await waiting(Pause(), log)
 
-        errand = begin(itself())
+        task = begin(itself())
         await turns()
-        assert (["goes on", asyncio.CancelledError], True) == (log, errand.done())
-        errand = InlineTask(waiting(Pause(), log), asyncio.get_running_loop())
-        errand.cancel()
-        errand.step()
+        assert (["goes on", asyncio.CancelledError], True) == (log, task.done())
+        task = InlineTask(waiting(Pause(), log), asyncio.get_running_loop())
+        task.cancel()
+        task.step()
         await turns()
-        assert ([asyncio.CancelledError] * 2, True) == (log[1:], errand.done())
+        assert ([asyncio.CancelledError] * 2, True) == (log[1:], task.done())
 
     assert [] == run(main)
 
 
-def test_an_errand_may_outlive_its_cancellation_once() -> None:
+def test_an_inline_task_may_outlive_its_cancellation_once() -> None:
     async def main() -> None:
         log: Log = []
 
@@ -196,17 +196,17 @@ def test_an_errand_may_outlive_its_cancellation_once() -> None:
                 await waiting(last, log)
 
         last = Pause()
-        errand = begin(stubborn())
-        errand.cancel()
+        task = begin(stubborn())
+        task.cancel()
         await turns()
-        assert not errand.done()
+        assert not task.done()
         last.end()
-        assert ([None], True) == (log, errand.done())
+        assert ([None], True) == (log, task.done())
 
     assert [] == run(main)
 
 
-def test_what_escapes_an_errand_is_told_to_the_loop() -> None:
+def test_what_escapes_an_inline_task_is_told_to_the_loop() -> None:
     async def main() -> None:
         async def failing() -> None:
             raise ValueError("mine")
@@ -214,4 +214,4 @@ def test_what_escapes_an_errand_is_told_to_the_loop() -> None:
         assert begin(failing()).done()
 
     (told,) = run(main)
-    assert ("an errand failed", "mine") == (told["message"], str(told["exception"]))
+    assert ("an inline task failed", "mine") == (told["message"], str(told["exception"]))

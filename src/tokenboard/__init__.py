@@ -2,7 +2,7 @@
 
     request ─▶ gateway ─▶ attribution (who)  ┐
                       └─▶ usage (how much)   ├─▶ event ─▶ spool ─▶ drain ─▶ ledger ─▶ rankings ─▶ api
-    POST /usage (intake: the one door) ──────┘                       └▶ catalog ─────┘
+    POST /usage (ingest) ────────────────────┘                       └▶ catalog ─────┘
 
 One direction: left of the ledger nothing reads back, right of it nothing writes usage. Importing anything here does
 nothing, except that compiled modules which are not those of the sources are passed over; `tokenboard.app` puts the

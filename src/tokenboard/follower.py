@@ -1,10 +1,10 @@
 """The follower: one thread that keeps what others read from memory up to date with the catalog.
 
-    catalog ─▶ revisions of keys and apps ─▶ changed? ─▶ read anew ─▶ published by one assignment ─▶ event loop, pages
+    catalog ─▶ revisions of keys and apps ─▶ changed? ─▶ read again ─▶ published by one assignment ─▶ event loop, pages
 
-Nobody who answers a request waits for the catalog to learn what has changed. A change made by this process or by a
+No request waits for the catalog to learn what has changed. A change made by this process or by a
 command is called done only after a round of the follower that began after it (`Follower.catch_up`); what another
-process changes without a word is found within `EVERY_S`.
+process changes without a nudge is found within `EVERY_S`.
 """
 
 import time
@@ -17,13 +17,13 @@ from tokenboard.catalog import CatalogError, CatalogUnavailable
 from tokenboard.observability import BoundedLog, Counters, logger
 
 EVERY_S: Final = 0.5
-"""How long a change may stay unknown that nobody has told of, in seconds."""
+"""How long a change without a nudge may stay unknown, in seconds."""
 
 LATE_S: Final = 5.0
 """How long a round may take before the catalog counts as away, in seconds."""
 
 CATCH_UP_S: Final = 4.0
-"""How long a change waits to be in force before its caller is told that it is not, in seconds; a command waits 5."""
+"""How long a change waits to be in force before its caller gets an error, in seconds; a command waits 5."""
 
 COUNTER: Final = "catalog_unread"
 """The counter of rounds in which the catalog could not be read."""
@@ -44,7 +44,7 @@ class Follower:
     """Calls ``reads``, by name, again and again on a thread of its own, from `start` until `stop`.
 
     Each read asks whether something has changed, and publishes what has. When one raises, what it published before
-    stays in force: that is counted, logged at a bounded rate, and told by `state`. ``clock_ms`` gives UTC epoch ms.
+    stays in force: that is counted, logged at a bounded rate, and part of `state`. ``clock_ms`` gives UTC epoch ms.
     Safe from any thread.
     """
 
@@ -107,7 +107,7 @@ class Follower:
             ) from error
 
     def state(self) -> Following:
-        """Return how things stand; waits for nobody, so an event loop may ask."""
+        """Return the present state; never blocks, so an event loop may ask."""
         following, began = self._following, self._round_began
         if following.failing_since_ms is None and began is not None and time.monotonic() - began > LATE_S:
             return Following(self._well_ms, f"it has not answered for {time.monotonic() - began:.0f} s")

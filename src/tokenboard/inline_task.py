@@ -1,10 +1,10 @@
-"""A coroutine that is carried on by whoever ends its wait, in the very call that does so.
+"""A coroutine that is resumed by the call that ends its wait, within that call.
 
-    errand ─▶ runs ─▶ awaits a Pause ─▶ … ─▶ somebody calls Pause.end() ─▶ runs on, within that call ─▶ …
+    inline task ─▶ runs ─▶ awaits a Pause ─▶ … ─▶ Pause.end() is called ─▶ runs on, within that call ─▶ …
 
 A task of asyncio costs a turn of the event loop, and several calls through it, for each wait. What is done many
-thousand times a second, and waits only for what callbacks tell, is run as an errand instead. Everything here belongs to
-one event loop.
+thousand times a second, and waits only for callbacks, is run as an inline task instead. Everything here belongs to one
+event loop.
 """
 
 import asyncio
@@ -13,16 +13,16 @@ from typing import Any, ClassVar
 
 
 class Pause:
-    """One wait for one thing; an errand or a task may await it, once.
+    """One wait for one thing; an inline task or a task of asyncio may await it, once.
 
-    `end` may be called before anybody waits, and again; an errand goes on within that call.
+    `end` may be called before anything waits, and again; an inline task goes on within that call.
     """
 
-    __slots__ = ("_ended", "_errand", "_future")
+    __slots__ = ("_ended", "_future", "_task")
 
     def __init__(self) -> None:
         self._ended = False
-        self._errand: InlineTask | None = None
+        self._task: InlineTask | None = None
         self._future: asyncio.Future[None] | None = None
 
     @property
@@ -35,33 +35,33 @@ class Pause:
         if self._ended:
             return
         self._ended = True
-        errand = self._errand
-        if errand is not None:
-            self._errand = None
-            errand.step()
+        task = self._task
+        if task is not None:
+            self._task = None
+            task.step()
         elif self._future is not None and not self._future.done():
             self._future.set_result(None)
 
     def __await__(self) -> Generator[Any, None, None]:
         if not self._ended:
-            errand = InlineTask.current
-            if errand is None:
+            task = InlineTask.current
+            if task is None:
                 self._future = asyncio.get_running_loop().create_future()
                 yield from self._future
             else:
-                self._errand = errand
+                self._task = task
                 yield self
 
     def let_go(self) -> None:
-        """Forget the errand that waits."""
-        self._errand = None
+        """Forget the inline task that waits."""
+        self._task = None
 
 
 class InlineTask:
     """Runs a coroutine to its end; `current` is the one that runs at this moment.
 
     The coroutine may await a `Pause`, a future, or a task made for what asks for asyncio's current task
-    (`asyncio.timeout` does). Nobody awaits an errand: an exception that escapes it is told to the event loop.
+    (`asyncio.timeout` does). It cannot be awaited: an exception that escapes it is passed to the event loop.
     ``done`` and ``cancel`` are those of a task.
     """
 
@@ -92,7 +92,7 @@ class InlineTask:
             return
         except Exception as escaped:
             self._done = True
-            self._loop.call_exception_handler({"message": "an errand failed", "exception": escaped})
+            self._loop.call_exception_handler({"message": "an inline task failed", "exception": escaped})
             return
         finally:
             InlineTask.current = before

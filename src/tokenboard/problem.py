@@ -1,6 +1,6 @@
-"""The one home of errors: what one says, and how it is told to clients of each dialect.
+"""Errors: what one says, and its shape for clients of each dialect.
 
-    {"error": {"code": <HTTP status>, "message": "<what is wrong and how to mend it>", "metadata": {…}?}}
+    {"error": {"code": <HTTP status>, "message": "<what is wrong and how to fix it>", "metadata": {…}?}}
 
 That shape, which the OpenRouter SDK reads, is the board's own. OpenAI's clients look for ``type`` and ``param`` as well
 and find them on the routes they call; Anthropic's read another shape altogether, and get it on theirs:
@@ -51,7 +51,7 @@ _ANTHROPIC_TYPES = {
 
 
 def dialect_of(path: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> Dialect:
-    """Return the dialect in which errors of a path are told; header names in lower case.
+    """Return the dialect in which errors of a path are answered; header names in lower case.
 
     Below a base, ``messages`` is Anthropic's and inference else OpenAI's; of what both have (``models``), and of what
     is not there at all, the header ``anthropic-version`` decides, which Anthropic's clients send with every request.
@@ -75,7 +75,7 @@ RETRY_AFTER_S = 2
 class Problem(Exception):
     """Something is wrong with a request, or with us; raised anywhere below a route, shown to the caller.
 
-    ``status`` is the HTTP status, ``message`` says what is wrong and how to mend it, ``metadata`` holds
+    ``status`` is the HTTP status, ``message`` says what is wrong and how to fix it, ``metadata`` holds
     machine-readable details, ``param`` names the member or parameter at fault (``metadata.parameter`` unless given),
     ``headers`` further response headers by name. Never put a key's secret, a prompt or an answer into one.
     """
@@ -108,7 +108,7 @@ class Problem(Exception):
         return told if self.metadata is None else told | {"metadata": self.metadata}
 
     def body(self, dialect: Dialect = Dialect.BOARD, request_id: str | None = None) -> bytes:
-        """Return the JSON body, UTF-8; the request's id is told in Anthropic's dialect alone."""
+        """Return the JSON body, UTF-8; the request's id is in Anthropic's dialect alone."""
         told: dict[str, Any] = {"error": self.error(dialect)}
         if dialect is Dialect.ANTHROPIC:
             told = {"type": "error"} | told | {"request_id": request_id}
@@ -139,6 +139,6 @@ def _anthropic_type(status: int) -> str:
 
 
 def store_away(store: str, within_s: float | None) -> Problem:
-    """Return what a caller is told of a store that does not answer, or did not within so many seconds; 503."""
+    """Return the error for a store that does not answer, or did not within so many seconds; 503."""
     what = "does not answer at the moment" if within_s is None else f"did not answer within {within_s:g} s"
     return Problem(503, f"The {store} {what}; try again later.", headers={"Retry-After": str(RETRY_AFTER_S)})

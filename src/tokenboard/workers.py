@@ -24,7 +24,7 @@ RETRY_AFTER_S = 2
 class Workers:
     """Runs calls of one kind in at most ``threads`` threads; ``waiting`` callers may wait for one of them.
 
-    For one event loop. ``kind`` is what callers are told there is too much of, in the plural.
+    For one event loop. ``kind`` names, in the plural, what there is too much of in the error for callers.
     """
 
     def __init__(self, kind: str, threads: int, waiting: int = WAITING) -> None:

@@ -1,4 +1,4 @@
-"""The demo year: deterministic, wide, invented, and fit for the door."""
+"""The demo year: deterministic, wide, invented, and fit for ingest."""
 
 import re
 from collections import Counter

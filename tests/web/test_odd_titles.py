@@ -17,7 +17,7 @@ from tokenboard.web.charts import Renderer
 from tokenboard.web.pages.share_images import app_picture, ranking_picture
 from tokenboard.web.request import PageRequest
 
-# Some that no client can send, as the door cleans them: what shows them need not trust it. SQLite takes no surrogates.
+# Some that no client can send, as intake cleans them: what shows them need not trust it. SQLite takes no surrogates.
 TITLES = {
     **ODD_TITLES,
     **{f"hostile-{number}": title.replace("\ud800", "") for number, title in enumerate(HOSTILE) if title},

@@ -63,7 +63,7 @@ Answer = TypeVar("Answer")
 class Analytics:
     """Answers, for any number of threads; every call blocks, so an event loop calls it from a thread.
 
-    ``floor`` is the dataset's first UTC day; ``clock`` tells the present time with its time zone. Answers are kept as
+    ``floor`` is the dataset's first UTC day; ``clock`` returns the present time with its time zone. Answers are kept as
     long as nothing they show has changed. Hidden and private apps, and aliases, appear in none; see `VisibleApps`.
 
     Raises, from any method: NotFilledError before the rankings are filled, CatalogUnavailable, LedgerUnavailable, and
@@ -96,7 +96,7 @@ class Analytics:
 
     @property
     def stamp(self) -> Hashable:
-        """Differs whenever any answer may differ: figures, apps, or the day have changed. Waits for nobody."""
+        """Differs whenever any answer may differ: figures, apps, or the day have changed. Never blocks."""
         rankings = self._rankings
         return rankings.epoch, rankings.reads, rankings.catalog_revision, self.today
 
@@ -174,7 +174,7 @@ class Analytics:
     def canonical_id(self, app_id: int) -> int | None:
         """Return the id of the visible app that an id's usage counts for; None when either may not be shown.
 
-        None before the rankings are filled, too: until then nothing tells what may be shown.
+        None before the rankings are filled, too: until then it is not known what may be shown.
         """
         try:
             shown = self._visible_apps.find(app_id)
@@ -195,7 +195,7 @@ class Analytics:
         try:
             ids: tuple[int, ...] = (self._catalog.find(tried).id,)
         except UnknownApp:
-            # Nobody has sent it yet, but its host may be folded: then it counts for the fold's app already.
+            # It has not been seen yet, but its host may be folded: then it counts for the fold's app already.
             ids = self._resolved(tried)
             folded = bool(ids)
         except AmbiguousApp as error:
@@ -287,7 +287,7 @@ class Analytics:
     ) -> DailyRankings:
         """Return the top models of each calendar day, week (from Monday) or month of a window, by one kind of requests.
 
-        Requests of which nobody knows whether they are of the kind count for none; the answer tells their tokens.
+        Requests of unknown kind count for none; the answer has their tokens apart.
         """
         return self._answer(
             window,

@@ -22,7 +22,7 @@ class Period(StrEnum):
 
 
 COMPLETED = (Period.DAY, Period.WEEK, Period.MONTH)
-"""The spans whose days are over, so that their figures stay; what the Data API tells."""
+"""The spans whose days are over, so that their figures stay; the periods that the Data API has."""
 
 PERIOD_DAYS = {Period.TODAY: 1, Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 30}
 """How many days a span has."""
@@ -329,7 +329,7 @@ class DailyRankings:
     """Rows by ascending day, then descending tokens, then name, ``other`` last of its period.
 
     A period that the window cuts has the figures of its days inside the window, under the period's own first day.
-    ``unknown_tokens`` are those of requests of which nobody knows whether they are of the kind that was asked for.
+    ``unknown_tokens`` are those of requests of which it is unknown whether they are of the requested kind.
     """
 
     rows: tuple[DailyRow, ...]

@@ -19,9 +19,9 @@ class _Kept(NamedTuple, Generic[Answer]):
 class AnswerCache(Generic[Answer]):
     """Answers by stamp and question, each made once: of callers at one time one works, the others wait for it.
 
-    The stamp tells states of the data apart, so an answer of an earlier state is never given again; it is dropped when
+    The stamp identifies a state of the data, so an answer of an earlier state is never given again; it is dropped when
     room is needed, the least recently used first. ``room`` is in the unit of ``weigh``, which is given a question and
-    its answer: bytes unless told otherwise, as questions come from callers and take room too. What is heavier than all
+    its answer: bytes by default, as questions come from callers and take room too. What is heavier than all
     the room is not kept. An error is raised to the caller who met it; the next one tries again. Safe from any thread.
     """
 
@@ -32,7 +32,7 @@ class AnswerCache(Generic[Answer]):
         self._answer = cached(self._kept, key=_key, condition=self._changed)(self._make)
 
     def peek(self, stamp: Hashable, question: Hashable) -> Answer | None:
-        """Return the answer if it is there; waits for nobody."""
+        """Return the answer if it is there; never blocks."""
         with self._changed:
             kept = self._kept.get((stamp, question))
             return None if kept is None else kept.answer

@@ -12,7 +12,7 @@ from tokenboard.rankings import AppRow, Rankings
 
 @dataclass(frozen=True, slots=True)
 class AppIndex:
-    """All apps, aliases and hidden ones included: whoever shows some asks `VisibleApps`.
+    """All apps, aliases and hidden ones included: what may be shown is up to `VisibleApps`.
 
     ``by_name`` and ``by_newest`` are ids, ties by ascending id; ``texts`` holds name and URL by id, as searches compare
     them.
@@ -31,7 +31,7 @@ class AppIndex:
 
 
 class AppIndexCache:
-    """Keeps the index; makes it anew, once, when the catalog has changed."""
+    """Keeps the index; rebuilds it, once, when the catalog has changed."""
 
     def __init__(self, rankings: Rankings) -> None:
         self._rankings = rankings

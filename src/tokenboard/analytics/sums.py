@@ -17,7 +17,7 @@ _Arrays = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.bool_], NDA
 class WindowSums:
     """Sums by app id over a window: int64, or Python ints where those would not fit.
 
-    ``before`` sums the tokens of the three windows of equal length before. ``visible`` tells who may be shown,
+    ``before`` sums the tokens of the three windows of equal length before. ``visible`` marks who may be shown,
     ``eligible`` who of them is in the category asked for; both leave out aliases. ``ranks`` are the places of eligible
     apps with tokens, from 1, by descending tokens, ties by ascending id; 0 for all others.
     """

@@ -2,7 +2,7 @@
 
     request ─▶ access (key, scope) ─▶ parse the question ─▶ rankings · catalog · intake ─▶ JSON, or a Problem
 
-Built on FastAPI; the inference endpoints are the gateway's, beside it. Every error, whoever raises it, leaves in the
+Built on FastAPI; the inference endpoints are the gateway's, beside it. Every error, from whatever part, leaves in the
 one shape of `tokenboard.problem`.
 """
 

@@ -4,7 +4,7 @@
                admin_auth                admin_views         admin_apps, admin_log, admin_keys
 
 When a change is answered it is in force, in the very next answer of the rankings or for the very next check of a key:
-the door waits until the follower has read the catalog anew.
+the route waits until the follower has read the catalog again.
 """
 
 from fastapi import APIRouter

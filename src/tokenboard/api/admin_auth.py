@@ -1,4 +1,4 @@
-"""What stands before every route of the Admin API: the key, the body's limit, how the catalog's refusals are told."""
+"""What all routes of the Admin API share: the key's check, the body's limit, the catalog's refusals as errors."""
 
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -36,7 +36,7 @@ MAX_BYTES = 64 * 1024
 
 _READING = frozenset({"GET", "HEAD"})
 
-# What the catalog refuses. A store that is away, and a fault of ours, are told as on every route.
+# What the catalog refuses. An unavailable store and an internal error are answered as on every route.
 _STATUS: dict[type[CatalogError], int] = {
     UnknownApp: 404,
     UnknownEntry: 404,
@@ -120,7 +120,7 @@ def _given(body: bytes) -> Callable[[], Coroutine[Any, Any, Message]]:
 
 
 def _problem_of(error: CatalogError) -> Problem:
-    """Return a refusal as the caller is told it."""
+    """Return a refusal as an error of the API."""
     metadata: dict[str, Any] = {"hint": error.hint}
     if isinstance(error, UnknownApp) and error.tried is not None:
         metadata["tried"] = error.tried

@@ -7,7 +7,7 @@ from tokenboard.api.services import Services
 
 
 def add_routes(routes: APIRouter, services: Services) -> None:
-    """Add the route that tells the counters."""
+    """Add the route of the counters."""
 
     @routes.get("/counters")
     def show_counters() -> Data[dict[str, int]]:

@@ -69,7 +69,7 @@ def create_api(services: Services) -> FastAPI:
     api.include_router(openapi.router(cache(lambda: msgspec.json.encode(openapi.describe(api)))))
     api.include_router(try_page.router(services.try_page))
 
-    # Looked up by class, most specific first; what no other handler knows is a fault of ours and is answered as such.
+    # Looked up by class, most specific first; what no other handler knows is an internal error and is answered as such.
     api.add_exception_handler(Problem, _handler(_pass_on))
     api.add_exception_handler(ParameterError, _handler(_bad_question))
     api.add_exception_handler(RequestValidationError, _handler(_invalid))
@@ -134,7 +134,7 @@ def _http(request: Request, error: Exception) -> Problem:
 
 
 def _allowed(request: Request) -> str:
-    """Return the methods that a path takes; Starlette itself tells those of the first route there only."""
+    """Return the methods that a path takes; Starlette itself knows those of the first route there only."""
     taken = [
         method
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")

@@ -24,7 +24,7 @@ def router(services: Services) -> APIRouter:
     def check_attribution(request: Request) -> Response:
         key = services.auth.check(request.headers.raw, None, request.client)
         who = attribute(request.headers.raw, services.options, key_label=key.label)
-        # Whoever administers the board sees every app there is; anybody else those that may be shown.
+        # An operator sees every app there is; others those that may be shown.
         canonical = services.catalog.root_of if Scope.ADMIN in key.scopes else services.analytics.canonical_id
         body = _encoder.encode({"data": describe(who, services.catalog, canonical)})
         return Response(body, media_type="application/json")

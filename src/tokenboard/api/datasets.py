@@ -19,7 +19,7 @@ from tokenboard.tables import Column, Kind, Table
 MODALITIES: Mapping[str, RequestKind] = MappingProxyType(
     {"text": RequestKind(output=Output.TEXT), "tool_calling": RequestKind(tool_use=ToolUse.CALLED)}
 )
-"""The values of ``modality`` that can be told without looking at a prompt or an answer."""
+"""The values of ``modality`` that are known without looking at a prompt or an answer."""
 
 _CONTENT = "it would need the content of prompts and answers, which this board never looks at."
 _NOT_TOLD = MappingProxyType(dict.fromkeys(("category", "language_type"), _CONTENT))

@@ -145,7 +145,7 @@ def _app_url(app_id: int, catalog: Catalog) -> str | None:
 
 
 def _cancelled(found: Generation) -> bool | None:
-    """Tell whether the client broke it off; None when the answer broke off and it is not known by whom."""
+    """Return whether the client broke it off; None when the answer broke off for an unknown reason."""
     if found.status == _CLIENT_GONE:
         return True
     return None if found.usage_source in {"partial", "estimated"} else False

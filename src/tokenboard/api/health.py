@@ -1,4 +1,4 @@
-"""Whether the program lives, whether it is ready, and the nudge by which a command tells it of a change."""
+"""Whether the program lives, whether it is ready, and the nudge by which a command announces a change."""
 
 from typing import Any
 

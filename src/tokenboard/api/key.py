@@ -20,7 +20,7 @@ from tokenboard.problem import Problem
 from tokenboard.workers import Workers
 
 FRESH_MS = 5_000
-"""How long a key's spending is told again before the ledger is asked anew."""
+"""How long a key's spending is served from memory before the ledger is asked again."""
 
 _PATIENCE_S = 5.0  # a thread of the API's small pool that waits for the ledger serves nobody else
 _NO_LIMIT = -1

@@ -30,7 +30,7 @@ class DataSettings:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts below the API. ``clock_ms`` tells UTC epoch milliseconds.
+    """The parts below the API. ``clock_ms`` returns UTC epoch milliseconds.
 
     ``catch_up`` returns once what has changed in the catalog is in force, and blocks; ``following`` tells, without
     waiting, whether the catalog can be read.

@@ -24,7 +24,7 @@ def route_in(workers: Workers, base: type[APIRoute] = APIRoute) -> type[APIRoute
 
 
 def _in(workers: Workers, endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    # A router that is included in another makes its routes anew, of functions that are wrapped already.
+    # A router that is included in another makes its routes again, of functions that are wrapped already.
     if iscoroutinefunction(endpoint):
         return endpoint
 

@@ -44,7 +44,7 @@ def require_proof(services: Services, request: Request) -> None:
 
 def router(services: Services) -> APIRouter:
     """Return the routes, none of them part of the API."""
-    # What is told is read, piece by piece, in the framework's own threads, which nothing else uses.
+    # The answer is read, piece by piece, in the framework's own threads, which nothing else uses.
     routes = APIRouter(include_in_schema=False, route_class=route_in(Workers("tasks", THREADS)))
     turn = Lock()
 
@@ -67,7 +67,7 @@ def _told(turn: Lock, task: Callable[[], Iterator[msgspec.Struct]]) -> Response:
 
 
 def _lines(turn: Lock, task: Callable[[], Iterator[msgspec.Struct]]) -> Iterator[bytes]:
-    """Yield what the task tells, and how it ended. Its turn ends, too, when nobody reads on."""
+    """Yield what the task reports, and how it ended. Its turn ends, too, when the client stops reading."""
     ended: dict[str, Any] = {"done": True}
     if not turn.acquire(blocking=False):
         yield _encoder.encode({"error": "an audit or a rebuild runs already", "hint": "Wait until it is done."}) + b"\n"

@@ -109,7 +109,7 @@ class Catalog:
         return len(set(app_ids) - apps_held - {0}), len(set(key_ids) - keys_held - {0})
 
     def board(self) -> str | None:
-        """Return the id of the board that the catalog belongs to, None before it was told."""
+        """Return the id of the board that the catalog belongs to, None before one was set."""
         with self._database.reading() as connection:
             return connection.execute(sa.select(BOARD.c.id)).scalar()
 
@@ -168,7 +168,7 @@ class Catalog:
     def resolve(self, ref: str | int) -> App:
         """Return the app for which usage under an id or URL counts: at the end of the aliases, hidden or not.
 
-        A URL nobody has sent yet resolves where its host is folded.
+        A URL that has not been seen yet resolves where its host is folded.
 
         Raises:
             UnknownApp: it would be a new app; ``tried`` is its canonical URL.
@@ -252,7 +252,7 @@ class Catalog:
         unmerged stay as they are.
 
         Raises:
-            InvalidValue: no host, or one whose apps are not told apart by paths.
+            InvalidValue: no host, or one whose apps do not differ by their paths.
             UnknownApp: ``into`` does not exist, or no app of the host does.
             FoldRefused: the app leads to one that would be folded into it.
             LimitReached: 10,000 hosts have been folded.

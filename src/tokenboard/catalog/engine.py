@@ -28,7 +28,7 @@ TIMEOUT_S = 10.0
 """How long a call waits, for its turn, a connection, a lock or a statement, before `CatalogUnavailable`, in seconds."""
 
 _MIGRATION_LOCK = 7_461_021_850_319
-"""The advisory lock that migrations hold on PostgreSQL; any fixed number that nobody else uses."""
+"""The advisory lock that migrations hold on PostgreSQL; any fixed number not used otherwise."""
 
 _MISSING_TABLE_OR_COLUMN = ("42P01", "42703")
 _WAITED = (
@@ -164,7 +164,7 @@ class Database:
             try:
                 with connection.begin():
                     if not self._sqlite:
-                        # A table that is made anew may take its time.
+                        # Rebuilding a table may take its time.
                         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
                         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
                     yield connection
@@ -224,7 +224,7 @@ class Database:
         """Set the file's journal to write-ahead logging, which lasts.
 
         SQLite does not wait for locks here as it does elsewhere, so when several processes open a new file at once,
-        all but one are told that it is locked: wait for the one.
+        all but one get "locked": wait for the one.
         """
         deadline = time.monotonic() + self._timeout_s
         cursor = connection.cursor()

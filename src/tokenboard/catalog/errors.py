@@ -5,7 +5,7 @@ from typing import ClassVar
 
 
 class CatalogError(Exception):
-    """Anything the catalog refuses or fails to do. ``hint`` tells the operator how to go on."""
+    """Anything the catalog refuses or fails to do. ``hint`` says how the operator can go on."""
 
     default_hint: ClassVar[str] = "Run `tokenboard doctor` to check the settings and the stores."
 

@@ -2,7 +2,7 @@
 
 A rule moves no app that an operator placed himself (``alias_pinned``): by a merge, or by taking it out of the fold with
 an unmerge. Every other app of the host points to the rule's app while the rule stands, and is an app of its own again
-when it goes. Apps on loopback addresses are told apart by their titles, not by paths, and are never folded. Every
+when it goes. Apps on loopback addresses are distinguished by their titles, not by paths, and are never folded. Every
 function works inside a transaction of its caller, the changing ones inside a writing one.
 """
 
@@ -54,7 +54,7 @@ def fold(connection: sa.Connection, act: Act, host: str, into: int | None) -> Fo
     root, the first app seen of the host.
 
     Raises:
-        InvalidValue: the text is no host, or one whose apps are not told apart by paths.
+        InvalidValue: the text is no host, or one whose apps do not differ by their paths.
         UnknownApp: ``into`` does not exist, or no app of the host does.
         FoldRefused: the app chosen leads to one that would be folded into it.
         LimitReached: 10,000 hosts have been folded.
@@ -121,7 +121,7 @@ def listing(connection: sa.Connection) -> tuple[Fold, ...]:
 
 
 def resolve(connection: sa.Connection, url: str) -> int | None:
-    """Return the app for which usage of a canonical URL that nobody has sent yet would count; None for a new app."""
+    """Return the app for which usage of a canonical URL not seen yet would count; None for a new app."""
     host = host_of(url)
     target = None if host is None else targets(connection, [host]).get(host)
     return None if target is None else root_of(connection, target)
@@ -143,7 +143,7 @@ def target_of(connection: sa.Connection, app_id: int, url: str) -> int | None:
 
 
 def host_of(url: str) -> str | None:
-    """Return a canonical URL without its path; None where paths tell no apps apart, as on loopback addresses."""
+    """Return a canonical URL without its path; None where paths do not distinguish apps, as on loopback addresses."""
     return _SCHEME + url[len(_SCHEME) :].partition("/")[0] if url.startswith(_SCHEME) else None
 
 
@@ -212,7 +212,7 @@ def _put(
 def _point(connection: sa.Connection, origin: str, canonical_id: int | None) -> list[int]:
     """Point the apps that the rule of a host moves, and stamp those that changed; return their ids, ascending."""
     pointer = sa.case((APPS.c.id == canonical_id, None), else_=canonical_id) if canonical_id else sa.null()
-    # NULL is written as 0, which is nobody's id, so that an alias and an app of its own differ.
+    # NULL is written as 0, which is no app's id, so that an alias and an app of its own differ.
     differs = sa.func.coalesce(APPS.c.canonical_id, 0) != sa.func.coalesce(pointer, 0)
     moves = sa.and_(_under(origin), APPS.c.alias_pinned.is_(False), differs)
     moved = list(connection.execute(sa.select(APPS.c.id).where(moves).order_by(APPS.c.id)).scalars())

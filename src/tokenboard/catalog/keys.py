@@ -175,7 +175,7 @@ def _ordered(scopes: frozenset[Scope]) -> list[str]:
 
 
 def _shown(key: Key) -> dict[str, Any]:
-    """Return what the audit log tells of a key: nothing from which its secret could be had."""
+    """Return what the audit log has of a key: nothing from which its secret could be derived."""
     return {
         "label": key.label,
         "account": key.account,

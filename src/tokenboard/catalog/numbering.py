@@ -1,9 +1,9 @@
-"""Ids of apps, keys and accounts: each given out once, also by a catalog that was restored or begun anew.
+"""Ids of apps, keys and accounts: each given out once, also by a catalog that was restored or recreated.
 
 Other stores hold these ids: the ledger's usage, the spool's events, the sessions of pages. A second app of an id would
 inherit the first one's usage, a second key another's spending. So the highest id ever given out is kept in two places:
 in the catalog, and in a file beside it in the data folder, which is written before the transaction that uses the id is
-committed. Whichever says more counts. What neither knows, as both are lost, the ledger and the spool still tell: see
+committed. Whichever says more counts. What neither knows, as both are lost, the ledger and the spool still know: see
 ``Catalog.number_above``.
 """
 

@@ -1,9 +1,9 @@
-"""What the drain tells the catalog: which apps were seen, under which title, in which categories.
+"""What the drain reports to the catalog: which apps were seen, under which title, in which categories.
 
     batch ─▶ known apps (memory, else database) ─▶ new apps (within the limit) ─▶ each event ─▶ what changed, stored
 
-The apps last seen are kept in memory. The counter ``writes`` tells whether anybody else changed apps since; then all
-of it is forgotten and read anew.
+The apps last seen are kept in memory. The counter ``writes`` says whether apps were changed otherwise since; then all
+of it is forgotten and read again.
 """
 
 import threading

@@ -66,20 +66,20 @@ def drop(
 
 
 def _confirmed(number: int) -> bool:
-    """Ask on the terminal; without one nobody can be asked, and nothing is confirmed."""
+    """Ask on the terminal; without one nothing is confirmed."""
     if not sys.stdin.isatty():
         return False
     return typer.confirm(f"Drop record {number} for good?", err=True)
 
 
 class NotConfirmed(Exception):
-    """Nobody has said that the record may be dropped."""
+    """The record was not confirmed to be dropped."""
 
     hint = "Say so when asked, or with --yes: what is dropped cannot be brought back."
 
 
 class UnreadableRecord(SpoolError):
-    """The record cannot be queued: nobody could deliver it."""
+    """The record cannot be queued: it could not be delivered."""
 
     hint = "Its cause is not mended: it is damaged, or was written by a newer tokenboard; then upgrade and try again."
 

@@ -108,7 +108,7 @@ def _number(column: str, value: Any) -> int | float | Decimal:
 
 def _amount(column: str, value: Any) -> str:
     number = _number(column, value)
-    # By their shortest spelling: the binary fraction behind it is nobody's price.
+    # By their shortest spelling: the binary fraction behind it was never a price.
     return repr(number) if isinstance(number, float) else str(number)
 
 

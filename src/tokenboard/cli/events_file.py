@@ -147,7 +147,7 @@ def _kind(path: Path) -> tuple[str, str]:
 
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Tell whatever is wrong with a file in one line that names it."""
+    """Return whatever is wrong with a file as one line that names it."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -214,7 +214,7 @@ def _ndjson(file: io.BufferedReader) -> Iterator[_Event]:
 
 
 def _as_event(line: bytes, number: int) -> bytes:
-    """Return a line as ``POST /usage`` takes it; one that nobody understands stays as it is, to be refused by name."""
+    """Return a line as ``POST /usage`` takes it; one that cannot be read stays as it is, to be refused by name."""
     try:
         report = _report.decode(line)
         if isinstance(report.ts, str) and (ts := zoned(report.ts)) != report.ts:

@@ -1,4 +1,4 @@
-"""``tokenboard import``: usage out of files, through the one door."""
+"""``tokenboard import``: usage out of files, through ingest."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ _PATIENCE_S = 600.0
 _RETRY_S = 2.0
 
 Take = Callable[[Piece], tuple[int, int]]
-"""Brings one piece through the door; returns the numbers of events taken and of those seen before."""
+"""Ingests one piece; returns the numbers of events taken and of those seen before."""
 
 
 class BadEvents(FileFault):

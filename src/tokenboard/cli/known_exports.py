@@ -1,7 +1,7 @@
-"""Files of usage that other systems write, known by their columns, row by row as rows of ours.
+"""Files of usage that other systems write, known by their columns, row by row as rows of `POST /usage`.
 
 LiteLLM      the table LiteLLM_SpendLogs; the app's headers are in its metadata, as far as the proxy kept them
-OpenRouter   the activity export; it names the app, but not its URL, so the usage is nobody's unless a rule says so
+OpenRouter   the activity export; it names the app, but not its URL, so the usage is of no app unless a rule says so
 
 Both write times in UTC without saying so, as which any time without a zone is taken.
 """
@@ -25,7 +25,7 @@ _FAILED = 500
 
 @dataclass(frozen=True, slots=True)
 class KnownExport:
-    """A kind of file: ``columns`` tell it, ``read`` turns one row into one with the names of ``POST /usage``.
+    """A kind of file, recognised by ``columns``; ``read`` turns a row into one with the names of ``POST /usage``.
 
     ``reads`` are all columns that ``read`` looks at; texts of prompts and answers, which some files hold, are not
     among them.
@@ -37,7 +37,7 @@ class KnownExport:
 
 
 def find_export(columns: Collection[str]) -> KnownExport | None:
-    """Return the kind of file that has these columns; None for a file of ours, and for one nobody knows."""
+    """Return the kind of file that has these columns; None for any other."""
     if "id" in columns:
         return None
     return next((export for export in _EXPORTS if export.columns <= set(columns)), None)

@@ -1,4 +1,4 @@
-"""The command line: global options, the commands, and how errors are told."""
+"""The command line: global options, the commands, and how errors are printed."""
 
 import os
 import sys

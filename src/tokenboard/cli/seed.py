@@ -1,4 +1,4 @@
-"""``tokenboard seed``: fill a new data folder with the demo year, through the same door as any usage."""
+"""``tokenboard seed``: fill a new data folder with the demo year, by the same way in as any usage."""
 
 import time
 from contextlib import ExitStack, closing
@@ -155,7 +155,7 @@ def _year(mark: Mark, floor: date) -> DemoYear:
 
 
 def _record(year: DemoYear, floor: date, spool: Spool, drain: Drain) -> int:
-    """Bring every day through the door, and on to the ledger; return the number of events that were new."""
+    """Ingest every day, and deliver it to the ledger; return the number of events that were new."""
     arrived_ms = 0
     ingest = Ingest(spool, Counters(), floor=floor, clock_ms=lambda: arrived_ms)
     console = Console(stderr=True)
@@ -175,7 +175,7 @@ def _record(year: DemoYear, floor: date, spool: Spool, drain: Drain) -> int:
 
 def _take(ingest: Ingest, day: DemoDay) -> int:
     if refused := ingest.examine(day.facts):
-        raise RuntimeError(f"the demo year holds what the door refuses: {refused[0]}")
+        raise RuntimeError(f"the demo year holds what ingest refuses: {refused[0]}")
     outcome = ingest.record_new(day.facts)
     if isinstance(outcome, Dropped):
         raise SpoolFull(f"the spool takes no more after {day.day}")

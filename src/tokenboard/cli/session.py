@@ -72,7 +72,7 @@ class Session:
 
     @contextlib.contextmanager
     def existing_catalog(self, settings: Settings) -> Iterator[Catalog | None]:
-        """Open the catalog as it is, made and migrated by nobody; None when there is none of this program's schema."""
+        """Open the catalog as it is, neither made nor migrated; None when there is none of this program's schema."""
         url = settings.catalog_url(self.folder.path)
         if (file := sqlite_file(url)) is not None and not file.is_file():
             yield None
@@ -85,7 +85,7 @@ class Session:
 
     @contextlib.contextmanager
     def changing(self, *, make: bool = False) -> Iterator[Catalog]:
-        """Open the catalog as `catalog` does; once the block has changed it, the running server hears of it.
+        """Open the catalog as `catalog` does; once the block has changed it, the running server is nudged.
 
         Raises:
             MarksMissing: nobody knows which ids the other stores hold, and a running server owns these.

@@ -20,9 +20,9 @@ class OutputError(Exception):
 
 
 def report(error: Exception) -> bool:
-    """Tell an expected error on standard error, with its hint; False when it is not one.
+    """Print an expected error on standard error, with its hint; False when it is not one.
 
-    Expected is what says how to mend it: an error with a ``hint``. Any other is a fault of ours and shows its trace.
+    Expected is an error with a ``hint``, which says how to fix it. Any other is internal and shows its traceback.
     """
     hint = getattr(error, "hint", None)
     if not isinstance(hint, str):

@@ -78,7 +78,7 @@ def rebuild_rollups(context: typer.Context) -> None:
 
 
 def audit_figures(session: Session) -> None:
-    """Print every figure that is told in two ways, and end with 1 if there is any."""
+    """Print every figure that has two values, and end with 1 if there is any."""
     differing, months, without_raw = 0, 0, []
     with progress() as shown:
         task = shown.add_task("audit", total=None)
@@ -115,7 +115,7 @@ def progress() -> Progress:
 
 
 def _told(session: Session, task: str, kind: type[Told], work: Callable[[Upkeep], Iterator[Told]]) -> Iterator[Told]:
-    """Yield what the task tells of each month: as the running server says, else as done here."""
+    """Yield what the task reports of each month: from the running server, else as done here."""
     running = session.folder.running()
     if running is not None:
         for told in running.told(task):

@@ -1,7 +1,7 @@
 """A year in the life of a board that never was: invented apps and models, usage as it might have come.
 
     clients (who sends) ┐
-    models  (of what)   ├▶ DemoYear ─▶ DemoDay: Facts in order of arrival ─▶ the one door, like any other usage
+    models  (of what)   ├▶ DemoYear ─▶ DemoDay: Facts in order of arrival ─▶ ingest, like any other usage
     pace    (how much)  ┘
 
 Pure: no clock, no I/O; the same seed gives the same year, to the last token. Every name and figure is invented, and

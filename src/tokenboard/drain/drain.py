@@ -92,7 +92,7 @@ class Drain:
         self._counters = counters
         self._clock_ms = clock_ms
         self.settled = Event()
-        """Set once the start is done, or has failed once: from then on `state` tells how things stand."""
+        """Set once the start is done, or has failed once: from then on `state` is meaningful."""
         self._stop = Event()
         self._thread = Thread(target=self._run, name="drain", daemon=True)
         self._lock = Lock()

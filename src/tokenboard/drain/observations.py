@@ -1,4 +1,4 @@
-"""A table of events as the catalog hears of them: a few observations for each app, title and maker, not thousands.
+"""A table of events as the catalog gets it: a few observations for each app, title and maker, not thousands.
 
 What the catalog makes of an app's events depends, for each title and set of categories, on the first of them, the
 earliest and the latest only: the order in which apps and categories come, the time an app was first seen, the title
@@ -26,7 +26,7 @@ _OBSERVED = ("app_key", "title", "categories", "ts_ms", "received_ms", "key_id")
 class ObservationGroups:
     """Observations in the order of their events, the group of each, and the group of every row: -1 for none.
 
-    ``unfit`` are the rows whose app's key can be nobody's.
+    ``unfit`` are the rows whose app's key is not valid.
     """
 
     observations: list[Observation]
@@ -80,7 +80,7 @@ def group_observations(table: pa.Table, skipped: NDArray[np.bool_]) -> Observati
 def _representatives(
     rows: NDArray[np.int64], code: NDArray[np.int64], first: NDArray[np.intp], ts: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the rows that tell all, in order: of each group the first, the earliest, and the last of the latest."""
+    """Return the rows that stand for all, in order: of each group the first, the earliest, the last of the latest."""
     if not rows.size:
         return rows
     # Stable: rows of one group and time stay in their order.

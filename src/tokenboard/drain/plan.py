@@ -95,7 +95,7 @@ def make_plan(parcels: Sequence[Parcel], catalog: Catalog, batch: int) -> tuple[
     """
     contents = _read(parcels)
     table = contents.table
-    # Before the catalog hears of them: an event of the year 2200 would name its app for good.
+    # Before the catalog gets them: an event of the year 2200 would name its app for good.
     why_not = dict.fromkeys(misfit_times(table).tolist(), OUT_OF_TIME)
     app_ids, given = _place(table, catalog, why_not)
     kept = np.setdiff1d(np.arange(table.num_rows), np.fromiter(why_not, np.int64, len(why_not)), assume_unique=True)
@@ -193,7 +193,7 @@ def _read(parcels: Sequence[Parcel]) -> _Contents:
 
     for parcel in parcels:
         if not parcel.sound:
-            # Marked, so that nobody reads it by mistake when it is queued again.
+            # Marked, so that it cannot be decoded by mistake when it is queued again.
             contents.unread.append((parcel.seq, _UNSOUND, _UNSOUND_MARK + parcel.body))
             continue
         try:
@@ -220,7 +220,7 @@ def _alone(table: pa.Table, row: int) -> bytes:
 def _place(table: pa.Table, catalog: Catalog, why_not: dict[int, str]) -> tuple[NDArray[np.int64], dict[int, str]]:
     """Return the app id of each row, 0 for none, and of some rows the catalog's reason for none.
 
-    Rows that nobody can place are added to ``why_not``, those in it already are passed over.
+    Rows that cannot be placed are added to ``why_not``, those in it already are passed over.
     """
     skipped = np.zeros(table.num_rows, np.bool_)
     skipped[list(why_not)] = True

@@ -1,4 +1,4 @@
-"""The usage event: one answered (or failed) request, as it travels from the door to the ledger.
+"""The usage event: one answered (or failed) request, as it travels from intake to the ledger.
 
     intake ─▶ encode ─▶ journal ─▶ spool ─▶ decode ─▶ drain ─▶ ledger
 

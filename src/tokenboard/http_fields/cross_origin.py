@@ -20,7 +20,7 @@ _SENT = (
     "OpenAI-Project",
     "OpenAI-Beta",
     "Idempotency-Key",
-    # SDKs tell of themselves in headers of their own, more with every release. The wildcard covers all but
+    # SDKs describe themselves in headers of their own, more with every release. The wildcard covers all but
     # Authorization, and only for requests without cookies, which are all that the board takes a key from.
     "*",
 )

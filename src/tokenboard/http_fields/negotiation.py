@@ -14,7 +14,7 @@ def preferred(lines: Iterable[str], offered: Sequence[str]) -> str | None:
 
     ``offered`` are types without parameters, in lower case. For each the most specific range counts, and quality 0
     refuses it. Of equal quality is chosen what was named more precisely, then what was named earlier, then what is
-    offered earlier. Parameters of a range other than its quality tell nothing apart. Without an ``Accept`` it is the
+    offered earlier. Parameters of a range other than its quality are ignored. Without an ``Accept`` it is the
     first.
     """
     given = list(lines)

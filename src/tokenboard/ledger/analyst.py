@@ -19,7 +19,7 @@ HOURS_KEPT_DAYS = 35
 class Consumption:
     """Sums over some usage: counts of answered (``requests``) and failed requests, tokens by kind, cost in USD.
 
-    ``cached`` is part of ``prompt``, ``reasoning`` part of ``completion``, as far as upstreams told.
+    ``cached`` is part of ``prompt``, ``reasoning`` part of ``completion``, as far as upstreams reported them.
     """
 
     requests: int

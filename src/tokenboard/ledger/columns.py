@@ -21,7 +21,7 @@ _REASON = 200  # characters of a library's complaint
 
 FIRST_TIME_MS, LAST_TIME_MS = 0, 4_291_747_200_000 - 1
 """The times an event may have, inclusive: 1970 to 2105. Beyond, the columns of days and hours would take another day's
-number without a word; they end early in 2106, and the hourly figures' end is five weeks later than themselves."""
+number silently; they end early in 2106, and the hourly figures' end is five weeks later than themselves."""
 
 OUT_OF_TIME = "does not fit the ledger: a time is before 1970 or after 2105"
 """Why an event whose time has no place is left out."""

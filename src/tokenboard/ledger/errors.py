@@ -2,7 +2,7 @@
 
 
 class LedgerError(Exception):
-    """Base of the ledger's errors; ``hint`` tells the operator how to mend it."""
+    """Base of the ledger's errors; ``hint`` says how the operator can fix it."""
 
     hint = "See the log of the server for the cause."
 

@@ -1,4 +1,4 @@
-"""The kinds of requests that figures per day and model are kept apart by, as the raw events tell them.
+"""The kinds of requests that figures per day and model are kept apart by, as derived from the raw events.
 
 The board looks at no prompt and no answer, so a kind is what the counts and the endpoint of a request say.
 """
@@ -47,7 +47,7 @@ ENDPOINTS: Mapping[Output, tuple[str, ...]] = MappingProxyType(
     {Output.TEXT: ("chat", "completions", "responses", "messages"), Output.VECTORS: ("embeddings",)}
 )
 """The endpoints, by their names in the ledger, of each output. Changed only together with a schema file that makes the
-view of ``model_daily`` anew and has the table filled again."""
+view of ``model_daily`` again and has the table filled again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ ANY_KIND = RequestKind()
 
 
 def kind_columns() -> dict[str, str]:
-    """Return how the raw events tell each column of a kind; '' is unknown."""
+    """Return how each column of a kind is derived from the raw events; '' is unknown."""
     sizes = ", ".join(f"usage.prompt_tokens <= {most}, '{bucket}'" for bucket, most in MOST_PROMPT_TOKENS.items())
     outputs = ", ".join(
         f"usage.endpoint IN ({', '.join(repr(name) for name in names)}), '{output}'"

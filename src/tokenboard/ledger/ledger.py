@@ -140,7 +140,7 @@ class Ledger:
     # --- the board's side ------------------------------------------------------------------------------------------
 
     def board(self) -> str | None:
-        """Return the id of the board that the ledger belongs to, None before it was told."""
+        """Return the id of the board that the ledger belongs to, None before one was set."""
         rows = self._run(lambda: self._client.query(_query("board")).result_rows)
         return str(rows[0][0]) if rows else None
 
@@ -258,7 +258,7 @@ class Ledger:
         return self._run(drop)
 
     def rebuild_month(self, month: int, today: date) -> None:
-        """Sum one month of every rollup anew from its raw events; ``today`` is the UTC day.
+        """Rebuild one month of every rollup from its raw events; ``today`` is the UTC day.
 
         May be done any number of times. Then every day of the month is noted as changed. After a crash in the midst
         `finish_rebuilds` is due before anything is read.
@@ -329,7 +329,7 @@ class Ledger:
         deadline = time.monotonic() + self._timeout_s
 
         def ask() -> Sequence[Sequence[Any]]:
-            # The engine takes whole seconds: a question that nobody waits for any more is given up soon after.
+            # The engine takes whole seconds: a query whose caller has given up ends soon after.
             left_s = max(math.ceil(deadline - time.monotonic()), 1)
             limits = {"max_execution_time": left_s, "timeout_overflow_mode": "throw"}
             return self._client.query(text, parameters=dict(parameters), settings=limits).result_rows

@@ -1,4 +1,4 @@
-"""The rollups' upkeep: made anew from raw events month by month, compared with them, and raw events dropped for age.
+"""The rollups' maintenance: rebuilt from raw events month by month, compared with them, and raw events dropped for age.
 
 A rollup's sums are defined once, by `_sums`: for its view, and narrowed to a month to rebuild or check a partition,
 or to a batch that a crash has left in pieces. Months are numbers: 202601 is January 2026.
@@ -22,10 +22,10 @@ ROLLUPS: Mapping[str, str] = MappingProxyType(
 """The rollups and the column that says when."""
 
 FIGURES = ("requests", "failed", "prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "cost")
-"""The figures of every rollup, in the order they are told."""
+"""The figures of every rollup, in the order in which they are reported."""
 
 SHOWN_DIFFERENCES = 10_000
-"""Differences of one rollup and month that are told one by one; of more, the number."""
+"""Differences of one rollup and month that are reported one by one; of more, the number."""
 
 _KINDS = kind_columns()
 _FIRST_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -118,7 +118,7 @@ def drop_raw_month(client: Client, month: int) -> None:
 
 
 def rebuild_rollup(client: Client, rollup: str, month: int, today: date) -> None:
-    """Sum one month of one rollup anew and put it in the place of the old partition.
+    """Rebuild one month of one rollup and put it in the place of the old partition.
 
     Readers find the old partition or the new one. A crash may leave both (the engine renames one directory after the
     other): then it is to be done again before anything is read. No event of the month may arrive meanwhile.
@@ -202,7 +202,7 @@ def note_filled(client: Client, rollup: str) -> None:
 
 
 def note_rebuild(client: Client, month: int) -> None:
-    """Note that the rollups of a month are being made anew, until `note_rebuilt`."""
+    """Note that the rollups of a month are being rebuilt, until `note_rebuilt`."""
     client.insert("rebuilds", [[month, 1]], column_names=["month", "open"])
 
 
@@ -213,7 +213,7 @@ def note_rebuilt(client: Client, month: int) -> None:
 
 
 def open_rebuilds(client: Client) -> list[tuple[int, int]]:
-    """Return the months whose rollups were not made anew to the end, each with how often that was begun."""
+    """Return the months whose rebuild was not finished, each with how often that was begun."""
     return [(int(month), int(times)) for month, times in client.query(query_text("open_rebuilds")).result_rows]
 
 

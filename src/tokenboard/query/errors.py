@@ -1,4 +1,4 @@
-"""What is told of a parameter that is wrong."""
+"""The error that names a wrong parameter."""
 
 _SHOWN_CHARACTERS = 40
 
@@ -6,7 +6,7 @@ _SHOWN_CHARACTERS = 40
 class ParameterError(ValueError):
     """A parameter that is wrong; an API answers 400 with the message.
 
-    ``parameter`` is the parameter's name, ``message`` says what is wrong and how to mend it. A quoted value is cut
+    ``parameter`` is the parameter's name, ``message`` says what is wrong and how to fix it. A quoted value is cut
     short.
     """
 

@@ -1,4 +1,4 @@
-"""Query parameters, parsed strictly: what is wrong with one is told by its name."""
+"""Query parameters, parsed strictly: an error names the parameter."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -22,7 +22,7 @@ class Parameters:
     """The parameters of one query, of which only ``names`` are looked at; others are ignored, even twice.
 
     ``refused`` are parameters of the reference that this board cannot honour, each with why: they are never ignored.
-    ``lenient`` is how forms of pages are read: values are stripped, and an empty one is as good as none.
+    ``lenient`` is how forms of pages are read: values are stripped, and an empty one counts as absent.
 
     Raises, from the constructor and any method: ParameterError, which names the parameter and what it allows.
     """

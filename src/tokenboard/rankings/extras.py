@@ -1,4 +1,4 @@
-"""Extras: what a row of a ranking may tell beside its figures, exactly, from the cube alone. Pure.
+"""Extras: what a row of a ranking may have beside its figures, exactly, from the cube alone. Pure.
 
 ``members`` are the ids whose usage counts, aliases too, and ``places`` the row that each counts for, as the roster
 gives them; answers come in the order of the rows.

@@ -24,7 +24,7 @@ class Sort(StrEnum):
 
 
 class Extra(StrEnum):
-    """What a ranking tells beside its default figures, when asked to (``include``, docs/api.md)."""
+    """What a ranking has beside its default figures on request (``include``, docs/api.md)."""
 
     URL = "url"
     CATEGORIES = "categories"

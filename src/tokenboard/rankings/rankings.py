@@ -51,7 +51,7 @@ class Rankings:
 
     ``floor`` is the dataset's first day; ``clock`` gives the present time with its time zone. Past ``memory_budget``
     bytes the cube keeps fewer checkpoints, as few as it may: answers then take longer. ``fill`` or ``refresh``
-    is called by a worker after the start and after each acknowledged batch, ``catch_up`` by whoever follows the
+    is called by a worker after the start and after each acknowledged batch, ``catch_up`` by what follows the
     catalog, and before a change of an app is called done, so that merges, names and visibility are in force with it.
     Answers come from memory alone. Errors of the ledger and the catalog are raised to these callers and leave
     everything as it was; the next call tries again.
@@ -87,7 +87,7 @@ class Rankings:
 
     @property
     def reads(self) -> int:
-        """Grows whenever days were read anew: all the ledger holds of them may differ, not only what a cube keeps."""
+        """Grows whenever days were read again: all the ledger holds of them may differ, not only what a cube keeps."""
         return self._reads  # without the lock, as for the epoch
 
     @property
@@ -99,12 +99,12 @@ class Rankings:
 
     @property
     def epoch(self) -> int:
-        """Grows with every change of figures or apps that an answer could show; asking waits for nobody."""
+        """Grows with every change of figures or apps that an answer could show; never blocks."""
         return self._epoch  # without the lock: who reads it early finds answers that are newer, never older
 
     @property
     def catalog_revision(self) -> int:
-        """The catalog's revision up to which answers know the apps; asking waits for nobody."""
+        """The catalog's revision up to which answers know the apps; never blocks."""
         return self._catalog_revision  # without the lock, as for the epoch
 
     @property
@@ -121,7 +121,7 @@ class Rankings:
             return 0 if self._cube is None else self._cube.step
 
     def fill(self) -> None:
-        """Read all figures and apps anew; until the last moment answers come from what was there before."""
+        """Read all figures and apps again; until the last moment answers come from what was there before."""
         with self._writing:
             self._fill()
 
@@ -222,7 +222,7 @@ class Rankings:
             return cube.window_days(window.start, window.end), roster_view(cube, roster, category, subcategory)
 
         seen = self.read(look)
-        # Ranking every day takes long, and what was seen does not change: nobody needs to wait for it.
+        # Ranking every day takes long, and what was seen does not change: it need not hold the lock.
         return None if seen is None else tuple(daily_ranks(*seen, app_id, metric))
 
     def last_days(self, app_ids: Collection[int]) -> dict[int, date]:
@@ -288,7 +288,7 @@ class Rankings:
             try:
                 self._epoch += cube.apply(replacement)
             except BaseException:
-                # Stopped half way the sums are worthless: say so, and let the next refresh read everything anew.
+                # Stopped half way the sums are worthless: the next refresh reads everything again.
                 self._cube = None
                 raise
         self._keep_to_budget(cube)

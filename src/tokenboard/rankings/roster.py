@@ -33,7 +33,7 @@ class Roster:
     """All apps of the catalog, kept up to date from its changes; not thread-safe.
 
     Aliases are resolved to the end of their chain. A link to an app that is not there, and links that form a ring,
-    count as no link, so nobody's usage is lost to a broken one. Arrays are indexed by app id; id 0, unattributed
+    count as no link, so no usage is lost to a broken one. Arrays are indexed by app id; id 0, unattributed
     traffic, is never visible.
     """
 

@@ -1,7 +1,7 @@
 """What the rankings read, and from whom: the ledger owns the figures, the catalog owns the apps.
 
-Rankings only read. Every method may fail with its owner's errors when that store is away; rankings pass them on and
-keep what they have. The real ones are ``tokenboard.ledger.Ledger`` and ``tokenboard.catalog.Catalog``.
+Rankings only read. Every method may fail with its owner's errors when that store is unavailable; rankings pass them on
+and keep what they have. The real ones are ``tokenboard.ledger.Ledger`` and ``tokenboard.catalog.Catalog``.
 """
 
 from collections.abc import Collection, Mapping

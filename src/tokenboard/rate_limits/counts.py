@@ -29,7 +29,7 @@ class Counts(Storage):
 
     ``file`` None keeps the counts in memory only, as are those of windows shorter than `LONG_S`. Counting waits for no
     disk, so an event loop may count: a thread of its own writes what has changed, at once. Counts outlive the process;
-    what ends it without warning, or a power cut, may cost the last of them. A file that is damaged is begun anew, and
+    what ends it without warning, or a power cut, may cost the last of them. A damaged file is replaced by an empty one;
     one that cannot be written is logged and tried again with the next count: counting goes on in memory, as refusing
     every caller would be worse. Safe from any thread. ``clock_ms`` gives UTC epoch ms.
     """

@@ -57,7 +57,7 @@ class RateLimits:
                     self._limiter.hit(item, subject)
             now = self._counts.now_s()
             verdicts = [self._verdict(*each, now=now, refused=bool(full)) for each in full or limits]
-        # Refused by both, the longer wait counts; else the limit with the least left is told.
+        # Refused by both, the longer wait counts; else the limit with the least left is reported.
         return max(verdicts, key=lambda each: each.reset_s) if full else min(verdicts, key=lambda each: each.remaining)
 
     def close(self) -> None:

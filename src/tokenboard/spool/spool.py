@@ -150,7 +150,7 @@ class Spool:
         """
         return accept_file(folder / f"{name}.sqlite")
 
-    # --- the door's side -------------------------------------------------------------------------------------------
+    # --- intake's side ---------------------------------------------------------------------------------------------
 
     def has_room(self) -> bool:
         """Whether new work may be taken; ask before starting anything whose usage must be recorded."""
@@ -164,7 +164,7 @@ class Spool:
     def append(self, body: bytes, events: int = 1) -> Awaitable[None]:
         """Queue one parcel from a running event loop; awaiting it there waits until the parcel is committed.
 
-        Never refuses for lack of room: usage of an answer already begun must not be lost. `has_room` guards the door.
+        Never refuses for lack of room: usage of an answer already begun must not be lost. Ask `has_room` first.
         """
         return self._committer.append(events, body)
 

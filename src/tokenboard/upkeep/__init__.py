@@ -1,4 +1,4 @@
-"""Upkeep of the figures: compared from raw event to ranking, made anew, and raw events dropped for their age.
+"""Upkeep of the figures: compared from raw event to ranking, rebuilt, and raw events dropped for their age.
 
     drain paused ─▶ one month of the ledger ─▶ drain goes on ─▶ the next month
 

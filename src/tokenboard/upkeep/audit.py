@@ -13,7 +13,7 @@ _EPOCH = date(1970, 1, 1)
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One figure that is told in two ways: by raw events (for the rankings: by the rollup they read) and by ``table``.
+    """One figure that has two values: by raw events (for the rankings: by the rollup they read) and by ``table``.
 
     ``at`` is a UTC day or hour, or a month for the sums of a whole month. Figures are exact, as text.
     """
@@ -29,7 +29,7 @@ class Difference(msgspec.Struct, frozen=True):
 class Audited(msgspec.Struct, frozen=True):
     """One month, compared: its number, whether its raw events took part, and what differs.
 
-    ``untold`` is how many more keys of its rollups differ than ``differences`` tell one by one.
+    ``untold`` is how many more keys of its rollups differ than ``differences`` lists.
     """
 
     month: int
@@ -56,7 +56,7 @@ def rollup_differences(check: RollupCheck) -> Iterator[Difference]:
 def cube_differences(rows: DayRows, rankings: Rankings, first: date, last: date) -> Iterator[Difference]:
     """Yield where the rankings' own sums, from ``first`` to ``last``, differ from the ledger's figures per day and app.
 
-    And where the window's totals, which an answer tells, differ from the sum of these figures.
+    And where the window's totals, as an answer has them, differ from the sum of these figures.
     """
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)

@@ -12,7 +12,7 @@ from tokenboard.upkeep.audit import Audited, Difference, cube_differences, rollu
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
-    """One month whose rollups were made anew, and how many of how many that is."""
+    """One month whose rollups were rebuilt: number ``number`` of ``of``."""
 
     month: int
     number: int
@@ -62,7 +62,7 @@ class Upkeep:
             yield audited
 
     def rebuild(self) -> Iterator[Rebuilt]:
-        """Sum every rollup anew from raw events, but for the months whose raw events were dropped for age."""
+        """Rebuild every rollup from raw events, except for the months whose raw events were dropped for age."""
         months = self._with_raw()
         for number, month in enumerate(months, 1):
             with self._paused():

@@ -131,7 +131,7 @@ class Web:
                 _path_of(request), request.path_params, query, frozenset(each.name for each in parameters)
             )
             if form is PageFormat.HTML:
-                # Its charts are asked for next; a board that nobody looks at never starts the process that draws.
+                # Its charts are asked for next; a board without visitors never starts the process that draws.
                 self._services.renderer.start()
             key: Hashable = (form, page_request.path, page_request.query)
             rendered = await self._cache.get(
@@ -166,7 +166,7 @@ class Web:
         private = self._services.site.visibility is PagesVisibility.KEY
         headers = {
             "ETag": rendered.etag,
-            # A page is asked for anew each time, at the cost of a few bytes: what was hidden is gone at once.
+            # A page is revalidated each time, at the cost of a few bytes: what was hidden is gone at once.
             "Cache-Control": "private, no-cache" if private else "no-cache",
             "Vary": "Accept-Encoding, Cookie" if private else "Accept-Encoding",
         }
@@ -270,7 +270,7 @@ class Web:
     def _without_slash(self, request: Request) -> str:
         """Return the path without a slash at its end when there is a page; empty when not.
 
-        It names no host: the one in the request is the caller's word.
+        It names no host: the one in the request is not to be trusted.
         """
         path, scope = _path_of(request).rstrip("/"), request.scope
         if not path or not scope["path"].endswith("/") or scope["method"] not in {"GET", "HEAD"}:
@@ -301,7 +301,7 @@ def create_web(services: WebServices) -> Starlette:
 
 
 def _problem_of(error: Exception) -> Problem:
-    """Return what a reader is told of an error that a view met."""
+    """Return an error of a view as the reader's answer."""
     retry = {"Retry-After": "2"}
     match error:
         case Problem():

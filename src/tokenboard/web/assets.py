@@ -18,7 +18,7 @@ class Asset:
 
 
 def own_address(name: str) -> str:
-    """Return the path of a file by its own name, for what is no page of ours but looks like one."""
+    """Return the path of a file by its own name, for what is no page but looks like one."""
     return Assets().address(name)
 
 

@@ -14,7 +14,7 @@ MAX_BYTES = 32 * 1024 * 1024
 """Bytes of pages and their keys kept."""
 
 MAX_MAKING = 256
-"""Pages made at one time, or waiting to be; who asks for another is told to come again."""
+"""Pages made at one time, or waiting to be; a request for another is answered 503."""
 
 
 class _Kept(NamedTuple):

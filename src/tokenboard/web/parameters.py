@@ -1,4 +1,4 @@
-"""The query parameters that pages know, and the one form in which a query is kept in mind.
+"""The query parameters that pages know, and the canonical form in which a query is a key of a cache.
 
 Whatever else a query holds is ignored, everywhere alike: it reaches no page and no key of a cache.
 """

@@ -1,4 +1,4 @@
-"""The API's reference: what an OpenAPI 3.1 document says, in the order and the words in which a page tells it.
+"""The API's reference: what an OpenAPI 3.1 document says, in the order and the words of a page.
 
     document ─▶ operations (parameters, body, answers, errors, an example) by tag, and the schemas that several share
 
@@ -23,14 +23,14 @@ _METHODS = ("get", "put", "post", "delete")
 _NULL = {"type": "null"}
 _FORMATS = {"date": "date", "date-time": "time", "decimal": "decimal string", "binary": "bytes"}
 _FEW_MEMBERS = 2
-"""An object with no more members is told where it is used, however often that is."""
+"""An object with no more members is described where it is used, however often that is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """A parameter, a member of an object, or a whole body.
 
-    ``kind`` is what it is, in words; ``place`` names, within it, the schema that is told in a place of its own, else it
+    ``kind`` is what it is, in words; ``place`` names, within it, the schema described in a place of its own, else it
     is empty. ``facts`` are limits, whether it may be left out, its default. ``allowed`` are its values when these are
     all there are.
     """
@@ -62,7 +62,7 @@ class Content:
 class Operation:
     """``path`` is the whole path; ``scope`` what its key needs, empty for any, None for no key at all.
 
-    ``errors`` are the statuses that are told for this operation beside those that every one may have. ``example`` is a
+    ``errors`` are the statuses described for this operation beside those that every one may have. ``example`` is a
     command for a shell.
     """
 
@@ -111,7 +111,7 @@ class Reference:
 def read_reference(document: Mapping[str, Any], base_url: str, heading: Heading) -> Reference:
     """Return the reference of a board at ``base_url``.
 
-    ``heading`` says, of an operation's tag and whole path, under which heading it is told; empty leaves it out.
+    ``heading`` says, of an operation's tag and whole path, under which heading it is described; empty leaves it out.
     """
     return _Reader(document, base_url, heading).read()
 
@@ -241,7 +241,7 @@ class _Reader:
         )
 
     def _find_shared(self) -> frozenset[str]:
-        """Return the schemas told in a place of their own: large ones used twice, and what holds itself."""
+        """Return the schemas described in a place of their own: large ones used twice, and what holds itself."""
         used, shared = Counter[str](), set[str]()
 
         def walk(node: Any, above: tuple[str, ...]) -> None:

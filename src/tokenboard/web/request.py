@@ -68,7 +68,7 @@ class PageRequest:
 class Span:
     """The days a page is about: a period, or a window of the reader's own.
 
-    ``unasked`` is the period that the page shows without being asked for one. ``complete`` tells whether all its days
+    ``unasked`` is the period that the page shows without being asked for one. ``complete`` says whether all its days
     are over: figures of today are those so far.
     """
 
@@ -105,7 +105,7 @@ _PHRASES = {
 def board_period(services: WebServices) -> Period:
     """Return the period that pages of the whole board show unasked: the last 7 days.
 
-    While they have nothing to show, and while today shows more than they do, it is today: whoever is the first to use
+    While they have nothing to show, and while today shows more than they do, it is today: the first to use
     a board sees so at once.
     """
     analytics = services.analytics
@@ -201,7 +201,7 @@ def unless(default: StrEnum, value: StrEnum) -> str:
 
 
 def changed(query: Query, **values: str) -> Query:
-    """Return a query with some parameters set anew; the empty text leaves one out."""
+    """Return a query with some parameters changed; an empty text removes one."""
     kept = [(name, value) for name, value in query if name not in values]
     return (*kept, *((name, value) for name, value in values.items() if value))
 

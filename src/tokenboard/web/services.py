@@ -16,8 +16,8 @@ from tokenboard.web.site import Site
 class WebServices:
     """The parts below the pages, and the OpenAPI document of the API beside them.
 
-    ``floor`` is the dataset's first UTC day; ``clock_ms`` tells UTC epoch ms. ``api_document`` is called when its page
-    is first read: to make the document takes longer than a board should need to start.
+    ``floor`` is the dataset's first UTC day; ``clock_ms`` returns UTC epoch ms. ``api_document`` is called when its
+    page is first read: to make the document takes longer than a board should need to start.
     """
 
     auth: Auth

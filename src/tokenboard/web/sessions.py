@@ -1,4 +1,4 @@
-"""Who may read the pages: everybody, or whoever has shown a key, remembered by a cookie."""
+"""Who may read the pages: everybody, or who has shown a key, remembered by a cookie."""
 
 from dataclasses import dataclass
 

@@ -59,7 +59,7 @@ def clean(text: str, *, worded: bool = False) -> str:
     """Return ``text`` on one line: white space collapsed, no control characters, no marks that change direction.
 
     Joiners stay: Persian words and composed emoji are spelt with them. Lone surrogates become U+FFFD. With ``worded``
-    the marks of `isolated` names among words of ours stay too, if each has its end.
+    the marks of `isolated` names among our own words stay too, if each has its end.
     """
     kept = []
     marks = {_ISOLATE, _END} if worded and text.count(_ISOLATE) == text.count(_END) else set()
@@ -80,7 +80,7 @@ def clean(text: str, *, worded: bool = False) -> str:
 def isolated(text: str) -> str:
     """Return a cleaned ``text``, between marks that keep its direction to itself if it may run right to left.
 
-    The marks are FSI and PDI of UAX #9; text without such characters needs none among words of ours.
+    The marks are FSI and PDI of UAX #9; text without such characters needs none among our own words.
     """
     text = clean(text)
     if any(unicodedata.bidirectional(char) in _LEFTWARD for char in text):

@@ -4,7 +4,7 @@
                   └─▶ Drawing: Vega-Lite in inks, texts by number, a hash of it all
                          └─▶ Renderer: one thread, Vega in a process of its own, svg.themed ─▶ bytes, kept
 
-Tips tell exact integers, whatever their size: figures reach Vega only as parts of the axis' top, names not at all.
+Tips show exact integers, whatever their size: figures reach Vega only as parts of the axis' top, names not at all.
 """
 
 from tokenboard.web.charts.bars import parts_by_day, single, stacked_days

@@ -22,7 +22,7 @@ def lines(
 ) -> Drawing:
     """Return a line for each series; ``filled`` tints the area below it.
 
-    Past 120 days a point is of seven. Pointing at a day tells every series' figure. Raises ValueError when a series
+    Past 120 days a point is of seven. Pointing at a day shows every series' figure. Raises ValueError when a series
     is not as long as ``days``.
     """
     bins = bins_of(days)
@@ -141,7 +141,7 @@ def _strips(count: int) -> Json:
 
 
 def _alone(places: Sequence[int | None]) -> Iterable[bool]:
-    """Tell which places have no neighbour to draw a line to; and the last, which is where the app stands now."""
+    """Return which places have no neighbour to draw a line to; and the last, which is where the app stands now."""
     for index, place in enumerate(places):
         before = places[index - 1] if index else None
         after = places[index + 1] if index + 1 < len(places) else None

@@ -84,7 +84,7 @@ class Renderer:
             thread = self._thread
         if thread is None:
             return
-        while True:  # what waits is dropped, to make room for the word to end
+        while True:  # what waits is dropped, to make room for the order to end
             try:
                 job = self._queue.get_nowait()
             except queue.Empty:

@@ -17,7 +17,7 @@ LOOKBACK = 30
 """Days before a movement that decide whether it is one."""
 
 LEVELS = (3, 10, 20, 50, 100)
-"""Places that are worth a word when an app gets among them, the highest first."""
+"""Places whose crossing is an entry of the feed, the highest first."""
 
 FIELD = LEVELS[-1]
 """Apps of a day's ranking whose movements are looked at."""
@@ -68,7 +68,7 @@ def slack(level: int) -> int:
 def movements(days: Sequence[date], series_of_apps: Mapping[int, AppSeries], shown: int) -> list[Movement]:
     """Return what moved on each of the last ``shown`` days: by day, latest first, then by rank.
 
-    ``days`` are consecutive and as long as each course; those before the shown ones only tell what was before.
+    ``days`` are consecutive and as long as each series; those before the shown ones only say what was before.
     """
     ids = list(series_of_apps)
     first = max(len(days) - shown, 0)

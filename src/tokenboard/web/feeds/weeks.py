@@ -1,4 +1,4 @@
-"""Reading the courses of apps from the rankings: each day's weekly ranking, and the weeks of whoever is in one."""
+"""Reads series of apps from the rankings: each day's weekly ranking, and the weeks of all apps in one."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tokenboard.rankings import Cube, Question, Rankings, Roster, Sort
 from tokenboard.web.feeds.movements import FIELD, LOOKBACK, AppSeries, Movement, movements, slack
 
 SHOWN_DAYS = 30
-"""Completed days whose movements are told."""
+"""Completed days whose movements are in the feed."""
 
 _WEEK = 7
 _BEFORE = 3 * _WEEK
@@ -28,7 +28,7 @@ class News:
 def read_news(rankings: Rankings, *, floor: date, today: date) -> News:
     """Return what moved in the weekly rankings of the last completed days; raises NotFilledError.
 
-    Only apps that may be shown are in it: whoever passed, or was passed by, another one is not.
+    Only apps that may be shown are in it: an app that passed, or was passed by, another one is not.
     """
     last = today - timedelta(days=1)
     until = datetime.combine(today, time(), UTC)

@@ -19,7 +19,7 @@ def _svg(services: WebServices, request: PageRequest) -> Rendered:
     try:
         badge, status = _badge(services, request), 200
     except PageNotFound:
-        # Whoever shows it sees a badge that says so, not a broken image.
+        # A page that embeds it shows a badge that says so, not a broken image.
         badge, status = no_badge(services.site.signature), 404
     return rendered(badge.svg(style), "image/svg+xml", status=status)
 

@@ -49,7 +49,7 @@ class Trial:
 
     @property
     def remedy(self) -> str:
-        """How to mend what keeps the request from an app; empty when nothing does."""
+        """How to fix what keeps the request from an app; empty when nothing does."""
         return "" if self.who.reason is None else str(RefererError(self.who.reason)).partition(": ")[2]
 
 

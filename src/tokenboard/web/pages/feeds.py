@@ -71,7 +71,7 @@ def _rendered_feed(
 
 
 def entry_of(site: Site, news: News, movement: Movement) -> Entry:
-    """Return how a movement is told. Its time is the end of its day, and its id names day and app: it never changes."""
+    """Return a movement's entry. Its time is the end of its day, and its id names day and app: it never changes."""
     names = {app_id: apart(news.names[app_id]) for app_id in (movement.app_id, *movement.passed)}
     name, passed = names[movement.app_id], [names[app_id] for app_id in movement.passed]
     above = growth((3 * movement.tokens - movement.before) / movement.before) if movement.before else ""

@@ -63,7 +63,7 @@ def models_daily(services: WebServices, window: Window, top: int = BARS) -> Mode
         elif row.model == _OTHER:
             cut.add(row.day)
     for model, found in by_model.items():
-        # Beyond the first fifty of a day a model is part of that day's rest: its own days tell how much.
+        # Beyond the first fifty of a day a model is part of that day's rest: its own days have the figures.
         if not cut <= found.keys() and (detail := analytics.model(model, window)) is not None:
             found.update((each.day, each.figures.tokens) for each in detail.days)
     days = tuple(window.start + timedelta(days=day) for day in range(window.days))
