@@ -248,7 +248,7 @@ async def gateway(
     fallback = next((upstream for upstream in upstreams if upstream.name == default), None)
     app = Gateway(
         auth=Auth(stores.catalog),
-        intake=Intake(spool, counters, clock_ms=lambda: NOW_MS),
+        intake=Intake(spool, counters),
         upstreams=Upstreams([EchoUpstream(), *upstreams], fallback, failover=failover),
         options=options or AttributionOptions(),
         clock_ms=lambda: NOW_MS,

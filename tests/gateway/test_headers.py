@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenboard.gateway import ForwardAttribution
-from tokenboard.gateway.headers import Headers, request_headers, response_headers, withheld_from_upstream
+from tokenboard.gateway.headers import (
+    AnswerHeadersReader,
+    Headers,
+    request_headers,
+    response_headers,
+    withheld_from_upstream,
+)
 
 OWN = [(b"authorization", b"Bearer sk-upstream")]
 APP = [
@@ -162,3 +168,35 @@ def test_any_headers_give_what_a_slow_reading_of_the_rules_gives(
         barred |= {b"x-title"}
     expected = [(name.lower(), value) for name, value in received if name.lower() not in barred]
     assert expected + OWN == sent(received, forward)
+
+
+_answered = st.tuples(
+    st.sampled_from(
+        [
+            b"Connection",
+            b"Content-Type",
+            b"content-type",
+            b"Content-Encoding",
+            b"Content-Length",
+            b"X-A",
+            b"Server",
+            b"Via",
+        ]
+    ),
+    st.sampled_from([b"x-a", b"X-A, te", b"Keep-Alive", b"", b"close", b"Text/Plain", b"7"]),
+)
+
+
+@given(st.lists(st.lists(_answered, max_size=6), max_size=9), st.sampled_from([200, 204, 304, 429]))
+def test_answers_headers_that_are_kept_in_mind_by_their_names_read_as_at_first_sight(
+    answers: list[Headers], status: int
+) -> None:
+    reader = AnswerHeadersReader()
+    for received in [*answers, *answers]:
+        fields = response_headers(received, status)
+        found = reader.read(received, status)
+        assert fields == found.fields
+        first = dict(reversed(fields))
+        assert first.get(b"content-type", b"").lower() == found.kind
+        assert first.get(b"content-encoding", b"") == found.coding
+        assert (b"content-length" in first) == found.sized

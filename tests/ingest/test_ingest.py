@@ -57,6 +57,12 @@ def use(**given: Any) -> Facts:
     return Facts(**(plain | given))
 
 
+SERVED = UsageEvent(
+    "gen-1", NOON, NOON, Source.GATEWAY, 3, 9, "https://cline.bot", None, "Cline", (), "gpt-4o", "openai", "chat",
+    False, 200, False, "reported", 12, 9,
+)  # fmt: skip
+
+
 class Door:
     def __init__(self, folder: Path) -> None:
         self.counters = Counters()
@@ -65,7 +71,7 @@ class Door:
 
     def open(self, max_bytes: int) -> None:
         self.spool = Spool(self._folder, "test", max_bytes=max_bytes, fsync=False, clock_ms=lambda: NOON)
-        self.intake = Intake(self.spool, self.counters, clock_ms=lambda: NOON)
+        self.intake = Intake(self.spool, self.counters)
         self.ingest = Ingest(self.spool, self.counters, floor=date(2025, 1, 1), clock_ms=lambda: NOON)
 
     def reopen(self, max_bytes: int) -> None:
@@ -151,7 +157,7 @@ def test_long_names_of_models_and_providers_are_cut_not_refused_for_the_answer_w
 
 def test_the_gateways_use_is_on_disk_when_record_returns(door: Door) -> None:
     async def record() -> int:
-        await door.intake.record(use(source=Source.GATEWAY))
+        await door.intake.record(SERVED)
         return door.spool.state().pending
 
     assert 1 == asyncio.run(record())
@@ -161,7 +167,7 @@ def test_the_gateways_use_is_on_disk_when_record_returns(door: Door) -> None:
 def test_the_gateways_use_is_recorded_even_when_the_spool_is_full_or_its_id_known(door: Door) -> None:
     door.reopen(max_bytes=1)
     for _ in range(2):
-        asyncio.run(door.intake.record(use()))
+        asyncio.run(door.intake.record(SERVED))
     assert 2 == door.spool.state().pending
 
 
@@ -171,7 +177,7 @@ def test_a_use_that_cannot_be_written_is_an_error_of_the_spool(door: Door, monke
 
     monkeypatch.setattr(door.spool, "append", lambda body: fail())
     with pytest.raises(SpoolUnavailable):
-        asyncio.run(door.intake.record(use()))
+        asyncio.run(door.intake.record(SERVED))
     assert {"unrecorded.gateway": 1} == door.counters.read()
 
 
@@ -298,7 +304,7 @@ def test_looking_at_uses_counts_nothing(door: Door) -> None:
 
 
 def test_what_is_recorded_is_counted_by_the_way_it_came(door: Door) -> None:
-    asyncio.run(door.intake.record(use(source=Source.GATEWAY)))
+    asyncio.run(door.intake.record(SERVED))
     door.ingest.record_new([use(id="a"), use(id="b"), use(id="b")])
     assert {"duplicates": 1, "recorded.gateway": 1, "recorded.usage_api": 2} == door.counters.read()
 

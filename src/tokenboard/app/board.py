@@ -126,7 +126,7 @@ class Board:
             self.rankings, self.catalog, self.ledger.analyst, floor=floor, clock=lambda: datetime.now(UTC)
         )
         self.rate_limits = open_rate_limits(settings, data)
-        intake = Intake(self.spool, self.counters, clock_ms=wall_clock_ms)
+        intake = Intake(self.spool, self.counters)
         ingest = Ingest(self.spool, self.counters, floor=floor, clock_ms=wall_clock_ms)
         self.gateway = Gateway(
             auth=self.auth,

@@ -5,6 +5,7 @@ What is asked again elsewhere, and what is not: docs/api.md, "When an upstream f
 
 from collections.abc import Sequence
 
+from tokenboard.gateway.call import Call
 from tokenboard.gateway.headers import Headers
 from tokenboard.gateway.request import InferenceRequest
 from tokenboard.gateway.upstream import ConnectFailed, ConnectTimeout, PoolExhausted, Standing, UpstreamError
@@ -12,30 +13,32 @@ from tokenboard.gateway.upstreams import Answer, Upstream, UpstreamDialect
 from tokenboard.observability import Counters, logger
 
 _TOO_MANY_REQUESTS = 429
+_NOBODY = "no upstream of the model has accepted a connection lately"
 _log = logger("gateway")
 
 
 class Attempts:
     """One request, and the upstreams it may be put to in order (at least one).
 
-    ``provider`` is the name of the upstream whose answer, or fault, the client gets; until then that of the one asked
-    last. Every attempt that fails is counted as ``upstream_failed.NAME.REASON`` (500 for every 5xx), every upstream
-    passed over because it takes no connections as ``upstream_skipped.NAME``.
+    The call's ``provider`` is kept up to date. Every attempt that fails is counted as ``upstream_failed.NAME.REASON``
+    (500 for every 5xx), every upstream passed over because it takes no connections as ``upstream_skipped.NAME``.
     """
 
-    def __init__(self, candidates: Sequence[Upstream], request_id: str, counters: Counters) -> None:
+    __slots__ = ("_call", "_candidates", "_counters", "_failed", "_held", "_held_of")
+
+    def __init__(self, call: Call, candidates: Sequence[Upstream], counters: Counters) -> None:
+        self._call = call
         self._candidates = candidates
-        self._id = request_id
         self._counters = counters
         self._held: Answer | None = None
         self._held_of = ""
         self._failed: tuple[str, str] | None = None
-        self.provider = candidates[0].name
+        call.provider = candidates[0].name
 
     @property
     def dialect(self) -> UpstreamDialect:
-        """The dialect of the upstream that `provider` names."""
-        return next(upstream.dialect for upstream in self._candidates if upstream.name == self.provider)
+        """The dialect of the upstream that the call's ``provider`` names."""
+        return next(upstream.dialect for upstream in self._candidates if upstream.name == self._call.provider)
 
     async def ask(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
         """Return the answer for the client: the first that is no refusal, else the last refusal.
@@ -45,16 +48,34 @@ class Attempts:
             Problem: the request itself is at fault.
 
         """
+        if len(self._candidates) == 1:
+            return await self._ask_only(self._candidates[0], path, request, headers)
         try:
             answer = await self._first_taken(path, request, headers)
-        except UpstreamError:
+        except UpstreamError as error:
             if self._held is None:
-                raise
+                raise error
             # An upstream's word, even a refusal, tells a client more than ours that another one is away.
-            answer, self._held, self.provider = self._held, None, self._held_of
+            answer, self._held, self._call.provider = self._held, None, self._held_of
             return answer
         finally:
             self._let_go()
+        return answer
+
+    async def _ask_only(self, upstream: Upstream, path: str, request: InferenceRequest, headers: Headers) -> Answer:
+        """Ask the one upstream there is, even where it seems away, unless that would take a connect timeout."""
+        standing = upstream.standing()
+        if standing is not Standing.READY:
+            self._counters.add(f"upstream_skipped.{upstream.name}")
+            if standing is not Standing.REFUSING:
+                raise ConnectTimeout(_NOBODY)
+        try:
+            answer = await upstream.send(path, request, headers)
+        except UpstreamError as error:
+            self._counters.add(f"upstream_failed.{upstream.name}.{_reason(error)}")
+            raise error
+        if _refuses(answer.status):
+            self._counters.add(f"upstream_failed.{upstream.name}.{min(answer.status, 500)}")
         return answer
 
     async def _first_taken(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
@@ -74,14 +95,14 @@ class Attempts:
                 return answer
             self._hold(answer, upstream)
         if self._held is not None:
-            answer, self._held, self.provider = self._held, None, self._held_of
+            answer, self._held, self._call.provider = self._held, None, self._held_of
             return answer
         # There is nobody else: those that seem away are asked all the same, unless that would take a connect timeout.
         for upstream in (upstream for upstream, standing in passed_over if standing is Standing.REFUSING):
             answer, fault = await self._attempt(upstream, path, request, headers)
             if answer is not None:
                 return answer
-        raise fault or ConnectTimeout("no upstream of the model has accepted a connection lately")
+        raise fault or ConnectTimeout(_NOBODY)
 
     async def _attempt(
         self, upstream: Upstream, path: str, request: InferenceRequest, headers: Headers
@@ -92,16 +113,16 @@ class Attempts:
         """
         if self._failed is not None:
             failed, reason = self._failed
-            facts = {"request_id": self._id, "upstream": failed, "reason": reason, "next": upstream.name}
+            facts = {"request_id": self._call.id, "upstream": failed, "reason": reason, "next": upstream.name}
             _log.warning("an upstream failed, the next one is asked", extra=facts)
-        self.provider = upstream.name
+        self._call.provider = upstream.name
         try:
             answer = await upstream.send(path, request, headers)
         except UpstreamError as error:
             reason = _reason(error)
             self._counters.add(f"upstream_failed.{upstream.name}.{reason}")
             if error.sent:
-                raise
+                raise error
             self._failed = upstream.name, str(error)
             return None, error
         if _refuses(answer.status):

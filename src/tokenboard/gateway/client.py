@@ -140,6 +140,10 @@ class Client:
         if self._line.write(body, last=last):
             await self._until_taken()
 
+    def send_last(self, body: bytes) -> None:
+        """Send the last piece of the response's body, of at most `LONGEST_PIECE` bytes; nobody need wait behind it."""
+        self._line.write(body, last=True)
+
     async def _until_taken(self) -> None:
         errand = InlineTask.current
         if errand is None or math.isinf(self._send_timeout_s):
@@ -149,9 +153,9 @@ class Client:
         timer = asyncio.get_running_loop().call_later(self._send_timeout_s, errand.cancel, stalled)
         try:
             await self._line.writable()
-        except ClientStalled:
+        except ClientStalled as error:
             self.left = True
-            raise
+            raise error
         finally:
             timer.cancel()
 

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from tokenboard.gateway.attempts import Attempts
-from tokenboard.gateway.client import Client
-from tokenboard.gateway.headers import Headers, response_headers
+from tokenboard.gateway.call import Call
+from tokenboard.gateway.headers import response_headers
 from tokenboard.gateway.json_object import meaning
 from tokenboard.gateway.relay import upstream_problem
 from tokenboard.gateway.request import InferenceRequest
@@ -34,14 +34,7 @@ _NO_TEXT = frozenset({"base64", "file", "url"})
 _log = logger("gateway")
 
 
-async def count_tokens(
-    client: Client,
-    attempts: Attempts,
-    asked: Awaitable[Answer],
-    request: InferenceRequest,
-    own: Headers,
-    request_id: str,
-) -> None:
+async def count_tokens(call: Call, attempts: Attempts, asked: Awaitable[Answer], request: InferenceRequest) -> None:
     """Answer with the upstream's count, or its refusal; run as an errand.
 
     An upstream of OpenAI's dialect need not know the address: then the answer is an estimate, and says so.
@@ -50,6 +43,7 @@ async def count_tokens(
         Problem: no upstream gave an answer.
 
     """
+    client = call.client
     errand = InlineTask.current
     client.watch(errand.cancel if errand is not None else lambda: None)
     try:
@@ -62,17 +56,17 @@ async def count_tokens(
             status, headers = 200, [(b"content-type", b"application/json")]
             body = msgspec.json.encode({"input_tokens": count, "estimated": True})
     except UpstreamError as error:
-        facts = {"request_id": request_id, "upstream": attempts.provider, "reason": str(error), "hint": error.hint}
+        facts = {"request_id": call.id, "upstream": call.provider, "reason": str(error), "hint": error.hint}
         _log.warning("an upstream counted no tokens", extra=facts)
-        raise upstream_problem(error, attempts.provider) from error
-    except asyncio.CancelledError:
+        raise upstream_problem(error, call.provider) from error
+    except asyncio.CancelledError as error:
         if not client.left:
-            raise
+            raise error
         return
     finally:
         client.unwatch()
     framed = [(name, value) for name, value in headers if name != b"content-length"]
-    client.send_head(status, [*framed, (b"content-length", str(len(body)).encode()), *own])
+    client.send_head(status, [*framed, (b"content-length", str(len(body)).encode()), *call.own])
     await client.send_body(body, last=True)
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, final
+
+from tokenboard.gateway.memory import FIELD_BYTES, Memory
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -109,6 +111,11 @@ _NEVER_TO_CLIENT = HOP_BY_HOP | {
     b"x-generation-id",
 }
 _NEVER_BEGINNING = (b"access-control-", b"cross-origin-", b"proxy-", b"sec-", b"x-tokenboard-")
+_BODILESS: Final = frozenset({204, 304})
+
+NAMES_NOTHING: Final = frozenset({b"keep-alive", b"close", b""})
+"""Values of a Connection, in lower case, that name no field which could be passed on."""
+
 # A Connection header may not take these off: without them the message could not be understood (RFC 9110, 7.6.1).
 _ALWAYS = frozenset({b"content-type", b"content-encoding", b"content-length", b"host"})
 
@@ -145,31 +152,80 @@ def response_headers(received: Iterable[tuple[bytes, bytes]], status: int) -> li
     """
     passed = passed_on(received, _NEVER_TO_CLIENT)
     headers = [field for field in passed if not field[0].startswith(_NEVER_BEGINNING)]
-    if status in {204, 304}:
+    if status in _BODILESS:
         return [(name, value) for name, value in headers if name != b"content-length"]
     return headers
 
 
-class BodyHeaders(NamedTuple):
-    """What headers say of their body: type in lower case, and coding, b"" where they do not; whether its length."""
+@final
+class AnswerHeaders:
+    """The headers of one answer that go to the client, and what they say of the body.
 
-    kind: bytes
-    coding: bytes
-    sized: bool
+    ``kind`` is its type in lower case and ``coding`` its coding, b"" where they do not say; ``sized``: they tell its
+    length. Of several of one name the first counts.
+    """
+
+    __slots__ = ("coding", "fields", "kind", "sized")
+
+    def __init__(self, fields: list[tuple[bytes, bytes]], kind: bytes, coding: bytes, *, sized: bool) -> None:
+        self.fields = fields
+        self.kind = kind
+        self.coding = coding
+        self.sized = sized
 
 
-def body_headers(headers: Headers) -> BodyHeaders:
-    """Read what headers, with names in lower case, say of their body; of several of one name the first counts."""
-    kind = coding = None
-    sized = False
-    for name, value in headers:
-        if name == b"content-type":
-            kind = value.lower() if kind is None else kind
-        elif name == b"content-length":
-            sized = True
-        elif name == b"content-encoding":
-            coding = value if coding is None else coding
-    return BodyHeaders(kind or b"", coding or b"", sized)
+@final
+class _Form:
+    """What follows from the names of an answer's headers: which go on, in lower case, and where others stand."""
+
+    __slots__ = ("coding", "connections", "kind", "picked", "sized")
+
+    def __init__(self, names: Sequence[bytes]) -> None:
+        lower = [name.lower() for name in names]
+        self.picked = [
+            (name, at)
+            for at, name in enumerate(lower)
+            if name not in _NEVER_TO_CLIENT and not name.startswith(_NEVER_BEGINNING)
+        ]
+        self.connections = [at for at, name in enumerate(lower) if name == b"connection"]
+        self.kind = lower.index(b"content-type") if b"content-type" in lower else -1
+        self.coding = lower.index(b"content-encoding") if b"content-encoding" in lower else -1
+        self.sized = b"content-length" in lower
+
+
+@final
+class AnswerHeadersReader:
+    """Takes the headers of answers, by forms that it keeps in mind: an upstream's answers have names that repeat."""
+
+    __slots__ = ("_forms",)
+
+    def __init__(self) -> None:
+        self._forms: Memory[tuple[bytes, ...], _Form] = Memory()
+
+    def read(self, received: Headers, status: int) -> AnswerHeaders:
+        """Return what `response_headers` does, and what it says of the body."""
+        names = tuple([name for name, _ in received])
+        form = self._forms.recall(names)
+        if form is None:
+            form = _Form(names)
+            self._forms.keep(names, form, sum(map(len, names)) + FIELD_BYTES * len(names))
+        others = [at for at in form.connections if received[at][1].lower() not in NAMES_NOTHING]
+        if others or status in _BODILESS:
+            return _read_once(response_headers(received, status))
+        kind = form.kind
+        coding = form.coding
+        return AnswerHeaders(
+            [(name, received[at][1]) for name, at in form.picked],
+            b"" if kind < 0 else received[kind][1].lower(),
+            b"" if coding < 0 else received[coding][1],
+            sized=form.sized,
+        )
+
+
+def _read_once(fields: list[tuple[bytes, bytes]]) -> AnswerHeaders:
+    kind = next((value.lower() for name, value in fields if name == b"content-type"), b"")
+    coding = next((value for name, value in fields if name == b"content-encoding"), b"")
+    return AnswerHeaders(fields, kind, coding, sized=any(name == b"content-length" for name, _ in fields))
 
 
 def passed_on(received: Iterable[tuple[bytes, bytes]], withheld: frozenset[bytes]) -> list[tuple[bytes, bytes]]:

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from tokenboard.attribution import READ
-from tokenboard.gateway.headers import Headers
+from tokenboard.gateway.headers import NAMES_NOTHING, Headers
 
 _AUTHORIZATION: Final = 1
 _API_KEY: Final = 2
@@ -23,7 +23,6 @@ _APART: Final = dict.fromkeys(READ, _OF_THE_APP) | {
     b"cookie": _LEFT_OUT,
     b"connection": _CONNECTION,
 }
-_NAMES_NOTHING: Final = frozenset({b"keep-alive", b"close", b""})
 
 
 class Introduction(NamedTuple):
@@ -64,6 +63,6 @@ def introduce(headers: Headers) -> Introduction:
         elif kind == _CODING:
             fields.append(field)
             compressed = compressed or field[1].lower() not in {b"", b"identity"}
-        elif kind == _CONNECTION and field[1].lower() not in _NAMES_NOTHING:
+        elif kind == _CONNECTION and field[1].lower() not in NAMES_NOTHING:
             fields.append(field)
     return Introduction(authorization, api_key, compressed, tuple(fields), tuple(of_the_app))

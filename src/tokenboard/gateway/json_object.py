@@ -5,7 +5,7 @@ and escapes of half a surrogate pair, which JSON's grammar allows (RFC 8259 sect
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import KeysView, Mapping
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -24,6 +24,7 @@ _behind_value = re.compile(rb"\s*[,}]")
 _surrogate = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _escape = re.compile(rb"\\(?:(u[dD][89abAB]..\\u[dD][c-fC-F]..)|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 _IN_THEIR_PLACE: Final = rb"\\ufffd"  # as long as what it replaces: places found in the one hold in the other
+_BACKSLASH: Final = b"\\"
 _ESCAPED_ASCII: Final = b"\\u00"
 
 
@@ -55,9 +56,9 @@ class JsonObject:
                 raise
             self._members = _members.decode(self._readable)
 
-    def names(self) -> Iterable[str]:
+    def names(self) -> KeysView[str]:
         """Return the names, each once."""
-        return self._members
+        return self._members.keys()
 
     def raw(self, name: str) -> bytes | None:
         """Return a member's value as it is spelled, None when there is no such member."""
@@ -71,6 +72,9 @@ class JsonObject:
 
     def value(self, name: str) -> Any:
         """Return a member's value, None when there is no such member; raises what the class does."""
+        if self._readable is self._text:
+            value = self._members.get(name)
+            return None if value is None else _any.decode(value)
         raw = self.raw(name)
         return None if raw is None else _any.decode(raw)
 
@@ -79,10 +83,10 @@ class JsonObject:
 
         Nearly always each stands in the bytes once at most, and cannot be spelled otherwise than with escaped ASCII.
         """
-        text = self._text
-        if _ESCAPED_ASCII not in text:
+        text, members = self._text, self._members
+        if _BACKSLASH not in text or _ESCAPED_ASCII not in text:
             for name in names:
-                if text.count(_spelled(name)) > 1:
+                if name in members and text.count(_spelled(name)) > 1:
                     break
             else:
                 return False

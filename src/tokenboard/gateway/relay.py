@@ -11,15 +11,14 @@ it, mostly the end, because usage in there counts too (decision 0017).
 import asyncio
 import re
 import time
-from collections.abc import Awaitable
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, final
 
-from tokenboard.attribution import Attribution
-from tokenboard.event import Source
-from tokenboard.gateway.attempts import Attempts
-from tokenboard.gateway.client import Client, ClientStalled
+from tokenboard.event import UsageEvent
+from tokenboard.gateway.call import Call
+from tokenboard.gateway.client import LONGEST_PIECE, ClientStalled
 from tokenboard.gateway.endpoints import Endpoint, last_event
-from tokenboard.gateway.headers import Headers, body_headers, response_headers
+from tokenboard.gateway.headers import AnswerHeaders, AnswerHeadersReader
 from tokenboard.gateway.unread import UnreadReport
 from tokenboard.gateway.upstream import (
     ConnectFailed,
@@ -31,11 +30,10 @@ from tokenboard.gateway.upstream import (
 )
 from tokenboard.gateway.upstreams import Answer
 from tokenboard.inline_task import InlineTask
-from tokenboard.intake import Caller, Facts
 from tokenboard.observability import logger
 from tokenboard.problem import Problem
 from tokenboard.spool import SpoolError
-from tokenboard.usage import Meter, Usage, UsageSource
+from tokenboard.usage import Meter, Usage, UsageSource, read_whole
 
 CLIENT_GONE = 499
 """The status recorded when the client left before it was sent anything (nginx's number for it)."""
@@ -64,14 +62,14 @@ _NOTHING = Usage(source=UsageSource.UNKNOWN)
 class Recorder(Protocol):
     """Where a relay's one event goes; the intake, unless nothing is to be recorded."""
 
-    async def record(self, facts: Facts, /) -> object:
+    async def record(self, event: UsageEvent, /) -> object:
         """Return once the use is on disk; raises SpoolError when it cannot be."""
 
 
 class NotRecorded:
     """For calls that use no model."""
 
-    async def record(self, facts: Facts, /) -> None:
+    async def record(self, event: UsageEvent, /) -> None:
         """Record nothing."""
 
 
@@ -79,19 +77,43 @@ class _WaitedEnough(Exception):
     """Nothing came within the time for which a terminal event may be held back."""
 
 
-class Relay:
-    """Awaits the answer to one request, carries it to the client and records the usage, once; run as an errand.
+@final
+class Terms:
+    """What holds for all relays of a kind.
 
-    ``own`` are our response headers. ``drain_s`` is for how many seconds the upstream is read on when the client has
-    left; None cancels it at once (usage: rule 4). ``unread`` is told what could not be read; None where no usage is
-    looked for.
+    ``drain_s`` is for how many seconds the upstream is read on when the client has left; None cancels it at once
+    (usage: rule 4). ``unread`` is told what could not be read; None where no usage is looked for. ``clock_ms`` tells
+    UTC epoch milliseconds.
+    """
+
+    __slots__ = ("clock_ms", "drain_s", "headers", "recorder", "unread")
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        unread: UnreadReport | None,
+        headers: AnswerHeadersReader,
+        *,
+        drain_s: float | None,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self.recorder = recorder
+        self.unread = unread
+        self.headers = headers
+        self.drain_s = drain_s
+        self.clock_ms = clock_ms
+
+
+@final
+class Relay:
+    """Awaits the answer to one request, carries it to the client and records the usage, once; run as an inline task.
+
+    ``endpoint`` is that of the call, and tells what ends a stream that has broken off.
     """
 
     __slots__ = (
-        "_attempts",
-        "_attribution",
         "_began",
-        "_caller",
+        "_call",
         "_client",
         "_committing",
         "_drain_end",
@@ -101,49 +123,19 @@ class Relay:
         "_errand",
         "_first_s",
         "_held",
-        "_id",
-        "_intake",
-        "_model",
-        "_own",
         "_recorded",
-        "_streamed",
-        "_ts_ms",
-        "_unread",
+        "_terms",
     )
 
-    def __init__(
-        self,
-        client: Client,
-        *,
-        intake: Recorder,
-        caller: Caller,
-        attribution: Attribution,
-        request_id: str,
-        ts_ms: int,
-        model: str,
-        attempts: Attempts,
-        endpoint: Endpoint,
-        streamed: bool,
-        own: Headers,
-        drain_s: float | None,
-        unread: UnreadReport | None,
-    ) -> None:
-        self._client = client
-        self._unread = unread
-        self._intake = intake
-        self._id = request_id
-        self._attempts = attempts
+    def __init__(self, call: Call, endpoint: Endpoint, terms: Terms) -> None:
+        self._call = call
+        self._client = call.client
         self._endpoint = endpoint
-        self._own = own
-        self._drain_s = drain_s
+        self._terms = terms
+        self._drain_s = terms.drain_s
         self._drain_end: asyncio.TimerHandle | None = None
-        self._caller = caller
-        self._attribution = attribution
-        self._ts_ms = ts_ms
-        self._model = model
-        self._streamed = streamed
         self._began = time.monotonic()
-        self._first_s: float | None = None
+        self._first_s = 0.0  # 0 until the first byte of the body has come
         self._held = b""  # received, and not yet sent
         self._ends_line = True  # what the client was sent so far, that is
         self._recorded = False
@@ -163,14 +155,27 @@ class Relay:
 
         """
         self._errand = InlineTask.current
-        self._client.watch(self._leave)
+        client = self._client
+        client.watch(self._leave)
         try:
-            await self._carry(await self._answer(asked))
-        except asyncio.CancelledError:
-            if not self._client.left:
-                raise
+            try:
+                answer = await asked
+            except Problem:
+                raise  # the request itself was at fault: no use of a model
+            except UpstreamError as error:
+                problem = self._problem("an upstream gave no answer", error)
+                await self._record(problem.status, _NOTHING, failed=True)
+                raise problem from error
+            except BaseException as error:
+                stopped = isinstance(error, asyncio.CancelledError)
+                await self._record(self._unanswered() if stopped else 500, _NOTHING, failed=True)
+                raise error
+            await self._carry(answer)
+        except asyncio.CancelledError as error:
+            if not client.left:
+                raise error
         finally:
-            self._client.unwatch()
+            client.unwatch()
             if self._drain_end is not None:
                 self._drain_end.cancel()
 
@@ -186,70 +191,91 @@ class Relay:
         if self._errand is not None and not self._committing:
             self._errand.cancel()
 
-    async def _answer(self, asked: Awaitable[Answer]) -> Answer:
-        try:
-            return await asked
-        except Problem:
-            raise  # the request itself was at fault: no use of a model
-        except UpstreamError as error:
-            problem = self._problem("an upstream gave no answer", error)
-            await self._record(problem.status, failed=True, usage=_NOTHING)
-            raise problem from error
-        except BaseException as error:
-            stopped = isinstance(error, asyncio.CancelledError)
-            await self._record(self._unanswered() if stopped else 500, failed=True, usage=_NOTHING)
-            raise
-
     async def _carry(self, answer: Answer) -> None:
-        headers = response_headers(answer.headers, answer.status)
-        kind, coding, sized = body_headers(headers)
-        meter = Meter(kind, coding, answer.status)
+        headers = self._terms.headers.read(answer.headers, answer.status)
+        meter: Meter | None = None
         try:
-            await self._pass_on(answer, headers, meter)
+            chunk = await answer.read_chunk()
+            if answer.ended_hint and 200 <= answer.status < 300 and not headers.coding:
+                told = read_whole(chunk, headers.kind)
+                if told is not None:
+                    await self._send_whole(answer, headers, chunk, told[0], tool_calls=told[1])
+                    return
+            meter = Meter(headers.kind, headers.coding, answer.status)
+            await self._pass_on(answer, headers, meter, chunk)
         except UpstreamError as error:
-            problem = self._problem("an upstream's answer broke off", error)
-            if not self._client.started and not meter.ended:
-                await self._record(problem.status, failed=True, usage=_NOTHING)
-                raise problem from error
-            await self._record_rest(answer.status, meter, broken=True)
-            if self._client.left:
-                return
-            # Once the terminal event is out, all that matters was sent.
-            await self._let_go(answer, headers, last=meter.ended and not sized)
-            if not meter.ended and self._takes_event(meter, sized=sized):
-                ending = last_event(self._endpoint, problem, self._id, self._model)
-                await self._client.send_body(b"\n" + ending, last=True)
-        except SpoolError:
+            if meter is None:
+                meter = Meter(headers.kind, headers.coding, answer.status)
+            await self._end_broken(answer, headers, meter, error)
+        except SpoolError as error:
             answer.cancel()
-            if self._client.started and not self._client.left and self._takes_event(meter, sized=sized):
+            client = self._client
+            if meter is not None and client.started and not client.left and self._takes_event(meter, headers):
                 # Said in words, and cut all the same: nobody shall take it for whole.
-                ending = last_event(self._endpoint, unrecorded_problem(), self._id, self._model)
-                await self._client.send_body(b"\n" + ending, last=False)
-            raise
+                ending = last_event(self._endpoint, unrecorded_problem(), self._call.id, self._call.model)
+                await client.send_body(b"\n" + ending, last=False)
+            raise error
         except BaseException as error:
             answer.cancel()
+            if meter is None:
+                meter = Meter(headers.kind, headers.coding, answer.status)
             await self._record_rest(answer.status, meter, broken=False)
             if isinstance(error, asyncio.CancelledError) and not self._client.left and self._client.started:
                 await self._let_go(answer, headers, last=False)
-            raise
+            raise error
         finally:
             answer.cancel()
-            if meter.unread and self._unread is not None:
-                self._unread.tell(meter, self._attempts.provider, self._id)
+            unread = self._terms.unread
+            if meter is not None and meter.unread and unread is not None:
+                unread.tell(meter, self._call.provider, self._call.id)
 
-    def _takes_event(self, meter: Meter, *, sized: bool) -> bool:
+    async def _send_whole(
+        self, answer: Answer, headers: AnswerHeaders, body: bytes, usage: Usage, *, tool_calls: bool
+    ) -> None:
+        """Send an answer of which all has come, once it is recorded: in one piece, unless it is large."""
+        await self._record(answer.status, usage, failed=False, tool_calls=tool_calls, first=True)
+        client = self._client
+        if client.left:
+            return
+        client.send_head(answer.status, [*headers.fields, *self._call.own])
+        if len(body) <= LONGEST_PIECE:
+            client.send_last(body)
+        else:
+            await client.send_body(body, last=True)
+
+    async def _end_broken(self, answer: Answer, headers: AnswerHeaders, meter: Meter, error: UpstreamError) -> None:
+        """Record an answer that broke off, and end it as well as can be."""
+        client = self._client
+        problem = self._problem("an upstream's answer broke off", error)
+        if not client.started and not meter.ended:
+            await self._record(problem.status, _NOTHING, failed=True)
+            raise problem from error
+        await self._record_rest(answer.status, meter, broken=True)
+        if client.left:
+            return
+        # Once the terminal event is out, all that matters was sent.
+        await self._let_go(answer, headers, last=meter.ended and not headers.sized)
+        if not meter.ended and self._takes_event(meter, headers):
+            ending = last_event(self._endpoint, problem, self._call.id, self._call.model)
+            await client.send_body(b"\n" + ending, last=True)
+
+    def _takes_event(self, meter: Meter, headers: AnswerHeaders) -> bool:
         """Whether what was sent so far is a stream of events between two lines, which a further event can end."""
-        return meter.streams and not sized and self._ends_line
+        return meter.streams and not headers.sized and self._ends_line
 
-    async def _pass_on(self, answer: Answer, headers: Headers, meter: Meter) -> None:
+    async def _pass_on(self, answer: Answer, headers: AnswerHeaders, meter: Meter, first: bytes) -> None:
         """Pass the answer on as it arrives, less the last byte of a document, for then any byte may be the last."""
         client = self._client
         wait_until: float | None = None
+        chunk: bytes | None = first
+        read = True
         while True:
-            chunk = await (answer.read_chunk() if wait_until is None else self._read_until(answer, wait_until))
+            if not read:
+                chunk = await (answer.read_chunk() if wait_until is None else self._read_until(answer, wait_until))
+            read = False
             last = chunk == b"" or answer.ended_hint
             if chunk:
-                if self._first_s is None:
+                if not self._first_s:
                     self._first_s = time.monotonic()
                 meter.feed(chunk)
             if not self._recorded:
@@ -266,7 +292,7 @@ class Relay:
                 if last or meter.ended:
                     wait_until = None
                     usage = meter.finish(complete=True)
-                    await self._record(answer.status, failed=meter.failed, usage=usage, tool_calls=_tool_calls(meter))
+                    await self._record(answer.status, usage, failed=meter.failed, tool_calls=_tool_calls(meter))
             if client.left:
                 if last or self._recorded or self._drain_s is None:
                     return
@@ -295,23 +321,23 @@ class Relay:
         finally:
             timer.cancel()
 
-    async def _send_on(self, answer: Answer, headers: Headers, piece: bytes, *, last: bool) -> None:
+    async def _send_on(self, answer: Answer, headers: AnswerHeaders, piece: bytes, *, last: bool) -> None:
         """Send a piece; a client that stopped reading has left, and while the upstream is read on that is no fault."""
         try:
             await self._send(answer, headers, piece, last=last)
-        except ClientStalled:
+        except ClientStalled as error:
             if self._drain_s is None or self._recorded:
-                raise
+                raise error
             self._leave()
 
-    async def _send(self, answer: Answer, headers: Headers, piece: bytes, *, last: bool) -> None:
+    async def _send(self, answer: Answer, headers: AnswerHeaders, piece: bytes, *, last: bool) -> None:
         # The head waits for the first piece: until then a fault can still be answered properly.
         if not self._client.started:
-            self._client.send_head(answer.status, [*headers, *self._own])
+            self._client.send_head(answer.status, [*headers.fields, *self._call.own])
         await self._client.send_body(piece, last=last)
         self._ends_line = piece.endswith((b"\n", b"\r"))
 
-    async def _let_go(self, answer: Answer, headers: Headers, *, last: bool) -> None:
+    async def _let_go(self, answer: Answer, headers: AnswerHeaders, *, last: bool) -> None:
         """Send what is held back: whatever ends an answer, the client gets what was received of it."""
         held, self._held = self._held, b""
         if held or last:
@@ -324,37 +350,33 @@ class Relay:
         usage = meter.finish(complete=False)
         nothing = usage.source is UsageSource.UNKNOWN and not meter.unread
         if nothing and not self._client.started:
-            await self._record(self._unanswered(), failed=True, usage=_NOTHING)
+            await self._record(self._unanswered(), _NOTHING, failed=True)
         else:
             failed = meter.failed or (broken and nothing)
-            await self._record(status, failed=failed, usage=usage, tool_calls=_tool_calls(meter))
+            await self._record(status, usage, failed=failed, tool_calls=_tool_calls(meter))
 
-    async def _record(self, status: int, *, failed: bool, usage: Usage, tool_calls: bool | None = None) -> None:
+    async def _record(
+        self, status: int, usage: Usage, *, failed: bool, tool_calls: bool | None = None, first: bool = False
+    ) -> None:
+        """Record the use, once; ``first``: its first byte has come just now."""
         if self._recorded:
             return
         # Set before waiting: once handed to the spool it will be written, even if this task is cancelled meanwhile.
         self._recorded = self._committing = True
-        now = time.monotonic()
+        now, began = time.monotonic(), self._began
+        first_s = now if first else self._first_s
+        terms = self._terms
+        event = self._call.event(
+            terms.clock_ms(),
+            status,
+            usage,
+            failed=failed,
+            latency_ms=round((now - began) * 1000),
+            first_token_ms=round((first_s - began) * 1000) if first_s else None,
+            tool_calls=tool_calls,
+        )
         try:
-            await self._intake.record(
-                Facts(
-                    self._id,
-                    self._ts_ms,
-                    Source.GATEWAY,
-                    self._caller,
-                    self._attribution,
-                    self._model,
-                    self._attempts.provider,
-                    self._endpoint.name,
-                    self._streamed,
-                    status,
-                    failed,
-                    usage,
-                    latency_ms=round((now - self._began) * 1000),
-                    first_token_ms=None if self._first_s is None else round((self._first_s - self._began) * 1000),
-                    tool_calls=tool_calls,
-                )
-            )
+            await terms.recorder.record(event)
         finally:
             self._committing = False
 
@@ -363,9 +385,9 @@ class Relay:
         return CLIENT_GONE if self._client.left else 503
 
     def _problem(self, what: str, error: UpstreamError) -> Problem:
-        provider = self._attempts.provider
+        provider = self._call.provider
         _log.warning(
-            what, extra={"request_id": self._id, "upstream": provider, "reason": str(error), "hint": error.hint}
+            what, extra={"request_id": self._call.id, "upstream": provider, "reason": str(error), "hint": error.hint}
         )
         return upstream_problem(error, provider)
 

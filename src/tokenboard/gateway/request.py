@@ -10,6 +10,14 @@ MAX_MODEL = 200
 """Longest model name accepted, in characters."""
 
 _READ = frozenset({"model", "stream", "stream_options"})
+_FREQUENT = frozenset(
+    {
+        "frequency_penalty", "input", "instructions", "max_completion_tokens", "max_output_tokens", "max_tokens",
+        "messages", "metadata", "model", "n", "parallel_tool_calls", "presence_penalty", "prompt", "reasoning",
+        "reasoning_effort", "response_format", "seed", "stop", "store", "stream", "stream_options", "system",
+        "temperature", "thinking", "tool_choice", "tools", "top_k", "top_p", "user",
+    }
+)  # fmt: skip
 _USAGE = frozenset({"include_usage"})
 _ASKING = b'{"include_usage":true}'
 _encoder = msgspec.json.Encoder()
@@ -52,8 +60,9 @@ def parse_request(body: bytes, endpoint: Endpoint = CHAT, query: bytes = b"") ->
     try:
         given = JsonObject(body)
         model, stream, options = given.value("model"), given.value("stream"), given.raw("stream_options")
-        is_object = options is not None and options.startswith(b"{")
-        asks_usage = is_object and JsonObject(options or b"").value("include_usage") is True
+        is_object = asks_usage = False
+        if options is not None and options.startswith(b"{"):
+            is_object, asks_usage = True, options == _ASKING or JsonObject(options).value("include_usage") is True
         repeats = given.repeats(_READ)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if not body.strip():
@@ -118,6 +127,6 @@ def _asking(options: bytes) -> bytes:
 
 def _refuse_look_alikes(given: JsonObject) -> None:
     """Refuse ``Model`` and its like: servers that match names without regard to case would take it for ``model``."""
-    for name in given.names():
+    for name in given.names() - _FREQUENT:
         if name not in _READ and name.casefold() in _READ:
             raise Problem(400, f"Member names are case-sensitive: send `{name.casefold()}`, not `{name}`.")

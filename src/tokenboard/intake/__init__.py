@@ -1,9 +1,9 @@
 """The gateway's way of recording: every use of a model that it serves becomes an event on disk.
 
-    gateway ─▶ Facts ─▶ Intake: room? ─▶ event ─▶ encode ─▶ journal ─▶ on disk
-                                  └─▶ Dropped(reason), counted
+    gateway ─▶ Intake: room? ─▶ … ─▶ event ─▶ encode ─▶ journal ─▶ on disk
+                         └─▶ Dropped(reason), counted
 
-What was metered elsewhere comes as the same `Facts`, by way of ``tokenboard.ingest``.
+What was metered elsewhere comes as `Facts`, by way of ``tokenboard.ingest``.
 """
 
 from tokenboard.intake.facts import OPERATOR, Caller, Facts

@@ -1,15 +1,13 @@
-"""The visible list of steps from facts to a recorded event."""
+"""The door of what the gateway serves: is there room, and is it on disk."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from tokenboard.event import UsageEvent, encode_parcel
-from tokenboard.intake.facts import Facts
 from tokenboard.intake.refusal import RefusalReason
 from tokenboard.observability import Counters
 from tokenboard.spool import SpoolError
-from tokenboard.usage import Usage
 
 MAX_MODEL: Final = 200
 """Longest model name kept, in characters."""
@@ -48,15 +46,11 @@ class EventLog(Protocol):
 
 
 class Intake:
-    """Turns the facts of requests that the gateway serves into events, and commits them.
+    """Commits the uses that the gateway has served, and says whether there is room for more."""
 
-    ``clock_ms`` tells UTC epoch milliseconds.
-    """
-
-    def __init__(self, log: EventLog, counters: Counters, *, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, log: EventLog, counters: Counters) -> None:
         self._log = log
         self._counters = counters
-        self._clock_ms = clock_ms
 
     def admit(self) -> Dropped | None:
         """Say whether a new request may be started; its usage must have room later."""
@@ -66,16 +60,15 @@ class Intake:
             return None
         return self._drop(RefusalReason.SPOOL_FULL)
 
-    async def record(self, facts: Facts) -> None:
+    async def record(self, event: UsageEvent) -> None:
         """Commit one use that the gateway has served; returns once it is on disk.
 
         Raises:
             SpoolUnavailable: it could not be written; the answer must not be completed.
 
         """
-        body = encode_parcel((_event(facts, self._clock_ms()),))
         try:
-            await self._log.append(body)
+            await self._log.append(encode_parcel((event,)))
         except SpoolError:
             self._counters.add("unrecorded.gateway")
             raise
@@ -84,38 +77,3 @@ class Intake:
     def _drop(self, reason: RefusalReason) -> Dropped:
         self._counters.add(f"dropped.{reason}")
         return Dropped(reason)
-
-
-_UNCOUNTED: Final = Usage()
-
-
-def _event(facts: Facts, received_ms: int) -> UsageEvent:
-    who = facts.attribution
-    usage = _UNCOUNTED if facts.failed else facts.usage
-    return UsageEvent(
-        id=facts.id,
-        ts_ms=facts.ts_ms,
-        received_ms=received_ms,
-        source=facts.source,
-        account_id=facts.caller.account_id,
-        key_id=facts.caller.key_id,
-        app_key=who.app.key if who.app else None,
-        reason=who.reason.value if who.reason else None,
-        title=who.naming_title,
-        categories=who.categories,
-        model=facts.model[:MAX_MODEL],
-        provider=facts.provider[:MAX_PROVIDER],
-        endpoint=facts.endpoint,
-        streamed=facts.streamed,
-        status=facts.status,
-        failed=facts.failed,
-        usage_source=facts.usage.source.value,
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        cached_tokens=usage.cached_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cost=usage.cost,
-        latency_ms=facts.latency_ms,
-        first_token_ms=facts.first_token_ms,
-        tool_calls=None if facts.failed else facts.tool_calls,
-    )

@@ -15,7 +15,7 @@ Iterations (rule 13). A compaction is not in Anthropic's top level; other iterat
 from decimal import Decimal
 from typing import Any, Final
 
-from tokenboard.usage.number import token_count, usd
+from tokenboard.usage.number import MAX_TOKENS, token_count, usd
 from tokenboard.usage.reading import NOTHING, Reading, known
 
 _TICKS_EXPONENT: Final = -10  # cost_in_usd_ticks: xAI, docs.x.ai, "Usage"
@@ -33,18 +33,30 @@ def read_counts(usage: Any, *, inclusive: bool | None) -> Reading:
     """
     if type(usage) is not dict:
         return NOTHING
-    get = usage.get
     if usage.keys() <= _COMMON:  # by far the most frequent, and often on every event
-        prompt, completion = token_count(get("prompt_tokens")), token_count(get("completion_tokens"))
+        get = usage.get
+        prompt, completion = get("prompt_tokens"), get("completion_tokens")
         total = token_count(get("total_tokens"))
-        if prompt and completion is not None and (total is None or total <= prompt + completion):
-            reading = Reading(prompt=prompt, completion=completion)
-            cached = _of(get("prompt_tokens_details"), "cached_tokens")
-            if cached is not None:
-                reading["cached"] = cached
-            reasoning = _of(get("completion_tokens_details"), "reasoning_tokens")
-            if reasoning is not None:
-                reading["reasoning"] = reasoning
+        if type(prompt) is not int or type(completion) is not int:
+            prompt, completion = token_count(prompt), token_count(completion)
+        if (
+            prompt is not None
+            and completion is not None
+            and 0 < prompt <= MAX_TOKENS
+            and 0 <= completion <= MAX_TOKENS
+            and (total is None or total <= prompt + completion)
+        ):
+            reading: Reading = {"prompt": prompt, "completion": completion}
+            details = get("prompt_tokens_details")
+            if details is not None:
+                cached = _of(details, "cached_tokens")
+                if cached is not None:
+                    reading["cached"] = cached
+            details = get("completion_tokens_details")
+            if details is not None:
+                reasoning = _of(details, "reasoning_tokens")
+                if reasoning is not None:
+                    reading["reasoning"] = reasoning
             return reading
     return _read_any(usage, inclusive)
 

@@ -30,8 +30,9 @@ _EXACT_EVENT: Final[Decoder[dict[str, Any]]] = Decoder(_SHAPE, float_hook=exact_
 _EXACT_EVENTS: Final[Decoder[list[dict[str, Any]]]] = Decoder(GenericAlias(list, (_SHAPE,)), float_hook=exact_number)
 _COST: Final = b"cost"
 
-# msgspec's errors and UnicodeDecodeError are ValueErrors; a RecursionError is nesting past the interpreter's limit.
-_UNREADABLE: Final = (ValueError, RecursionError)
+UNREADABLE: Final = (ValueError, RecursionError)
+"""What decoding raises: msgspec's errors and UnicodeDecodeError are ValueErrors, RecursionError is nesting too deep."""
+
 _LENIENT: Final = json.JSONDecoder(parse_float=exact_number, strict=False)
 _OPENERS: Final = (b"{", b"[")
 _PARSED_AGAIN: Final = 1024 * 1024
@@ -41,7 +42,7 @@ def decode_event(data: bytes) -> dict[str, Any] | None:
     """Return the keys of interest of one event of a stream, or None when it cannot be parsed. Never raises."""
     try:
         return (_EXACT_EVENT if _COST in data else _EVENT).decode(data)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 
@@ -60,7 +61,7 @@ def decode_body(data: bytes | bytearray) -> list[dict[str, Any]] | None:
         if data[:1] == b"[":
             return (_EXACT_EVENTS if exact else _EVENTS).decode(data)
         return [(_EXACT_EVENT if exact else _EVENT).decode(data)]
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
 
 
@@ -95,6 +96,6 @@ def decode_abridged(document: bytes) -> dict[str, Any] | None:
         return event
     try:
         found = _LENIENT.decode(document.decode("utf-8", "replace"))
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return found if type(found) is dict else None

@@ -46,7 +46,8 @@ def read_usage(event: Event) -> Reading | None:
     return found
 
 
-def _read_top(usage: Any, event: Event) -> Reading:
+def read_top(usage: Any, event: Event) -> Reading:
+    """Return what an object under ``usage`` at the top of an event says; the event tells whose names it uses."""
     if type(usage) is not dict:
         return NOTHING
     kind = event.get("type")
@@ -143,7 +144,7 @@ def _read_llama_cpp(value: Any, event: Event) -> Reading:  # noqa: ARG001
 
 
 _READERS: Final[dict[str, Callable[[Any, Event], Reading]]] = {
-    "usage": _read_top,
+    "usage": read_top,
     "response": _read_response,
     "message": _read_message,
     "choices": _read_choices,

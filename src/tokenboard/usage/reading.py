@@ -66,7 +66,9 @@ def settle(reading: Reading, source: UsageSource) -> Usage:
     A whole prompt is trusted before one made of parts, a whole completion likewise, unless it is zero. A part larger
     than its whole (cached tokens beyond the prompt, reasoning beyond the completion) cannot be right and is left out.
     """
-    prompt = reading.get("prompt")
+    prompt, completion = reading.get("prompt"), reading.get("completion")
+    if prompt and completion and len(reading) == 2:  # by far the most frequent
+        return Usage(prompt_tokens=prompt, completion_tokens=completion, source=source)
     cached = reading.get("cached")
     if not prompt:
         cached = reading.get("cache_read", cached)
@@ -75,26 +77,24 @@ def settle(reading: Reading, source: UsageSource) -> Usage:
             prompt = parts + reading.get("beside_prompt", 0)
             if cached is not None or "beside_cached" in reading:
                 cached = (cached or 0) + reading.get("beside_cached", 0)
-    completion = reading.get("completion")
     if completion is not None:
         completion += reading.get("beside_completion", 0)
     reasoning = reading.get("reasoning", reading.get("thought"))
     if not completion and "answer" in reading:
         completion = reading["answer"] + reading.get("thought", 0)
     prompt, completion = token_count(prompt), token_count(completion)
-    usage = Usage(
+    if cached is not None and prompt is not None and cached > prompt:
+        cached = None
+    if reasoning is not None and completion is not None and reasoning > completion:
+        reasoning = None
+    cost = reading.get("cost")
+    if not (prompt or completion or cached or reasoning or cost):
+        return Usage()
+    return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
-        cached_tokens=_within(cached, prompt),
-        reasoning_tokens=_within(reasoning, completion),
-        cost=reading.get("cost"),
+        cached_tokens=cached,
+        reasoning_tokens=reasoning,
+        cost=cost,
         source=source,
     )
-    numbers = (prompt, completion, usage.cached_tokens, usage.reasoning_tokens, usage.cost)
-    return usage if any(numbers) else Usage()
-
-
-def _within(part: int | None, whole: int | None) -> int | None:
-    if part is not None and whole is not None and part > whole:
-        return None
-    return part

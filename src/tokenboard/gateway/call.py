@@ -1,0 +1,112 @@
+"""One request to the gateway: what is known of it, in one place, for all who have a part in answering it."""
+
+from typing import Final, final
+
+from tokenboard.attribution import Attribution
+from tokenboard.event import Source, UsageEvent
+from tokenboard.gateway.client import Client, Line
+from tokenboard.gateway.introduction import Introduction
+from tokenboard.intake import MAX_MODEL, MAX_PROVIDER
+from tokenboard.keys import Key
+from tokenboard.usage import Usage
+
+_UNCOUNTED: Final = Usage()
+
+
+@final
+class Attributed:
+    """An attribution as calls need it: ``header`` is the answer's ``X-Tokenboard-App``, the others are an event's."""
+
+    __slots__ = ("app_key", "categories", "header", "reason", "title", "who")
+
+    def __init__(self, who: Attribution) -> None:
+        app, reason = who.app, who.reason
+        self.who = who
+        self.app_key = None if app is None else app.key
+        self.reason = None if reason is None else reason.value
+        self.title = who.naming_title
+        self.categories = who.categories
+        header = f"none; reason={reason}" if app is None else app.url
+        self.header = (b"x-tokenboard-app", header.encode("ascii", "ignore"))
+
+
+@final
+class Call:
+    """One request as far as it has come: ``key``, ``model``, ``endpoint`` and ``streamed`` are known once it is let in.
+
+    ``own`` are the gateway's own response headers. ``provider`` is the name of the upstream whose answer, or fault, the
+    client gets; until then that of the one asked last. Times are UTC epoch milliseconds.
+    """
+
+    __slots__ = (
+        "app",
+        "asked",
+        "client",
+        "endpoint",
+        "id",
+        "key",
+        "line",
+        "model",
+        "own",
+        "provider",
+        "streamed",
+        "ts_ms",
+    )
+
+    def __init__(self, line: Line, call_id: str, ts_ms: int, send_timeout_s: float) -> None:
+        self.line = line
+        self.client = Client(line, send_timeout_s)
+        self.id = call_id
+        self.ts_ms = ts_ms
+        self.own: list[tuple[bytes, bytes]] = [(b"x-generation-id", call_id.encode())]
+        self.asked: Introduction
+        self.app: Attributed
+        self.key: Key
+        self.endpoint = ""
+        self.model = ""
+        self.provider = ""
+        self.streamed = False
+
+    def event(
+        self,
+        received_ms: int,
+        status: int,
+        usage: Usage,
+        *,
+        failed: bool,
+        latency_ms: int | None,
+        first_token_ms: int | None,
+        tool_calls: bool | None,
+    ) -> UsageEvent:
+        """Return the event that records this use of a model; a failed one carries no tokens, and no ``tool_calls``."""
+        app, key = self.app, self.key
+        source = usage.source
+        if failed:
+            usage, tool_calls = _UNCOUNTED, None
+        return UsageEvent(
+            self.id,
+            self.ts_ms,
+            received_ms,
+            Source.GATEWAY,
+            key.account_id,
+            key.id,
+            app.app_key,
+            app.reason,
+            app.title,
+            app.categories,
+            self.model[:MAX_MODEL],
+            self.provider[:MAX_PROVIDER],
+            self.endpoint,
+            self.streamed,
+            status,
+            failed,
+            source.value,
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            usage.cached_tokens,
+            usage.reasoning_tokens,
+            usage.cost,
+            latency_ms,
+            first_token_ms,
+            tool_calls,
+        )
