@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.events import DAY_MS, NOON
-from tokenboard.api.key import FRESH_MS, _Spendings, describe
+from tokenboard.api.key import FRESH_MS, _SpendingCache, describe
 from tokenboard.keys import Key, Scope
 from tokenboard.ledger import Spending
 
@@ -36,9 +36,9 @@ class Board:
         return Spending(*[Decimal(len(self.asked))] * 4)
 
 
-def spendings(board: Board) -> _Spendings:
+def spendings(board: Board) -> _SpendingCache:
     services: Any = board
-    return _Spendings(services)
+    return _SpendingCache(services)
 
 
 def test_the_ledger_is_asked_once_in_a_few_seconds_for_each_key() -> None:

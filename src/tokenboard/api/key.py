@@ -30,7 +30,7 @@ _encoder = msgspec.json.Encoder()
 def router(services: Services) -> APIRouter:
     """Return the two routes."""
     routes = APIRouter(route_class=route_in(Workers("requests for a key", THREADS)))
-    ask = _Spendings(services)
+    ask = _SpendingCache(services)
 
     @routes.get("/key")
     def current_key(request: Request) -> Response:
@@ -83,7 +83,7 @@ def describe(key: Key, spent: Spending) -> dict[str, Any]:
     }
 
 
-class _Spendings:
+class _SpendingCache:
     """What keys have cost, a few seconds old at most; one question to the ledger at a time."""
 
     def __init__(self, services: Services) -> None:

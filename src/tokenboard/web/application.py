@@ -75,14 +75,14 @@ class Web:
         routes.append(Route("/session", self._session, methods=["GET", "POST"]))
         routes.append(Route("/session/end", self._end_session, methods=["POST"]))
         # These two are printed on the event loop: once made, their templates are read from no file there.
-        self._explain(Problem(404, "There is nothing here."), PageFormat.HTML)
+        self._error_response(Problem(404, "There is nothing here."), PageFormat.HTML)
         self._session_page("/", "", 200)
         web = Starlette(
             routes=routes,
             exception_handlers={
                 HTTPException: self._http_error,
-                ClientDisconnect: self._left,
-                Exception: self._fault,
+                ClientDisconnect: self._client_disconnected,
+                Exception: self._internal_error,
             },
         )
         web.router.redirect_slashes = False  # Starlette's redirect leads to whatever host the caller named
@@ -145,12 +145,12 @@ class Web:
             status = 301 if redirect.permanent else 302
             return secured(RedirectResponse(redirect.path, status, headers={"Cache-Control": "no-cache"}))
         except Problem as problem:
-            return self._explain(problem, form)
+            return self._error_response(problem, form)
         except Exception as error:
             fault = _problem_of(error)
             if fault.status == 500:
                 _log.error("a page failed by a fault of ours", extra={"path": _path_of(request)[:200]}, exc_info=error)
-            return self._explain(fault, form)
+            return self._error_response(fault, form)
 
     def _attempt(
         self, make: Callable[[PageRequest], Rendered], page_request: PageRequest, form: PageFormat | None
@@ -183,7 +183,7 @@ class Web:
     async def _static(self, request: Request) -> Response:
         asset = self._assets.find(request.path_params["name"])
         if asset is None:
-            return self._explain(Problem(404, "There is no such file."), None)
+            return self._error_response(Problem(404, "There is no such file."), None)
         headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
         if accepts_gzip(request.headers.getlist("accept-encoding")):
             headers["Content-Encoding"] = "gzip"
@@ -194,7 +194,7 @@ class Web:
 
     def _ask_for_key(self, request: Request, form: PageFormat | None) -> Response:
         if form is not PageFormat.HTML:
-            return self._explain(
+            return self._error_response(
                 Problem(401, "This board's pages need a key: send `Authorization: Bearer <key>`."), form
             )
         query = request.scope["query_string"].decode("latin-1")
@@ -203,7 +203,7 @@ class Web:
     async def _session(self, request: Request) -> Response:
         match self._services.site.visibility:
             case PagesVisibility.OFF:
-                return self._explain(Problem(404, "This board shows no pages."), PageFormat.HTML)
+                return self._error_response(Problem(404, "This board shows no pages."), PageFormat.HTML)
             case PagesVisibility.PUBLIC:
                 return secured(RedirectResponse("/", 302))
         if request.method in {"GET", "HEAD"}:
@@ -229,7 +229,7 @@ class Web:
         try:
             await self._page_workers.run(partial(self._page_access.close_session, request, response))
         except Problem as problem:
-            return self._explain(problem, PageFormat.HTML)
+            return self._error_response(problem, PageFormat.HTML)
         response.headers["Cache-Control"] = "no-store"
         return secured(response)
 
@@ -242,7 +242,7 @@ class Web:
 
     # -- errors
 
-    def _explain(self, problem: Problem, form: PageFormat | None) -> Response:
+    def _error_response(self, problem: Problem, form: PageFormat | None) -> Response:
         headers = {**problem.headers, "Cache-Control": "no-store"}
         if form is not PageFormat.HTML:
             return secured(Response(problem.body(), problem.status, headers, "application/json"))
@@ -262,10 +262,10 @@ class Web:
         }
         problem = Problem(error.status_code, notes.get(error.status_code, str(error.detail)), headers=error.headers)
         wants_page = preferred(request.headers.getlist("accept"), _ERROR_TYPES) == "text/html"
-        return self._explain(problem, PageFormat.HTML if wants_page else None)
+        return self._error_response(problem, PageFormat.HTML if wants_page else None)
 
-    async def _left(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 - the handler's signature
-        return self._explain(Problem(400, "The connection closed before the form was complete."), None)
+    async def _client_disconnected(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 - the handler's signature
+        return self._error_response(Problem(400, "The connection closed before the form was complete."), None)
 
     def _without_slash(self, request: Request) -> str:
         """Return the path without a slash at its end when there is a page; empty when not.
@@ -280,9 +280,9 @@ class Web:
         query = scope["query_string"].decode("latin-1")
         return _own_path(quote(path) + (f"?{query}" if query else ""))
 
-    async def _fault(self, request: Request, error: Exception) -> Response:
+    async def _internal_error(self, request: Request, error: Exception) -> Response:
         _log.error("a page failed by a fault of ours", extra={"path": _path_of(request)[:200]}, exc_info=error)
-        return self._explain(_problem_of(error), PageFormat.HTML)
+        return self._error_response(_problem_of(error), PageFormat.HTML)
 
 
 _TITLES = {

@@ -46,11 +46,11 @@ class PageCache:
             if len(self._making) >= MAX_MAKING:
                 raise Problem(503, "Too many pages are asked for at once; try again.", headers={"Retry-After": "2"})
             making = self._making[name] = asyncio.ensure_future(make())
-            making.add_done_callback(lambda done: self._put_away(key, stamp, done))
+            making.add_done_callback(lambda done: self._store(key, stamp, done))
         # A reader that leaves does not take the page from the others who wait for it.
         return await asyncio.shield(making)
 
-    def _put_away(self, key: Hashable, stamp: Hashable, made: "asyncio.Future[Rendered]") -> None:
+    def _store(self, key: Hashable, stamp: Hashable, made: "asyncio.Future[Rendered]") -> None:
         self._making.pop((key, stamp), None)
         if made.cancelled() or made.exception() is not None:
             return

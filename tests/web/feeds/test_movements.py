@@ -7,7 +7,7 @@ from itertools import pairwise, permutations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenboard.web.feeds.movements import FIELD, LEVELS, LOOKBACK, AppSeries, Movement, movements, slack
+from tokenboard.web.feeds.movements import LEVELS, LOOKBACK, RANKED, AppSeries, Movement, movements, slack
 
 FIRST = date(2026, 1, 1)
 
@@ -26,7 +26,7 @@ def ranked(
         places = {app_id: place for place, (_, app_id) in enumerate(listed, start=1)}
         for app_id in weeks:
             place = places.get(app_id)
-            ranks[app_id].append(place if place is None or place <= FIELD + slack(FIELD) else None)
+            ranks[app_id].append(place if place is None or place <= RANKED + slack(RANKED) else None)
     nothing = {app_id: [0] * len(tokens) for app_id, tokens in weeks.items()}
     return {app_id: AppSeries(tokens, (before or nothing)[app_id], ranks[app_id]) for app_id, tokens in weeks.items()}
 
@@ -50,10 +50,12 @@ def compare(one: int, other: int) -> int:
 def by_the_rules(at: list[date], series_of_apps: dict[int, AppSeries], shown: int) -> list[Movement]:
     found = []
     for day in range(max(len(at) - shown, 0), len(at)):
-        field = {
-            a: rank for a, course in series_of_apps.items() if (rank := course.ranks[day]) is not None and rank <= FIELD
+        within = {
+            a: rank
+            for a, course in series_of_apps.items()
+            if (rank := course.ranks[day]) is not None and rank <= RANKED
         }
-        for app_id, rank in field.items():
+        for app_id, rank in within.items():
             course = series_of_apps[app_id]
             inside = {
                 level: [-1 if r is None or r > level + slack(level) else int(r <= level) for r in course.ranks]
@@ -66,7 +68,7 @@ def by_the_rules(at: list[date], series_of_apps: dict[int, AppSeries], shown: in
             entered = [level for level in LEVELS if turned(inside[level], day)]
             passed = [
                 (their, other)
-                for other, their in field.items()
+                for other, their in within.items()
                 if turned(
                     [compare(*pair) for pair in zip(course.tokens, series_of_apps[other].tokens, strict=True)], day
                 )

@@ -19,7 +19,7 @@ LOOKBACK = 30
 LEVELS = (3, 10, 20, 50, 100)
 """Places whose crossing is an entry of the feed, the highest first."""
 
-FIELD = LEVELS[-1]
+RANKED = LEVELS[-1]
 """Apps of a day's ranking whose movements are looked at."""
 
 _BEYOND = 2**31  # stands for the rank of an app that has none
@@ -81,12 +81,12 @@ def movements(days: Sequence[date], series_of_apps: Mapping[int, AppSeries], sho
     found = []
     for at in range(len(days) - 1, first - 1, -1):
         ranked = sorted((rank, place) for place, app_id in enumerate(ids) if (rank := series_of_apps[app_id].ranks[at]))
-        field = [(rank, place) for rank, place in ranked if rank <= FIELD]
-        for rank, place in field:
+        within = [(rank, place) for rank, place in ranked if rank <= RANKED]
+        for rank, place in within:
             series = series_of_apps[ids[place]]
             level = next((level for level in LEVELS if entered[level][at, place]), None)
             beaten = passes[at - first][place]
-            passed = tuple(ids[other] for _, other in field if beaten[other]) if beaten.any() else ()
+            passed = tuple(ids[other] for _, other in within if beaten[other]) if beaten.any() else ()
             trends = bool(trending[at, place])
             if level is not None or passed or trends:
                 movement = Movement(

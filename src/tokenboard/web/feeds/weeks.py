@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from tokenboard.query import Window
 from tokenboard.rankings import Cube, Question, Rankings, Roster, Sort
-from tokenboard.web.feeds.movements import FIELD, LOOKBACK, AppSeries, Movement, movements, slack
+from tokenboard.web.feeds.movements import LOOKBACK, RANKED, AppSeries, Movement, movements, slack
 
 SHOWN_DAYS = 30
 """Completed days whose movements are in the feed."""
@@ -38,10 +38,10 @@ def read_news(rankings: Rankings, *, floor: date, today: date) -> News:
     for place, day in enumerate(days):
         ranked: dict[int, int] = {}
         if day >= floor:
-            question = Question(Sort.POPULAR, None, None, _week_to(day), limit=FIELD + slack(FIELD), offset=0)
+            question = Question(Sort.POPULAR, None, None, _week_to(day), limit=RANKED + slack(RANKED), offset=0)
             for row in rankings.answer(question).ranking.rows:
                 ranked[row.app_id] = row.rank
-                if row.rank <= FIELD and place >= LOOKBACK:
+                if row.rank <= RANKED and place >= LOOKBACK:
                     names[row.app_id] = row.name
         ranks.append(ranked)
     lead = _WEEK + _BEFORE - 1
