@@ -10,7 +10,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8787
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve demo demo-clean compile compile-clean wheels test fuzz check format \
+.PHONY: help install install-dev serve demo demo-clean compile compile-clean wheels test test-compiled fuzz check format \
 	bench measure screenshots clean
 
 help: ## Show the targets
@@ -68,6 +68,9 @@ test: install-dev ## Run all tests; those in a browser need Chromium, those of o
 	@sh tests/browser/install.sh
 	@sh tests/clients/install.sh $(BIN)/python
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
+
+test-compiled: install-dev ## Run the tests of the hot modules on their compiled form, built in build/compiled (a C compiler)
+	@sh tests/compiled.sh $(BIN)/python --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 fuzz: install-dev ## Thousands of requests made of the OpenAPI document, and long lives of a board beside the reference
 	TOKENBOARD_FUZZ_CASES=10000 TOKENBOARD_TEST_LIVES=60 TOKENBOARD_TEST_EFFORT=20 $(BIN)/python -m pytest --timeout=3600 \
