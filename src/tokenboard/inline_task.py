@@ -85,17 +85,20 @@ class InlineTask:
         before = InlineTask.current
         InlineTask.current = self
         self._waits_for = None
+        escaped: BaseException | None = None
+        waits_for: Any = None
         try:
             waits_for = self._coroutine.send(None) if error is None else self._coroutine.throw(error)
-        except (StopIteration, asyncio.CancelledError):
+        except StopIteration:
             self._done = True
-            return
-        except Exception as escaped:
+        except (asyncio.CancelledError, Exception) as failure:
             self._done = True
-            self._loop.call_exception_handler({"message": "an inline task failed", "exception": escaped})
-            return
+            escaped = failure
         finally:
             InlineTask.current = before
+        if self._done:
+            self.ended(escaped)
+            return
         if isinstance(waits_for, Pause):
             self._waits_for = waits_for
         elif waits_for is None:  # a task would give others a turn
@@ -105,6 +108,11 @@ class InlineTask:
             waits_for.add_done_callback(self._resume)
         if self._interruption is not None:
             self._interrupt()
+
+    def ended(self, error: BaseException | None) -> None:
+        """See to the coroutine's end, and to the exception that has ended it, if any; for subclasses to change."""
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            self._loop.call_exception_handler({"message": "an inline task failed", "exception": error})
 
     def cancel(self, error: BaseException | None = None) -> None:
         """End what it waits for in ``error``, or else in `asyncio.CancelledError`, in the loop's next turn.

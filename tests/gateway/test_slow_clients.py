@@ -1,16 +1,15 @@
 """Clients that read slowly, or not at all: what waits for them is bounded, in bytes and in time."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.gateway.rig import REPORTED, Caller, Stores, outcome, relaying, run
 from tests.gateway.stage import DONE, FIRST, STREAM, STREAM_HEAD, USED, Stage, chunk, event
 from tests.gateway.upstream_server import Peer, until
-from tokenboard.gateway.client import LONGEST_PIECE, Client, ClientStalled
+from tokenboard.gateway.client import LONGEST_PIECE, Client, ClientStalled, Head
 from tokenboard.inline_task import InlineTask
 
 MIB = 1024 * 1024
@@ -169,13 +168,19 @@ class Wire:
     """A server's end of one request that notes what is written, and takes no second piece when it is `held_up`."""
 
     def __init__(self, *, held_up: bool = False) -> None:
-        self.scope: Mapping[str, Any] = {}
         self.length: int | None = 0
         self.gone = False
         self.on_leave: Callable[[], object] | None = None
         self.read_to_end = True
         self.written: list[tuple[bytes, bool]] = []
         self._held_up = held_up
+
+    @property
+    def head(self) -> Head:
+        raise AssertionError("nothing is read here")
+
+    def whole_body(self) -> bytes | None:
+        return b""
 
     async def read(self) -> bytes | None:
         return b""

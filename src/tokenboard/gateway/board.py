@@ -151,10 +151,9 @@ async def _pass_on(answer: Response, client: Client) -> None:
 
 
 def _asked(line: Line) -> _Asked:
-    scope = line.scope
-    query = scope["query_string"]
-    target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
-    return _Asked(scope["method"], scope["path"], target, scope["headers"], scope["client"])
+    head = line.head
+    target = head.raw_path + b"?" + head.query if head.query else head.raw_path
+    return _Asked(head.method, head.path, target, head.headers, head.client)
 
 
 def _to_board(asked: _Asked) -> list[tuple[bytes, bytes]]:

@@ -3,8 +3,8 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from tokenboard.inline_task import InlineTask
 from tokenboard.problem import Dialect, Problem
@@ -16,13 +16,63 @@ LONGEST_PIECE = 65_536
 """Bytes handed to the server at once: a client that takes one of these within the send timeout makes progress."""
 
 
+class Memo(Protocol):
+    """A place for what was worked out from a head, for the next request that has the same."""
+
+    value: object
+
+
+class Head(Protocol):
+    """What a request's head says; ``tokenboard.server.head.Head`` says what holds."""
+
+    @property
+    def method(self) -> str:
+        """The method."""
+
+    @property
+    def path(self) -> str:
+        """The path, percent-decoded."""
+
+    @property
+    def raw_path(self) -> bytes:
+        """The path as it was sent."""
+
+    @property
+    def query(self) -> bytes:
+        """The query as it was sent, without its question mark."""
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The fields, which nobody changes."""
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The client's address and port, where they are known."""
+
+    @property
+    def memo(self) -> Memo:
+        """Shared with requests whose heads are the same but for the digits of their Content-Length."""
+
+
 class Line(Protocol):
     """The server's side of one request; ``tokenboard.server.exchange.Exchange`` says what holds."""
 
-    scope: Mapping[str, Any]
-    length: int | None
-    gone: bool
     on_leave: Callable[[], object] | None
+
+    @property
+    def head(self) -> Head:
+        """What the request's head says."""
+
+    @property
+    def length(self) -> int | None:
+        """The body's length in bytes, None when it comes in chunks."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client is away, or sends nothing more."""
+
+    def whole_body(self) -> bytes | None:
+        """Give all of the body if all of it is here and nothing of it was taken; None says to `read` it."""
 
     @property
     def read_to_end(self) -> bool:
@@ -74,6 +124,11 @@ class Client:
         line = self._line
         if line.length is not None and line.length > limit:
             raise _too_large(limit, limit_of)
+        body = line.whole_body()
+        if body is not None:
+            if len(body) > limit:
+                raise _too_large(limit, limit_of)
+            return body
         pieces: list[bytes] = []
         size = 0
         while True:

@@ -9,12 +9,12 @@ from tokenboard.attribution import AttributionOptions, attribute, client_family
 from tokenboard.auth import Auth
 from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.call import Attributed, Call
-from tokenboard.gateway.client import ClientStalled, Line
+from tokenboard.gateway.client import ClientStalled, Head, Line
 from tokenboard.gateway.count import count_tokens
 from tokenboard.gateway.cross_origin import cors_headers, preflight_headers
 from tokenboard.gateway.endpoints import ENDPOINTS, MAX_ENDPOINT, Endpoint
 from tokenboard.gateway.headers import AnswerHeadersReader
-from tokenboard.gateway.introduction import introduce
+from tokenboard.gateway.introduction import Introduction, introduce
 from tokenboard.gateway.memory import FIELD_BYTES, Memory
 from tokenboard.gateway.models import ONE_MODEL, PATHS, ModelList
 from tokenboard.gateway.passthrough import UNKNOWN_MODEL, encoded_path, is_use, opaque_request
@@ -93,13 +93,13 @@ class Gateway:
         now = self._clock_ms()
         call = Call(line, f"gen-{now}-{self._dice.getrandbits(80):020x}", now, self._send_timeout_s)
         try:
-            asked = call.asked = introduce(line.scope["headers"])
+            asked = call.asked = _introduced(line.head)
             app = call.app = self._attributed.recall(asked.of_the_app) or self._attribute(asked.of_the_app)
             call.own.append(app.header)
-            path = line.scope["path"]
+            path = line.head.path
             if self._cors:
                 call.own += self._cors
-                if line.scope["method"] == "OPTIONS":
+                if line.head.method == "OPTIONS":
                     call.client.send_head(204, [*preflight_headers(self._methods(path)), *call.own])
                     call.client.send_last(b"")
                     return
@@ -133,13 +133,13 @@ class Gateway:
         return found
 
     async def _list_models(self, call: Call) -> None:
-        scope = call.line.scope
-        method, path = scope["method"], scope["path"]
+        head = call.line.head
+        method, path = head.method, head.path
         _allow(method, "GET", "HEAD")
         self._check(call)
         anthropic = dialect_of(path, call.asked.fields) is Dialect.ANTHROPIC
         # In a task: upstreams are asked under a timeout, which an errand has not.
-        answer = self._models.answer(_below_base(path), scope["query_string"], anthropic=anthropic)
+        answer = self._models.answer(_below_base(path), head.query, anthropic=anthropic)
         body = await asyncio.ensure_future(answer)
         framing = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         call.client.send_head(200, [*framing, *call.own])
@@ -147,16 +147,16 @@ class Gateway:
 
     async def _infer(self, call: Call, endpoint: Endpoint) -> None:
         line, asked = call.line, call.asked
-        if line.scope["method"] != "POST":
+        if line.head.method != "POST":
             _refuse_web_socket(call)
-            _allow(line.scope["method"], "POST")
+            _allow(line.head.method, "POST")
         self._check(call)
         if endpoint.metered:
             self._admit()
         if asked.compressed:
             raise Problem(415, "Send the body uncompressed: this endpoint does not take a Content-Encoding.")
         self._note_unattributed(call)
-        request = parse_request(await call.client.read_body(self._max_body), endpoint, line.scope["query_string"])
+        request = parse_request(await call.client.read_body(self._max_body), endpoint, line.head.query)
         candidates = self._upstreams.candidates(request.model)
         if not candidates:
             message = f"{request.model} is not a model served here; GET /api/v1/models lists those that are."
@@ -174,8 +174,8 @@ class Gateway:
 
     async def _pass_on(self, call: Call) -> None:
         """Relay a call that is none of ours; one that uses a model is a request like any other."""
-        scope, fields = call.line.scope, call.asked.fields
-        method, path = scope["method"], _below_base(scope["path"])
+        head, fields = call.line.head, call.asked.fields
+        method, path = head.method, _below_base(head.path)
         _allow(method, *sorted(self._upstreams.methods(path)))
         self._check(call)
         use = is_use(method, path)
@@ -184,14 +184,14 @@ class Gateway:
             self._note_unattributed(call)
         kind = next((value for name, value in fields if name == b"content-type"), b"")
         body = await call.client.read_body(self._max_body)
-        request = opaque_request(method, body, kind, scope["query_string"])
+        request = opaque_request(method, body, kind, head.query)
         candidates, rule = self._upstreams.passing(method, path, request.model)
         assert rule is not None  # noqa: S101 - the method is one of those that are taken
         if use:
             self._admit()
         endpoint = Endpoint(path, rule.glob[:MAX_ENDPOINT], "")
         call.endpoint, call.model, call.streamed = endpoint.name, request.model or UNKNOWN_MODEL, request.stream
-        spelled = encoded_path(scope["raw_path"].decode("ascii"), path, BASES)
+        spelled = encoded_path(head.raw_path.decode("ascii"), path, BASES)
         answer = Attempts(call, candidates, self._counters).ask(spelled, request, fields)
         del request, body
         await Relay(call, endpoint, self._metered if use else self._unmetered).run(answer)
@@ -218,11 +218,20 @@ class Gateway:
         """Find the call's key, and its app once more, now that the key may give one by a rule."""
         asked = call.asked
         key = call.key = self._auth.check_credentials(
-            asked.authorization, asked.api_key, Scope.INFERENCE, call.line.scope["client"]
+            asked.authorization, asked.api_key, Scope.INFERENCE, call.line.head.client
         )
         if self._options.rules and not call.app.who.tracked:
             app = call.app = Attributed(attribute(asked.fields, self._options, key_label=key.label))
             call.own[1] = app.header
+
+
+def _introduced(head: Head) -> Introduction:
+    """Take a request's headers apart, unless that was done for the head before it, which was the same."""
+    known = head.memo.value
+    if isinstance(known, Introduction):
+        return known
+    asked = head.memo.value = introduce(head.headers)
+    return asked
 
 
 def _below_base(path: str) -> str:
@@ -232,8 +241,8 @@ def _below_base(path: str) -> str:
 
 def _refuse(call: Call, problem: Problem) -> None:
     """Tell a client what is wrong, as clients of the address it asked at read it."""
-    scope = call.line.scope
-    call.client.refuse(problem, call.own, dialect_of(scope["path"], scope["headers"]), call.id)
+    head = call.line.head
+    call.client.refuse(problem, call.own, dialect_of(head.path, head.headers), call.id)
 
 
 def _refuse_web_socket(call: Call) -> None:
@@ -241,7 +250,7 @@ def _refuse_web_socket(call: Call) -> None:
 
     The handshake is known by its key (RFC 6455 section 4.1); Upgrade names what is spoken here (RFC 9110, 15.5.22).
     """
-    if call.line.scope["method"] == "GET" and any(name == b"sec-websocket-key" for name, _ in call.asked.fields):
+    if call.line.head.method == "GET" and any(name == b"sec-websocket-key" for name, _ in call.asked.fields):
         message = "No WebSocket is spoken here: send the request by POST, over HTTP/1.1."
         raise Problem(426, message, headers={"Upgrade": "HTTP/1.1", "Allow": "POST"})
 

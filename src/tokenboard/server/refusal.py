@@ -33,7 +33,7 @@ def render_plain(status: int, message: str, path: str | None) -> tuple[bytes, by
 def answer_of(refusal: Refusal, render: Render, date: bytes) -> bytes:
     """Return the whole answer, head and body, that tells a refusal; it is the connection's last."""
     content_type, body = render(refusal.status, refusal.message, refusal.path)
-    head = render_head(
+    head, _, _, _ = render_head(
         refusal.status,
         [(b"content-type", content_type)],
         whole=len(body),
@@ -42,4 +42,4 @@ def answer_of(refusal: Refusal, render: Render, date: bytes) -> bytes:
         closes=True,
         date=date,
     )
-    return head.block + body
+    return head + body

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")  # RFC 9110 section 5.6.2
 _CONTROLS: Final = bytes(code for code in range(32) if code != 0x09) + b"\x7f"
@@ -23,6 +23,9 @@ _KINDS: Final = {
     b"date": _DATE,
     b"upgrade": _UPGRADE,
 }
+_MAX_NAMES: Final = 1_024
+_kinds_seen: Final[dict[bytes, int]] = {}
+"""Kinds of the names that applications have sent, which are found good here."""
 
 
 class Framing(IntEnum):
@@ -34,13 +37,10 @@ class Framing(IntEnum):
     CLOSE = 3
 
 
-class ResponseHead(NamedTuple):
-    """A head's bytes with its empty line, the body's framing and length (0 unless told), and whether it is the last."""
-
-    block: bytes
-    framing: Framing
-    length: int
-    closes: bool
+_NONE: Final = Framing.NONE
+_SIZED: Final = Framing.LENGTH
+_CHUNKED: Final = Framing.CHUNKED
+_CLOSE: Final = Framing.CLOSE
 
 
 class BadResponse(Exception):
@@ -56,8 +56,10 @@ def render_head(
     version_1_0: bool,
     closes: bool,
     date: bytes,
-) -> ResponseHead:
-    """Render a final response's head.
+) -> tuple[bytes, Framing, int, bool]:
+    """Render a final response's head: its bytes, the body's framing and length, and whether the connection closes.
+
+    The bytes end with the empty line; the length is 0 where none is told.
 
     ``whole`` is the body's length when all of it is there, ``to_head`` whether HEAD was asked, ``closes`` whether the
     connection ends after it; an application's ``Connection: close`` has that effect as well. The framing is chosen
@@ -73,8 +75,11 @@ def render_head(
     length: int | None = None
     dated = upgrades = False
     lines = [_status_line(status)]
+    kinds = _kinds_seen
     for name, value in headers:
-        kind = _kind_of(name)
+        kind = kinds.get(name)
+        if kind is None:
+            kind = _judge_name(name)
         if kind:
             if kind == _LENGTH:
                 if length is not None or not value.isdigit() or len(value) > 18:
@@ -90,16 +95,16 @@ def render_head(
                 closes = closes or (kind == _CONNECTION and value.strip().lower() == b"close")
                 continue
         lines.append(name + b": " + value)
-    framing = Framing.LENGTH
+    framing = _SIZED
     if bodiless or to_head:
-        framing = Framing.NONE
+        framing = _NONE
     elif length is None and whole is not None:
         length = whole
         lines.append(b"content-length: %d" % whole)
     elif length is None and version_1_0:
-        framing, closes = Framing.CLOSE, True
+        framing, closes = _CLOSE, True
     elif length is None:
-        framing = Framing.CHUNKED
+        framing = _CHUNKED
         lines.append(b"transfer-encoding: chunked")
     if not dated:
         lines.append(date)
@@ -113,7 +118,7 @@ def render_head(
     # One pass over all lines: the only controls left may be the CR and LF of the joints.
     if len(block) - len(block.translate(None, _CONTROLS)) != 2 * (len(lines) - 1):
         raise BadResponse("a header value of an answer holds a control character")
-    return ResponseHead(block + b"\r\n\r\n", framing, length or 0, closes)
+    return block + b"\r\n\r\n", framing, length or 0, closes
 
 
 @lru_cache(maxsize=64)
@@ -127,8 +132,10 @@ def _status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {phrase}".encode("ascii")
 
 
-@lru_cache(maxsize=1024)
-def _kind_of(name: bytes) -> int:
+def _judge_name(name: bytes) -> int:
     if _TOKEN.fullmatch(name) is None:
         raise BadResponse("a header name of an answer is no token of at most 256 characters")
-    return _KINDS.get(name.lower(), _PLAIN)
+    kind = _KINDS.get(name.lower(), _PLAIN)
+    if len(_kinds_seen) < _MAX_NAMES:
+        _kinds_seen[name] = kind
+    return kind

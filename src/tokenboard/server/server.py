@@ -1,16 +1,18 @@
-"""The server: takes connections, looks at their clocks, and ends in order."""
+"""The server: takes connections at its listeners, looks at their clocks, and ends in order."""
 
 import asyncio
 import socket
 import time
 from email.utils import formatdate
 
-from tokenboard.inline_task import InlineTask
-from tokenboard.observability import BoundedLog, Counters, logger
+from tokenboard.observability import Counters, logger
 from tokenboard.server.connection import Connection
+from tokenboard.server.ending import Common
 from tokenboard.server.exchange import App, Direct, Exchange
 from tokenboard.server.limits import Limits
+from tokenboard.server.link import Link
 from tokenboard.server.refusal import Render, render_plain
+from tokenboard.server.service import Service
 
 CANCELLED_WITHIN_S = 10.0
 """How long applications may take to end once they are cancelled, in seconds."""
@@ -43,34 +45,58 @@ class HttpServer:
         counters: Counters | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self.render = render
         self.counters = counters or Counters()
-        self.stopping = False
-        self.connections: set[Connection] = set()
-        self.running: set[Exchange] = set()
+        self.connections: set[Link] = set()
         self._app = app
-        self._stumbled = BoundedLog(_log)
         self._direct = direct
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._server: asyncio.Server | None = None
+        self._common = Common(self.limits, render)
+        self._service: Service | None = None
+        self._servers: list[asyncio.Server] = []
         self._sweep: asyncio.TimerHandle | None = None
         self._due = 0.0
         self._put_off = False
         self._hurried = asyncio.Event()
-        self._second = 0
-        self._date = b""
 
-    async def start(self, listener: socket.socket) -> None:
-        """Take requests from this listening socket."""
-        loop = self._loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self, loop), sock=listener, backlog=_BACKLOG)
-        self._schedule(loop)
+    @property
+    def running(self) -> set[Exchange]:
+        """The requests whose application has not returned."""
+        return set() if self._service is None else self._service.running
+
+    async def start(self, listener: socket.socket, *, peer_told: bool = False) -> None:
+        """Take requests from this listening socket too, over TCP or a Unix socket; it is closed by `stop`.
+
+        With ``peer_told`` requests name their clients by the header `tokenboard.http_fields.peer.PEER`, as their sender
+        is one of ours.
+
+        Raises:
+            ValueError: that is to be believed of a listener that others can reach.
+
+        """
+        if peer_told and listener.family != socket.AF_UNIX:
+            raise ValueError("only over a Unix socket may requests say who their client is")
+        loop = asyncio.get_running_loop()
+        if self._service is None:
+            self._service = Service(self._app, self._direct, self._common, self.counters, loop)
+            self._look_at_the_calendar()
+            self._schedule(loop)
+        service = self._service
+
+        def connection() -> Connection:
+            return Connection(service, self.connections, peer_told=peer_told)
+
+        # Unix sockets as well: behind a large write that was aborted, uvloop's own transport for these keeps the loop
+        # from closing, and `create_unix_server` may remove the socket's file, which belongs to whoever made it.
+        server = await loop.create_server(connection, sock=listener, backlog=_BACKLOG)
+        self._servers.append(server)
 
     async def stop(self, grace_s: float) -> None:
         """Take no more, let open answers finish for ``grace_s`` seconds, then cancel and cut what is left."""
-        self.stopping = True
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
+        service = self._service
+        if service is None:
+            return
+        service.stopping = True
         for connection in list(self.connections):
             connection.wind_down()
         if not await self._emptied(grace_s):
@@ -81,10 +107,7 @@ class HttpServer:
             until = time.monotonic() + CANCELLED_WITHIN_S
             while not all(task.done() for task in cancelled) and time.monotonic() < until:  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(_LOOK_AGAIN_S)
-            for exchange in [one for one in self.running if one.task is not None and one.task.done()]:
-                # Cancelled before its first step, a task runs nothing, not even its end.
-                exchange.refuse_to_run()
-                self.running.discard(exchange)
+            service.give_up()
             await asyncio.sleep(_LAST_WORDS_S)
             for connection in list(self.connections):
                 connection.abort()
@@ -109,30 +132,6 @@ class HttpServer:
                 continue
         return True
 
-    # -- what connections ask for
-
-    def run(self, exchange: Exchange) -> InlineTask | None:
-        """Start the application on a request, in a task of its own; an errand is for the caller to begin."""
-        if self._loop is None:
-            raise RuntimeError("the server was not started")
-        direct = self._direct
-        direct_answers = direct is not None and direct.owns(exchange.scope["path"])
-        self.running.add(exchange)
-        if direct_answers:
-            errand = InlineTask(exchange.run(self._app, direct, self.running.discard, self._stumbled), self._loop)
-            exchange.task = errand
-            return errand
-        exchange.task = self._loop.create_task(exchange.run(self._app, None, self.running.discard, self._stumbled))
-        return None
-
-    def date_line(self) -> bytes:
-        """Return the Date header of this second."""
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
-            self._date = b"date: " + formatdate(second, usegmt=True).encode("ascii")
-        return self._date
-
     # -- the clocks
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -146,8 +145,13 @@ class HttpServer:
         shall be read before anyone is declared late.
         """
         now = loop.time()
+        self._look_at_the_calendar()
         self._put_off = now - self._due > self.limits.tick_s and not self._put_off
         if not self._put_off:
-            for connection in [one for one in self.connections if one.deadline <= now]:
+            for connection in [one for one in self.connections if one.machine.deadline <= now]:
                 connection.expire(now)
         self._schedule(loop)
+
+    def _look_at_the_calendar(self) -> None:
+        """Make the Date of the answers that follow."""
+        self._common.date = b"date: " + formatdate(time.time(), usegmt=True).encode("ascii")
