@@ -183,7 +183,7 @@ class Reference:
             )
         return rows
 
-    def standing(self, span: Span, app_id: int) -> dict[str, Any]:
+    def placement(self, span: Span, app_id: int) -> dict[str, Any]:
         ranked, (tokens, requests) = self.ranked(span), self.sums(span).get(app_id, (0, 0))
         return {
             "start_date": str(span.start),

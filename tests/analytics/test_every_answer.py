@@ -162,7 +162,7 @@ class Life(RuleBasedStateMachine):
         assert (root, shown) == (data["app_id"], [alias["app_id"] for alias in data["aliases"]])
         assert self.reference.categories(root) == data["categories"]
         for name, days in (("day", 1), ("week", 7), ("month", 30)):
-            assert self.reference.standing(Span(days_before(days), days_before(1)), root) == data[name]
+            assert self.reference.placement(Span(days_before(days), days_before(1)), root) == data[name]
         assert self.reference.usage(SPAN, root, 2) == usage.json()["data"]
 
 

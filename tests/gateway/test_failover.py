@@ -17,7 +17,7 @@ from tests.gateway.stage import ANSWER, CHAT, DONE, FIRST, JSON_HEAD, STREAM, ST
 from tests.gateway.test_upstream_fault_matrix import deaf_port
 from tests.gateway.upstream_server import Heard, Peer, until, upstream
 from tokenboard.gateway import Timeouts, UpstreamSpec
-from tokenboard.gateway.upstream import Breaker, Standing
+from tokenboard.gateway.upstream import Availability, Breaker
 from tokenboard.gateway.upstream.breaker import FAILURES, OPEN_S
 
 BRISK = Timeouts(connect_s=0.2, first_byte_s=0.3, idle_s=0.3, acquire_s=0.2)
@@ -244,7 +244,7 @@ def test_an_upstream_that_comes_back_is_used_again(stores: Stores, tmp_path: Pat
             await rig.ask(CHAT)
             await rig.ask(CHAT)
             assert [2, 1] == heard(a, b)
-            assert Standing.READY is breaker.standing()
+            assert Availability.READY is breaker.availability()
 
     run(main)
 

@@ -17,7 +17,7 @@ from tokenboard.gateway import ForwardAttribution, UpstreamDialect, UpstreamSpec
 from tokenboard.gateway.headers import Headers
 from tokenboard.gateway.passthrough import PassRules
 from tokenboard.gateway.request import InferenceRequest
-from tokenboard.gateway.upstream import Standing
+from tokenboard.gateway.upstream import Availability
 from tokenboard.gateway.upstreams import Answer
 
 STREAMED = b'{"model":"up/a" ,"stream":true}'
@@ -245,8 +245,8 @@ class Faulty:
     def serves(self, model: str) -> bool:
         return True
 
-    def standing(self) -> Standing:
-        return Standing.READY
+    def availability(self) -> Availability:
+        return Availability.READY
 
     async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
         if self._at_once:

@@ -166,7 +166,7 @@ def test_an_alias_a_hidden_app_and_one_nobody_knows_stand_nowhere(app_id: int) -
     assert last_days_of(cube, roster, [app_id]) == {}
 
 
-def test_the_worked_example_s_standings() -> None:
+def test_the_worked_example_s_placements() -> None:
     cube, roster = parts(WORKED, WORKED_APPS)
     assert Placement(2, 3, 90, 4) == placement(cube, roster, B, ask(LAST_TWO))
     in_game = Question(Sort.POPULAR, None, "game", LAST_TWO, limit=1, offset=0)

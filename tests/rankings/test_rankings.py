@@ -465,7 +465,7 @@ def test_figures_that_outgrow_the_budget_between_refreshes_are_thinned_out() -> 
     assert [(1, 500, 5), (2, 1, 2)] == [(r.rank, r.app_id, r.tokens) for r in rankings.answer(EVER).ranking.rows]
 
 
-def test_one_app_s_standing_days_and_ranks_follow_merges_and_visibility_at_once(
+def test_one_app_s_placement_days_and_ranks_follow_merges_and_visibility_at_once(
     worked: tuple[Rankings, FakeCatalog],
 ) -> None:
     rankings, catalog = worked

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tokenboard.gateway.call import Call
 from tokenboard.gateway.headers import Headers
 from tokenboard.gateway.request import InferenceRequest
-from tokenboard.gateway.upstream import ConnectFailed, ConnectTimeout, PoolExhausted, Standing, UpstreamError
+from tokenboard.gateway.upstream import Availability, ConnectFailed, ConnectTimeout, PoolExhausted, UpstreamError
 from tokenboard.gateway.upstreams import Answer, Upstream, UpstreamDialect
 from tokenboard.observability import Counters, logger
 
@@ -64,10 +64,10 @@ class Attempts:
 
     async def _ask_only(self, upstream: Upstream, path: str, request: InferenceRequest, headers: Headers) -> Answer:
         """Ask the one upstream there is, even where it seems away, unless that would take a connect timeout."""
-        standing = upstream.standing()
-        if standing is not Standing.READY:
+        availability = upstream.availability()
+        if availability is not Availability.READY:
             self._counters.add(f"upstream_skipped.{upstream.name}")
-            if standing is not Standing.REFUSING:
+            if availability is not Availability.REFUSING:
                 raise ConnectTimeout(_NOBODY)
         try:
             answer = await upstream.send(path, request, headers)
@@ -80,12 +80,12 @@ class Attempts:
 
     async def _first_taken(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
         last = self._candidates[-1]
-        passed_over: list[tuple[Upstream, Standing]] = []
+        passed_over: list[tuple[Upstream, Availability]] = []
         fault: UpstreamError | None = None
         for upstream in self._candidates:
-            standing = upstream.standing()
-            if standing is not Standing.READY:
-                passed_over.append((upstream, standing))
+            availability = upstream.availability()
+            if availability is not Availability.READY:
+                passed_over.append((upstream, availability))
                 self._counters.add(f"upstream_skipped.{upstream.name}")
                 continue
             answer, fault = await self._attempt(upstream, path, request, headers)
@@ -98,7 +98,7 @@ class Attempts:
             answer, self._held, self._call.provider = self._held, None, self._held_of
             return answer
         # There is nobody else: those that seem away are asked all the same, unless that would take a connect timeout.
-        for upstream in (upstream for upstream, standing in passed_over if standing is Standing.REFUSING):
+        for upstream in (upstream for upstream, availability in passed_over if availability is Availability.REFUSING):
             answer, fault = await self._attempt(upstream, path, request, headers)
             if answer is not None:
                 return answer

@@ -21,11 +21,11 @@ from tokenboard.gateway.passthrough import PassRule, PassRules, may_pass
 from tokenboard.gateway.query import UpstreamQuery
 from tokenboard.gateway.request import InferenceRequest, body_for_upstream
 from tokenboard.gateway.upstream import (
+    Availability,
     Breaker,
     Limits,
     Origin,
     Pool,
-    Standing,
     Timeouts,
     UpstreamError,
     client_context,
@@ -99,8 +99,8 @@ class Upstream(Protocol):
     def serves(self, model: str) -> bool:
         """Whether this upstream serves the model."""
 
-    def standing(self) -> Standing:
-        """Whether it takes connections, as far as is known; ask only when about to send (see `Breaker.standing`)."""
+    def availability(self) -> Availability:
+        """Whether it takes connections, as far as is known; ask only before sending (see `Breaker.availability`)."""
 
     @property
     def passes(self) -> PassRules:
@@ -194,9 +194,9 @@ class HttpUpstream:
         """Whether one of the globs matches the model's name."""
         return any(matches(model) for matches in self._globs)
 
-    def standing(self) -> Standing:
+    def availability(self) -> Availability:
         """Whether it takes connections, as far as the last attempts tell."""
-        return self._breaker.standing()
+        return self._breaker.availability()
 
     async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
         """Put a request to the upstream; returns once its response head has arrived.

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenboard.gateway.upstream import Breaker, Standing
+from tokenboard.gateway.upstream import Availability, Breaker
 from tokenboard.gateway.upstream.breaker import FAILURES, OPEN_S
 
 
@@ -25,7 +25,7 @@ def test_fewer_failures_than_the_limit_change_nothing() -> None:
     breaker = Breaker(Clock())
     for _ in range(FAILURES - 1):
         breaker.failed(in_time=False)
-    assert Standing.READY is breaker.standing()
+    assert Availability.READY is breaker.availability()
 
 
 def test_failures_must_follow_each_other() -> None:
@@ -33,29 +33,29 @@ def test_failures_must_follow_each_other() -> None:
     for _ in range(3 * FAILURES):
         breaker.failed(in_time=False)
         breaker.worked()
-    assert Standing.READY is breaker.standing()
+    assert Availability.READY is breaker.availability()
 
 
 def test_an_origin_that_is_away_is_told_by_how_its_last_attempt_failed() -> None:
-    assert Standing.SILENT is away(Clock()).standing()
-    assert Standing.REFUSING is away(Clock(), in_time=True).standing()
+    assert Availability.SILENT is away(Clock()).availability()
+    assert Availability.REFUSING is away(Clock(), in_time=True).availability()
 
 
 def test_one_caller_looks_whether_it_has_come_back_and_then_one_each_time_anew() -> None:
     clock = Clock()
     breaker = away(clock)
     clock.now += OPEN_S
-    assert [Standing.READY, Standing.SILENT, Standing.SILENT] == [breaker.standing() for _ in range(3)]
+    assert [Availability.READY, Availability.SILENT, Availability.SILENT] == [breaker.availability() for _ in range(3)]
     clock.now += OPEN_S  # that caller never told what became of it
-    assert [Standing.READY, Standing.SILENT] == [breaker.standing() for _ in range(2)]
+    assert [Availability.READY, Availability.SILENT] == [breaker.availability() for _ in range(2)]
     breaker.failed(in_time=True)
-    assert Standing.REFUSING is breaker.standing()
+    assert Availability.REFUSING is breaker.availability()
 
 
 def test_one_success_makes_it_ready_for_everybody() -> None:
     breaker = away(Clock())
     breaker.worked()
-    assert [Standing.READY] * 5 == [breaker.standing() for _ in range(5)]
+    assert [Availability.READY] * 5 == [breaker.availability() for _ in range(5)]
 
 
 @given(st.lists(st.sampled_from(["made", "refused", "late", "wait", "ask"]), max_size=60))
@@ -71,7 +71,7 @@ def test_it_agrees_with_the_history_looked_through_from_its_end(steps: list[str]
         elif step in {"refused", "late"}:
             breaker.failed(in_time=step == "refused")
         else:
-            told = breaker.standing()
+            told = breaker.availability()
             row = []
             for what, _ in reversed([entry for entry in history if entry[0] != "ready"]):
                 if what == "made":
@@ -79,11 +79,11 @@ def test_it_agrees_with_the_history_looked_through_from_its_end(steps: list[str]
                 row.append(what)
             since = max((at for what, at in history if what in {"ready", "refused", "late"}), default=0.0)
             if len(row) < FAILURES:
-                assert Standing.READY is told
+                assert Availability.READY is told
                 continue
-            expected = Standing.SILENT if row[0] == "late" else Standing.REFUSING
-            assert (Standing.READY if clock.now >= since + OPEN_S else expected) is told
-            if told is Standing.READY:
+            expected = Availability.SILENT if row[0] == "late" else Availability.REFUSING
+            assert (Availability.READY if clock.now >= since + OPEN_S else expected) is told
+            if told is Availability.READY:
                 history.append(("ready", clock.now))
         if step in {"made", "refused", "late"}:
             history.append((step, clock.now))

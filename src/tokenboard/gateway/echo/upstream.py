@@ -11,7 +11,7 @@ from tokenboard.gateway.endpoints import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDD
 from tokenboard.gateway.headers import Headers
 from tokenboard.gateway.passthrough import PassRules
 from tokenboard.gateway.request import InferenceRequest
-from tokenboard.gateway.upstream import Standing
+from tokenboard.gateway.upstream import Availability
 from tokenboard.gateway.upstreams import UpstreamDialect
 from tokenboard.problem import Problem
 
@@ -47,9 +47,9 @@ class EchoUpstream:
         """Whether it is the echo that is asked."""
         return model == ECHO_MODEL
 
-    def standing(self) -> Standing:
+    def availability(self) -> Availability:
         """Return READY: there is nothing to connect to."""
-        return Standing.READY
+        return Availability.READY
 
     async def send(self, path: str, request: InferenceRequest, headers: Headers) -> "EchoAnswer":  # noqa: ARG002
         """Answer with what was said.

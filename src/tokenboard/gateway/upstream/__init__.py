@@ -19,7 +19,7 @@ Nothing here logs, reads settings or knows about tokens, keys or models.
 """
 
 from tokenboard.gateway.upstream.bounds import Limits, Timeouts
-from tokenboard.gateway.upstream.breaker import Breaker, Standing
+from tokenboard.gateway.upstream.breaker import Availability, Breaker
 from tokenboard.gateway.upstream.errors import (
     ConnectFailed,
     ConnectTimeout,
@@ -35,6 +35,7 @@ from tokenboard.gateway.upstream.response import Response
 from tokenboard.gateway.upstream.tls import client_context
 
 __all__ = [
+    "Availability",
     "Breaker",
     "ConnectFailed",
     "ConnectTimeout",
@@ -46,7 +47,6 @@ __all__ = [
     "PoolExhausted",
     "Response",
     "ResponseBroken",
-    "Standing",
     "Timeouts",
     "UnixOrigin",
     "UpstreamError",

@@ -10,7 +10,7 @@ OPEN_S = 5.0
 """Seconds between two looks whether an origin that is away has come back."""
 
 
-class Standing(enum.Enum):
+class Availability(enum.Enum):
     """What to expect of an attempt to connect now.
 
     READY: nothing is known against it. REFUSING: it will most likely fail, at once. SILENT: it will most likely fail,
@@ -47,12 +47,12 @@ class Breaker:
         if self._failures >= FAILURES:
             self._look_at = self._clock() + OPEN_S
 
-    def standing(self) -> Standing:
+    def availability(self) -> Availability:
         """Return what to expect; READY may be said to only one caller for a while, so ask only when about to send."""
         if self._failures < FAILURES:
-            return Standing.READY
+            return Availability.READY
         now = self._clock()
         if now >= self._look_at:
             self._look_at = now + OPEN_S
-            return Standing.READY
-        return Standing.SILENT if self._silent else Standing.REFUSING
+            return Availability.READY
+        return Availability.SILENT if self._silent else Availability.REFUSING
