@@ -23,7 +23,8 @@ from tests.board import BoardProcess, running_board, today, wait_for
 
 from benchmarks.record import PLAIN_TABLE, insert_rows
 from benchmarks.table import Table, figure, milliseconds, quantile
-from tokenboard.app.catalog import open_catalog, wall_clock_ms
+from tokenboard.app.catalog import open_catalog
+from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.stores import open_ledger, open_spool
 from tokenboard.attribution import AttributionOptions
 from tokenboard.config import Settings

@@ -20,7 +20,10 @@ UNLIMITED = {"TOKENBOARD_DATA_API__REQUESTS_PER_MINUTE": "0", "TOKENBOARD_DATA_A
 
 
 class BoardProcess:
-    """One run of ``tokenboard serve``; may be stopped or killed and started again on the same folder."""
+    """One run of ``tokenboard serve``; may be stopped or killed and started again on the same folder.
+
+    ``gateways`` is how many processes of them there are beside the board's; 0: all in one process, which is quicker.
+    """
 
     def __init__(
         self,
@@ -29,8 +32,10 @@ class BoardProcess:
         config: Path | None = None,
         environment: Mapping[str, str] | None = None,
         module: str = "tokenboard",
+        gateways: int = 0,
     ) -> None:
         self.data = data
+        self._gateways = gateways
         self._module = module
         self._config = config
         self._environment = dict(environment or {})
@@ -41,6 +46,7 @@ class BoardProcess:
     def start(self) -> "BoardProcess":
         """Start it and wait until it answers; it takes the same port again after a restart."""
         arguments = ["serve", "--host", "127.0.0.1", "--port", str(self.port)]
+        arguments += ["--gateways", str(self._gateways)] if self._gateways else ["--single"]
         arguments += ["--config", str(self._config)] if self._config else []
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "server.log").open("ab") as log:
@@ -126,9 +132,10 @@ def running_board(
     config: Path | None = None,
     environment: Mapping[str, str] | None = None,
     module: str = "tokenboard",
+    gateways: int = 0,
 ) -> Iterator[BoardProcess]:
     """Run a server until the end of the block."""
-    board = BoardProcess(data, config=config, environment=environment, module=module).start()
+    board = BoardProcess(data, config=config, environment=environment, module=module, gateways=gateways).start()
     try:
         yield board
     finally:

@@ -107,6 +107,8 @@ class Rig:
                 auth=auth,
                 catalog=self.catalog,
                 spool=nothing,
+                gateways=nothing,
+                collector=nothing,
                 ingest=nothing,
                 ledger=self.ledger,
                 rankings=self.rankings,

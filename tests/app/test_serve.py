@@ -16,7 +16,7 @@ import pytest
 from tests.board import BoardProcess, running_board, wait_for
 from tests.upstream import OpenAiUpstream
 from tokenboard.app.folder import DataFolder
-from tokenboard.app.serve import serve
+from tokenboard.app.serve import serve_single
 from tokenboard.catalog import Catalog
 from tokenboard.config import Settings
 from tokenboard.config.settings import Server
@@ -174,7 +174,7 @@ def test_a_host_that_is_none_is_refused_before_any_store_is_opened(host: str, tm
     folder = DataFolder(tmp_path / "data")
 
     with pytest.raises(ServeError, match=rf"^cannot listen on '{host}' port 0: "):
-        serve(Settings(server=Server(host=host, port=0)), folder, config=None, ready=lambda *_: None)
+        serve_single(Settings(server=Server(host=host, port=0)), folder, config=None, ready=lambda *_: None)
 
     assert (["server.lock", "tmp"], None) == ([path.name for path in folder.path.iterdir()], folder.running())
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.upstream import OpenAiUpstream
-from tokenboard.app import board
-from tokenboard.app.board import attribution_options, probe_upstreams
+from tokenboard.app import upstreams
+from tokenboard.app.upstreams import attribution_options, probe_upstreams
 from tokenboard.config import ConfigError, Settings
 from tokenboard.config.settings import Attribution, Gateway, Rule, Upstream
 from tokenboard.gateway import Timeouts
@@ -84,7 +84,7 @@ def test_an_upstreams_key_is_sent_without_the_line_break_it_was_read_with(
 def test_an_upstream_that_does_not_answer_is_not_waited_for(
     silent_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board, "PROBE_WITHIN_S", 0.1)
+    monkeypatch.setattr(upstreams, "PROBE_WITHIN_S", 0.1)
     settings = Settings(upstream=(Upstream(name="a", base_url=silent_server),))
 
     found = dict(asyncio.run(probe_upstreams(settings, Path())))
@@ -102,7 +102,7 @@ def test_what_an_upstream_says_of_itself_goes_before_what_all_have_in_common() -
         ),
     )
 
-    found = [board._spec(given, settings, Path("/data")) for given in settings.upstream]
+    found = [upstreams._spec(given, settings, Path("/data")) for given in settings.upstream]
 
     assert [Timeouts(1, 2, 3), Timeouts(10, 2, 30), Timeouts(1, 20, 3)] == [spec.timeouts for spec in found]
     assert [4, 40, 4] == [spec.max_connections for spec in found]

@@ -182,7 +182,9 @@ def test_a_catalog_that_is_gone_or_emptied_is_not_made_anew_until_an_operator_sa
         assert "`tokenboard stores accept catalog`" in hint
     assert [] == list(data.glob("catalog.sqlite*"))
     Catalog.open(f"sqlite:///{data / 'catalog.sqlite'}").migrate()
-    assert failed(data, "serve", "--port", "0")[0].endswith("has been emptied: it knows nothing of its board")
+    assert failed(data, "serve", "--single", "--port", "0")[0].endswith(
+        "has been emptied: it knows nothing of its board"
+    )
     done(data, "stores", "accept", "catalog")
     assert Marks(3, 3, 3) == next_ids(data)
     with opened(data) as stores:
@@ -216,7 +218,7 @@ def test_a_ledger_whose_volume_is_not_mounted_stops_the_start(data: Path, tmp_pa
     (data / "ledger").rename(tmp_path / "away")
     (data / "ledger").mkdir()
 
-    error, hint = failed(data, "serve", "--port", "0")
+    error, hint = failed(data, "serve", "--single", "--port", "0")
 
     assert f"error: the ledger is missing: there is nothing in {data / 'ledger' / 'store'}" == error
     assert hint.startswith("hint: Bring it back: mount its volume")
@@ -241,7 +243,9 @@ def test_a_ledger_that_is_lost_for_good_is_begun_anew_on_an_operators_word(data:
 def test_a_spool_that_is_gone_stops_the_start(data: Path) -> None:
     shutil.rmtree(data / "spool")
 
-    assert failed(data, "serve", "--port", "0")[0].startswith("error: the spool is missing: there is nothing in ")
+    assert failed(data, "serve", "--single", "--port", "0")[0].startswith(
+        "error: the spool is missing: there is nothing in "
+    )
     assert failed(data, "spool", "list")[0].startswith("error: the spool is missing: there is nothing in ")
     done(data, "stores", "accept", "spool")
     for _ in range(2):
@@ -252,7 +256,7 @@ def test_a_spool_that_is_gone_stops_the_start(data: Path) -> None:
 def test_a_spool_whose_log_lost_its_end_stops_the_start(data: Path) -> None:
     (data / "spool" / "board.sqlite").write_bytes(b"nonsense" * 1_000)
 
-    error, hint = failed(data, "serve", "--port", "0")
+    error, hint = failed(data, "serve", "--single", "--port", "0")
 
     assert f"error: the spool {data}/spool/board.sqlite is damaged: file is not a database" == error
     assert "`tokenboard stores accept spool`" in hint

@@ -31,6 +31,11 @@ COMMANDS = dict(leaves())
 GROUPS = list(dict.fromkeys(words.split()[0] for words in COMMANDS))
 
 
+def shown(command: Any) -> list[Any]:
+    """Return its parameters, without those that one command gives another."""
+    return [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+
+
 def is_option(parameter: Any) -> bool:
     return bool(parameter.opts[0].startswith("-"))
 
@@ -38,7 +43,7 @@ def is_option(parameter: Any) -> bool:
 def usage(words: str, command: Any) -> str:
     """Return how a command is written: ``keys create --label LABEL [--json]``."""
     parts = [words]
-    for parameter in sorted(command.params, key=is_option):
+    for parameter in sorted(shown(command), key=is_option):
         name = (parameter.metavar or parameter.name).upper()
         if not is_option(parameter):
             parts.append(name)
@@ -58,7 +63,7 @@ def options(commands: list[Any]) -> set[OptionRow]:
     return {
         (parameter.opts[0], default(parameter), parameter.help)
         for command in commands
-        for parameter in command.params
+        for parameter in shown(command)
         if is_option(parameter)
     }
 
@@ -67,7 +72,7 @@ def arguments(commands: list[Any]) -> set[OptionRow]:
     return {
         ((parameter.metavar or parameter.name).upper(), "required", parameter.help)
         for command in commands
-        for parameter in command.params
+        for parameter in shown(command)
         if not is_option(parameter)
     }
 

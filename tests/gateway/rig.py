@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import socket
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,17 +18,17 @@ import uvloop
 
 from tests.gateway.stage import Handler
 from tests.gateway.upstream_server import until, upstream
-from tokenboard.app.serve import render_problem
+from tokenboard.app.http import render_problem
 from tokenboard.attribution import AttributionOptions
 from tokenboard.auth import Auth
 from tokenboard.catalog import Catalog
-from tokenboard.event import UsageEvent
-from tokenboard.event_table import decode_parcel
+from tokenboard.durability import SpoolFault
+from tokenboard.event import UsageEvent, decode_events, join_events
 from tokenboard.gateway import EchoUpstream, Gateway, HttpUpstream, Timeouts, Upstreams, UpstreamSpec
 from tokenboard.intake import Intake
+from tokenboard.journal import BoundedJournal, JournalReader, JournalWriter, Position
 from tokenboard.observability import Counters
 from tokenboard.server import HttpServer
-from tokenboard.spool import Spool
 
 NOW_MS = 1_778_544_000_000
 PATIENT = Timeouts(connect_s=10.0, first_byte_s=10.0, idle_s=10.0)
@@ -121,6 +120,34 @@ async def nothing_comes(caller: Caller) -> None:
         await asyncio.wait_for(caller.reader.readexactly(1), 0.15)
 
 
+class GatedJournal:
+    """A real journal, whose commits can be held up."""
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        # A segment each commit: one that cannot be begun is a commit that fails.
+        writer = JournalWriter(folder, fsync=False, clock_ms=lambda: NOW_MS, segment_bytes=1)
+        self._journal = BoundedJournal(writer, folder, max_bytes=max_bytes)
+        self.gate: asyncio.Event | None = None
+
+    @property
+    def sound(self) -> bool:
+        return self._journal.sound
+
+    def fault(self) -> SpoolFault | None:
+        return self._journal.fault()
+
+    def has_room(self) -> bool:
+        return self._journal.has_room()
+
+    async def append(self, body: bytes) -> None:
+        if self.gate is not None:
+            await self.gate.wait()
+        await self._journal.append(body)
+
+    def close(self) -> None:
+        self._journal.close()
+
+
 @dataclass
 class Rig:
     """A running gateway and what stands around it."""
@@ -129,8 +156,8 @@ class Rig:
     secret: str
     gateway: Gateway
     upstreams: list[HttpUpstream]
-    spool: Spool
-    spool_file: Path
+    journal: GatedJournal
+    folder: Path
     counters: Counters
     server: HttpServer
     callers: list[Caller] = field(default_factory=list)
@@ -169,48 +196,40 @@ class Rig:
 
     def events(self) -> list[UsageEvent]:
         """Return what is on disk, after a look at what must hold of every event."""
-        found = [event for parcel in self.spool.peek(10_000, 1 << 30) for event in decode_parcel(parcel.body)]
+        reader, cursor = JournalReader(self.folder), Position()
+        found: list[UsageEvent] = []
+        while (read := reader.read(cursor, 10_000, 1 << 30)) is not None:
+            assert ([], 0) == (read.damaged, read.missing)
+            found += decode_events(join_events(read.bodies))
+            cursor = read.next
         assert len({event.id for event in found}) == len(found)
         for each in found:
             assert not each.failed or (None, None) == (each.prompt_tokens, each.completion_tokens)
         return found
 
-    def reread(self) -> list[UsageEvent]:
-        """Return what is on disk once the gateway has ended."""
-        self.spool = Spool(self.spool_file.parent, "rig", max_bytes=1, fsync=False, clock_ms=lambda: NOW_MS)
-        try:
-            return self.events()
-        finally:
-            self.spool.close()
-
     async def event(self) -> UsageEvent:
         """Return the one event there is, once it is there."""
-        await until(lambda: self.spool.state().pending > 0)
+        await until(lambda: len(self.events()) > 0)
         (only,) = self.events()
         return only
 
     @contextlib.contextmanager
-    def blocked_spool(self) -> Any:
-        """Keep the spool from committing, as another writer of its file would."""
-        other = sqlite3.connect(self.spool_file, isolation_level=None)
+    def blocked_journal(self) -> Any:
+        """Keep the journal from committing, as a disk that hangs would."""
+        gate = self.journal.gate = asyncio.Event()
         try:
-            other.execute("BEGIN IMMEDIATE")
             yield
-            other.execute("ROLLBACK")
         finally:
-            other.close()
+            self.journal.gate = None
+            gate.set()
 
-    def break_spool(self) -> None:
+    def break_journal(self) -> None:
         """Make every further commit fail."""
-        other = sqlite3.connect(self.spool_file, isolation_level=None)
-        other.execute("ALTER TABLE parcels RENAME TO gone")
-        other.close()
+        self.folder.rename(self.folder.with_name("gone"))
 
-    def mend_spool(self) -> None:
-        """Take back what `break_spool` did."""
-        other = sqlite3.connect(self.spool_file, isolation_level=None)
-        other.execute("ALTER TABLE gone RENAME TO parcels")
-        other.close()
+    def mend_journal(self) -> None:
+        """Take back what `break_journal` did."""
+        self.folder.with_name("gone").rename(self.folder)
 
     def settled(self) -> bool:
         """Whether no request is being answered, nor read on for its usage."""
@@ -242,13 +261,13 @@ async def gateway(
     cors_origin: str | None = None,
 ) -> AsyncIterator[Rig]:
     """Run a gateway with these upstreams behind the echo."""
-    spool = Spool(folder, "rig", max_bytes=max_spool, fsync=False, clock_ms=lambda: NOW_MS)
+    journal = GatedJournal(folder / "rig", max_spool)
     counters = Counters()
     upstreams = [HttpUpstream(spec, BOARD) for spec in specs]
     fallback = next((upstream for upstream in upstreams if upstream.name == default), None)
     app = Gateway(
         auth=Auth(stores.catalog),
-        intake=Intake(spool, counters),
+        intake=Intake(journal, counters),
         upstreams=Upstreams([EchoUpstream(), *upstreams], fallback, failover=failover),
         options=options or AttributionOptions(),
         clock_ms=lambda: NOW_MS,
@@ -263,7 +282,7 @@ async def gateway(
     listener = socket.create_server(("127.0.0.1", 0))
     await server.start(listener)
     port = listener.getsockname()[1]
-    rig = Rig(port, stores.secrets["inference"], app, upstreams, spool, folder / "rig.sqlite", counters, server)
+    rig = Rig(port, stores.secrets["inference"], app, upstreams, journal, folder / "rig", counters, server)
     try:
         yield rig
         await until(rig.settled)
@@ -275,7 +294,7 @@ async def gateway(
             await server.stop(0)
             await app.aclose()
         finally:
-            spool.close()  # or its thread would outlive a test that failed, and keep the interpreter from ending
+            journal.close()  # or its thread would outlive a test that failed, and keep the interpreter from ending
     assert before == [connections_to(spec) for spec in specs]
 
 

@@ -76,7 +76,7 @@ def test_every_answer_is_one_event_whatever_happens(stores: Stores, tmp_path: Pa
 
             await asyncio.gather(*(worker(number) for number in range(8)))
         # The rig has seen to it that no task and no connection is left over; its spool is closed, the file is not gone.
-        events = {event.id: event for event in rig.reread()}
+        events = {event.id: event for event in rig.events()}
         assert 120 == len(replies) + stopped
         assert len(events) <= 120
         for reply in replies:

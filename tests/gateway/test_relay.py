@@ -272,7 +272,7 @@ def test_an_answer_is_on_disk_before_it_is_whole_at_the_client(stores: Stores, t
         stage.play(0)
         async with relaying(stores, tmp_path, handler) as rig:
             got = b""
-            with rig.blocked_spool():
+            with rig.blocked_journal():
                 caller = await rig.call(rig.request(CHAT))
                 if framing in {"close", "chunked late"}:
                     # Any byte may be the last here, so it is held back, and no more than that.
@@ -306,7 +306,7 @@ def test_a_stream_is_on_disk_before_its_terminal_event_leaves(stores: Stores, tm
             for number, piece in enumerate(pieces[:-1], start=1):
                 stage.play(number)
                 assert piece == await caller.chunk()
-            with rig.blocked_spool():
+            with rig.blocked_journal():
                 stage.play(len(pieces))
                 stage.play(len(pieces) + 1)
                 await nothing_comes(caller)
@@ -325,7 +325,7 @@ def test_a_stream_without_a_terminal_event_is_on_disk_before_its_end_leaves(stor
             stage.play(0)
             await caller.head()
             assert FIRST + USED == await caller.chunk()
-            with rig.blocked_spool():
+            with rig.blocked_journal():
                 stage.play(1)
                 await nothing_comes(caller)
             assert b"" == await caller.chunk()

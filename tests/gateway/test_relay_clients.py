@@ -40,7 +40,7 @@ def test_a_client_that_leaves_mid_stream_cancels_the_upstream_at_once(
             caller = await rig.call(rig.request(STREAM))
             await caller.head()
             assert FIRST == await caller.chunk()
-            with rig.blocked_spool():
+            with rig.blocked_journal():
                 caller.leave()
                 await asyncio.wait_for(stage.dropped.wait(), 5)
                 assert [] == rig.events()
@@ -128,7 +128,7 @@ def test_a_client_that_leaves_while_its_usage_is_committed_is_one_whole_event(
         stage = Stage(said)
         stage.play(0)
         async with relaying(stores, tmp_path, stage) as rig:
-            with rig.blocked_spool():
+            with rig.blocked_journal():
                 caller = await rig.call(rig.request(STREAM if stream else CHAT))
                 if stream:  # all but the terminal event
                     await caller.head()

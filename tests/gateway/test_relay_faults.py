@@ -278,7 +278,7 @@ def test_an_answer_that_cannot_be_recorded_is_withheld(
 ) -> None:
     async def main() -> None:
         async with relaying(stores, tmp_path, answering(http(ANSWER))) as rig:
-            rig.break_spool()
+            rig.break_journal()
             reply = await rig.ask(CHAT)
             assert 503 == reply.error()["code"]
             assert "5" == reply.header("retry-after")
@@ -299,7 +299,7 @@ def test_a_stream_that_cannot_be_recorded_is_cut_before_its_terminal_event(store
             stage.play(0)
             await caller.head()
             assert FIRST + USED == await caller.chunk()
-            rig.break_spool()
+            rig.break_journal()
             stage.play(1)
             said = json.loads((await caller.chunk()).strip().removeprefix(b"data: "))
             assert (503, b"") == (said["error"]["code"], await caller.reader.read())
@@ -318,7 +318,7 @@ def test_a_stream_without_a_terminal_event_that_cannot_be_recorded_does_not_end_
             stage.play(0)
             await caller.head()
             got = await caller.chunk()
-            rig.break_spool()
+            rig.break_journal()
             stage.play(1)
             got += await caller.reader.read()
             assert FIRST == got[: len(FIRST)]
@@ -344,7 +344,7 @@ def test_after_one_commit_that_failed_no_upstream_is_asked_until_one_works_again
             head, body = rig.request(slow_body).split(b"\r\n\r\n", 1)
             slow = await rig.call(head + b"\r\n\r\n" + body[:9])  # let in before, and asks when its body is there
             await asyncio.sleep(0.05)
-            rig.break_spool()
+            rig.break_journal()
             for _ in range(5):
                 reply = await rig.ask(CHAT)
                 assert (503, "5") == (reply.error()["code"], reply.header("retry-after"))
@@ -352,8 +352,8 @@ def test_after_one_commit_that_failed_no_upstream_is_asked_until_one_works_again
             assert 503 == (await slow.reply()).error()["code"]
             counts = rig.counters.read()
             assert (1, 1, 5) == (asked, counts["unrecorded.gateway"], counts["dropped.spool_unavailable"])
-            rig.mend_spool()
-            await until(lambda: rig.spool.sound)
+            rig.mend_journal()
+            await until(lambda: rig.journal.sound)
             assert ANSWER == (await rig.ask(CHAT)).body
             assert [REPORTED] == [outcome(event) for event in rig.events()]
 
@@ -363,7 +363,7 @@ def test_after_one_commit_that_failed_no_upstream_is_asked_until_one_works_again
 def test_a_fault_that_cannot_be_recorded_is_told_as_ours(stores: Stores, tmp_path: Path) -> None:
     async def main() -> None:
         async with relaying(stores, tmp_path, closing(b"")) as rig:
-            rig.break_spool()
+            rig.break_journal()
             assert 503 == (await rig.ask(CHAT)).error()["code"]
 
     run(main)
@@ -393,7 +393,7 @@ def test_neither_prompt_nor_answer_nor_key_is_logged_or_stored(
             while said:
                 await rig.ask({**private, "stream": len(said) == 3})
             assert 5 == len(rig.events())
-            rig.break_spool()
+            rig.break_journal()
             said.append(http(ANSWER))
             await rig.ask(private)
             for bad in (b'{"PRIVATE', b'{"model": "up/x", "stream": "PRIVATE"}', b'{"model": ["PRIVATE"]}'):

@@ -195,7 +195,7 @@ def test_usage_soon_after_the_terminal_event_is_waited_for_and_comes_out_with_it
             stage.play(0)
             await caller.head()
             assert FIRST == await caller.chunk()
-            with rig.blocked_spool():  # however late the test itself is, nothing is on disk before both are out
+            with rig.blocked_journal():  # however late the test itself is, nothing is on disk before both are out
                 stage.play(1)
                 stage.play(2)
                 await nothing_comes(caller)

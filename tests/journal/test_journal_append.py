@@ -125,9 +125,7 @@ def test_nobody_else_may_read_it(writer: JournalWriter, folder: Path) -> None:
     assert {0o600} == {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
 
-def test_what_is_held_falls_when_it_is_collected(
-    open_writer: OpenWriter, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_held_falls_when_it_is_collected(open_writer: OpenWriter, folder: Path) -> None:
     writer = open_writer()
     append(writer, [b"12345"] * 100)
     assert Held(100, 500) == writer.held()
@@ -135,10 +133,11 @@ def test_what_is_held_falls_when_it_is_collected(
     got = reader.read(START, 10, 10**6)
     assert got is not None
     reader.forget(got.next)
-    assert Held(100, 500) == writer.held()  # not read again so soon
-    monkeypatch.setattr(writing, "_COLLECTED_S", -1.0)
+    assert Held(100, 500) == writer.held()  # from memory
+    writer.refresh()
     assert Held(90, 450) == writer.held()
     reader.forget(end_of(folder))
+    writer.refresh()
     assert Held(0, 0) == writer.held() == open_writer().held()
 
 

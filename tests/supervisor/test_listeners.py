@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tokenboard.supervisor import Listener, ServeError, public_listeners, unix_address, unix_listener
+from tokenboard.supervisor import Listener, ServeError, public_listeners, unix_listener
+from tokenboard.unix_sockets import unix_address
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="sockets at one port share connections on Linux alone")
 

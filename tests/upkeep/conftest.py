@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tokenboard.app.board import open_upkeep
-from tokenboard.app.catalog import open_catalog, wall_clock_ms
+from tokenboard.app.catalog import open_catalog
+from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.stores import open_ledger, open_spool
 from tokenboard.config import Settings
 from tokenboard.drain import Drain

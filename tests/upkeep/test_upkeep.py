@@ -7,7 +7,7 @@ from tests.board import wait_for
 from tests.events import DAY_MS, NOON, event, parcel
 from tests.ledger.oracle import ask
 from tests.upkeep.conftest import Kept
-from tokenboard.app.catalog import wall_clock_ms
+from tokenboard.app.clock import wall_clock_ms
 from tokenboard.ledger import LedgerUnavailable
 from tokenboard.upkeep import Difference
 

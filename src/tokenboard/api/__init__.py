@@ -8,7 +8,7 @@ one shape of `tokenboard.problem`.
 
 from tokenboard.api.application import create_api
 from tokenboard.api.openapi import describe
-from tokenboard.api.services import DataSettings, Services
+from tokenboard.api.services import DataSettings, GatewaysView, Services
 from tokenboard.api.try_page import TryPage
 
-__all__ = ["DataSettings", "Services", "TryPage", "create_api", "describe"]
+__all__ = ["DataSettings", "GatewaysView", "Services", "TryPage", "create_api", "describe"]

@@ -1,8 +1,11 @@
 """``/admin/counters``: what was counted since the server started."""
 
+import asyncio
+
 from fastapi import APIRouter
 
 from tokenboard.api.admin_views import Data
+from tokenboard.api.processes import all_counters
 from tokenboard.api.services import Services
 
 
@@ -12,4 +15,4 @@ def add_routes(routes: APIRouter, services: Services) -> None:
     @routes.get("/counters")
     def show_counters() -> Data[dict[str, int]]:
         """Show what was counted since the server started: usage recorded, unread and refused, faults by reason."""
-        return Data(data=dict(services.counters.read()))
+        return Data(data=asyncio.run(all_counters(services)))

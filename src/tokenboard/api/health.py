@@ -1,14 +1,18 @@
 """Whether the program lives, whether it is ready, and the nudge by which a command announces a change."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 
 from tokenboard import __version__
+from tokenboard.api.processes import all_counters, journal_faults, uncollected
 from tokenboard.api.services import Services
 from tokenboard.api.threads import THREADS, route_in
 from tokenboard.api.upkeep import require_proof
+from tokenboard.control import GatewayState
+from tokenboard.spool import SpoolState
 from tokenboard.workers import Workers
 
 _encoder = msgspec.json.Encoder()
@@ -22,17 +26,21 @@ def router(services: Services) -> APIRouter:
     async def healthz() -> Response:
         return _json({"status": "alive", "version": __version__})
 
-    # From memory alone, on the event loop: it waits neither for a store nor for a thread that waits for one.
+    # On the event loop: it waits neither for a store nor for a thread that waits for one; for gateways, a second.
     @routes.get("/readyz")
     async def readyz() -> Response:
-        checks = _checks(services)
-        ready = all(check == "ok" for check in checks.values())
+        states = await services.gateways.states()
+        # In this order: what is collected meanwhile is counted twice for a moment, and never not at all.
+        waiting = uncollected(services, states)
         spool = services.spool.state()
+        size = spool.bytes + waiting.bytes
+        checks = _checks(services, spool, size, states)
+        ready = all(check == "ok" for check in checks.values())
         body: dict[str, Any] = {
             "status": "ready" if ready else "not ready",
             "spool": {
-                "pending": spool.pending,
-                "bytes": spool.bytes,
+                "pending": spool.pending + waiting.events,
+                "bytes": size,
                 "max_bytes": spool.max_bytes,
                 "dead_letters": spool.dead_letters,
                 "set_aside": spool.dead_letters,
@@ -50,13 +58,13 @@ def router(services: Services) -> APIRouter:
     @routes.get("/internal/counters", include_in_schema=False)
     async def counters(request: Request) -> Response:
         require_proof(services, request)
-        return _json(dict(services.counters.read()))
+        return _json(await all_counters(services))
 
     return routes
 
 
-def _checks(services: Services) -> dict[str, str]:
-    checks = {"catalog": "ok", "ledger": "ok", "spool": "ok", "rankings": "ok"}
+def _checks(services: Services, spool: SpoolState, size: int, states: Sequence[GatewayState]) -> dict[str, str]:
+    checks = {"catalog": "ok", "ledger": "ok", "spool": "ok", "rankings": "ok", "gateways": "ok"}
     following = services.following()
     if following.failing_since_ms is not None:
         checks["catalog"] = (
@@ -68,11 +76,14 @@ def _checks(services: Services) -> dict[str, str]:
         checks[drain.store] = f"delivery fails since {drain.failing_since_ms} (epoch ms); see the server's log"
     if not drain.ready:
         checks["rankings"] = "being read from the ledger"
-    spool = services.spool.state()
-    if spool.full:
+    if faults := journal_faults(services, states):
+        checks["spool"] = "; ".join(f"{name}: {what}" for name, what in sorted(faults.items()))
+    if size >= spool.max_bytes:
         checks["spool"] = "full: no new requests are taken"
     if (fault := spool.fault) is not None:
         checks["spool"] = f"{fault.what}, since {fault.since_ms} (epoch ms): no new requests are taken. {fault.hint}"
+    if away := services.gateways.away:
+        checks["gateways"] = f"{', '.join(away)} does not answer; see the log"
     return checks
 
 

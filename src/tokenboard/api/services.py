@@ -1,14 +1,17 @@
 """What the routes work with; made by the composition root, handed to `create_api`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Protocol
 
 from tokenboard.analytics import Analytics
 from tokenboard.api.try_page import TryPage
 from tokenboard.attribution import AttributionOptions
 from tokenboard.auth import Auth
 from tokenboard.catalog import Catalog
+from tokenboard.collector import Collector
+from tokenboard.control import GatewayState
 from tokenboard.drain import DrainState
 from tokenboard.follower import Following
 from tokenboard.ingest import Ingest
@@ -26,6 +29,19 @@ class DataSettings:
 
     floor: date
     cors_origin: str | None
+
+
+class GatewaysView(Protocol):
+    """The gateways of the data folder: those of other processes, or the one in this."""
+
+    away: tuple[str, ...]
+    """The names of those that did not answer the last time."""
+
+    async def states(self) -> Sequence[GatewayState]:
+        """Ask each one how it is."""
+
+    def publish(self, revision: int) -> None:
+        """Let every one go by the snapshot of this revision; blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,8 @@ class Services:
     rate_limits: RateLimits
     upkeep: Upkeep
     counters: Counters
+    gateways: GatewaysView
+    collector: Collector
     drain_state: Callable[[], DrainState]
     options: AttributionOptions
     data: DataSettings

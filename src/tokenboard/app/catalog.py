@@ -1,17 +1,11 @@
-"""The catalog of a board, opened by its settings; and the clock that all of a board goes by."""
+"""The catalog of a board, opened by its settings."""
 
-import time
 from pathlib import Path
 
+from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.record import MARKS, require
 from tokenboard.catalog import Catalog
 from tokenboard.config import Settings
-
-
-def wall_clock_ms() -> int:
-    """Return UTC epoch milliseconds."""
-    return time.time_ns() // 1_000_000
-
 
 FOLLOWED_WITHIN_S = 2.0
 """How long what follows the catalog waits for it, in seconds: it asks again at once."""

@@ -34,6 +34,9 @@ _TASK_TIMEOUT_S = 900
 _NO_REASON = "it gave no reason"
 _OWN_WITHIN_S = 1.0
 _OWN_RETRY_S = 0.02
+_ORPHANS_WITHIN_S = 30.0
+"""How long processes may take to end whose supervisor was killed, in seconds."""
+
 _log = logger("folder")
 _NOT_IN_PATHS = "?#"
 """Characters that end a path in the URLs of catalog and ledger: such a folder's stores would lie elsewhere."""
@@ -94,6 +97,8 @@ class RunningServer:
     url: str
     nudge_token: str
     config: str | None
+    supervised: bool = False
+    """Whether it is one of a supervisor's processes, and ends when that does."""
 
     def nudge(self) -> bool:
         """Tell the server to read keys and apps anew, now; False when it did not answer."""
@@ -258,10 +263,7 @@ class DataFolder:
         while not _lock_now(lock, fcntl.LOCK_EX):
             if time.monotonic() >= deadline:
                 lock.close()
-                running = self.running()
-                if running is None:
-                    raise FolderInUse(f"another tokenboard process is using {self.path}")
-                raise FolderInUse(f"a server already runs on {self.path} (process {running.pid}, {running.url})")
+                raise self.in_use()
             time.sleep(_OWN_RETRY_S)
         # What a killed server left behind must not be taken for ours.
         (self.path / "server.json").unlink(missing_ok=True)
@@ -269,6 +271,41 @@ class DataFolder:
         self._lock = lock
         self._scratch_before = tempfile.tempdir
         tempfile.tempdir = str(self._make_scratch())
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        """Take the folder for a program that serves from it, of whatever processes, until the block's end.
+
+        What a program that was killed has left is waited for: its processes end by themselves.
+
+        Raises:
+            FolderInUse: another one serves from it.
+            FolderUnusable: it cannot be written.
+
+        """
+        self.create()
+        file = self.path / "serve.lock"
+        try:
+            lock = file.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise FolderUnusable(f"cannot write {file}: {error.strerror}") from error
+        with lock:
+            if not _lock_now(lock, fcntl.LOCK_EX):
+                raise self.in_use()
+            began = time.monotonic()
+            while (left := self.running()) is not None:
+                within_s = _ORPHANS_WITHIN_S if left.supervised else _OWN_WITHIN_S
+                if time.monotonic() - began > within_s:
+                    raise self.in_use()
+                time.sleep(_OWN_RETRY_S)
+            yield
+
+    def in_use(self) -> FolderInUse:
+        """Return the error that says who has the folder."""
+        running = self.running()
+        if running is None:
+            return FolderInUse(f"another tokenboard process is using {self.path}")
+        return FolderInUse(f"a server already runs on {self.path} (process {running.pid}, {running.url})")
 
     def announce(self, server: RunningServer) -> None:
         """Write where this process can be reached.

@@ -13,7 +13,7 @@ UMASK = 0o077
 
 _OTHERS = 0o077
 _OURS = ("catalog.sqlite", "limits.sqlite", "sessions.sqlite", "server.lock", "server.json", "demo.json", "ids.json")
-_OURS_TOO = ("board.json", "ledger", "spool", "tmp")
+_OURS_TOO = ("board.json", "ledger", "spool", "tmp", "run", "snapshot", "serve.lock")
 _SIDE_FILES = ("", "-wal", "-shm", "-witness", "-journal")
 _log = logger("folder")
 

@@ -1,37 +1,43 @@
-"""Serving a board over HTTP until a signal, then ending in order."""
+"""Serving until a signal, then ending in order: the board's own process, and everything in one."""
 
 import asyncio
 import contextlib
 import gc
 import os
-import resource
+import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import uvloop
 from anyio import to_thread
 
+from tokenboard.api import GatewaysView
 from tokenboard.app.board import Board, Ending
+from tokenboard.app.clock import wall_clock_ms
+from tokenboard.app.data_plane import DataPlane
 from tokenboard.app.folder import DataFolder, RunningServer
+from tokenboard.app.http import allow_open_files, limits_of, render_problem
+from tokenboard.app.places import gateways_folder
 from tokenboard.app.reserve import Reserve
+from tokenboard.app.roles import FIRST_GATEWAY, local_url
+from tokenboard.app.upstreams import attribution_options
 from tokenboard.catalog import CatalogError
 from tokenboard.config import Settings
+from tokenboard.control import Gateways, GatewayState
 from tokenboard.drain import PlanError
+from tokenboard.gateway import Gateway
 from tokenboard.ledger import LedgerError
 from tokenboard.observability import logger
-from tokenboard.problem import Problem, dialect_of
-from tokenboard.server import HttpServer, Limits
+from tokenboard.server import HttpServer
 from tokenboard.spool import SpoolError
-from tokenboard.supervisor import public_listeners
+from tokenboard.supervisor import Supervised, public_listeners
 
 _SETTLE_WITHIN_S = 30.0
-_OTHER_FILES = 256
-"""Open files beside sockets: databases, logs, the ledger's parts."""
-
-_AFTER_THE_GATEWAY_S = 5.0
 _RETENTION_EVERY_S = 3600.0
 
 _SWITCH_S = 0.0005
@@ -40,11 +46,27 @@ each time the drain computes, or a page, and Python's own 0.005 is too much."""
 
 _log = logger("serve")
 
+Ready = Callable[[Board, str], object]
 
-def serve(
-    settings: Settings, folder: DataFolder, *, config: Path | None, ready: Callable[[Board, str], None]
-) -> Ending:
-    """Serve until SIGTERM or SIGINT; then finish open answers, deliver what is spooled, and return.
+
+@dataclass(frozen=True, slots=True)
+class BoardJob:
+    """What the board's process is started with: its public URL, this run's name, and where it takes requests.
+
+    ``local`` is the URL by which commands on this machine reach it. ``private`` is the listener of its gateways,
+    ``public`` its own, where it has one.
+    """
+
+    url: str
+    local: str
+    run: str
+    private: socket.socket | None
+    public: socket.socket | None
+    supervised: Supervised | None
+
+
+def serve_single(settings: Settings, folder: DataFolder, *, config: Path | None, ready: Ready) -> Ending:
+    """Serve everything in this process until SIGTERM or SIGINT; then finish open answers, deliver, and return.
 
     ``ready`` is called once requests are taken, with the board and its URL.
 
@@ -53,95 +75,172 @@ def serve(
         FolderInUse: another server owns the folder.
 
     """
+    with folder.serving():
+        return _serve_single(settings, folder, config=config, ready=ready)
+
+
+def _serve_single(settings: Settings, folder: DataFolder, *, config: Path | None, ready: Ready) -> Ending:
     folder.own()
     try:
-        listener = public_listeners(settings.server.host, settings.server.port)[0].socket
-        with contextlib.closing(listener), Reserve([folder.path, settings.spool_folder(folder.path)]) as reserve:
-            url = settings.server.base_url or _url_of(listener, settings.server.host)
-            board = Board(settings, folder.path, base_url=url)
+        (listener,) = public_listeners(settings.server.host, settings.server.port)
+        with contextlib.closing(listener), _reserve(settings, folder) as reserve:
+            local = local_url(listener.socket, settings.server.host)
+            url = settings.server.base_url or local
+            gateways = InProcess()
+            board = Board(settings, folder.path, base_url=url, gateways=gateways, run=secrets.token_hex(8))
+            plane = DataPlane(
+                settings,
+                folder.path,
+                FIRST_GATEWAY,
+                base_url=url,
+                auth=board.auth,
+                options=attribution_options(settings),
+                counters=board.counters,
+                clock_ms=wall_clock_ms,
+            )
+            gateways.plane = plane
             reserve.keep()
-            local = _url_of(listener, settings.server.host)
-            server = RunningServer(os.getpid(), local, board.nudge_token, str(config.resolve()) if config else None)
-
-            def announce() -> None:
-                folder.announce(server)
-                ready(board, url)
-
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                return runner.run(_serve(board, listener, announce))
+            announce = _announcement(board, folder, url, local, config, ready, supervised=False)
+            process = BoardProcess(board, [(listener.socket, False)], plane=plane)
+            return _run(process.run(announce))
     finally:
         folder.release()
 
 
-async def _serve(board: Board, listener: socket.socket, ready: Callable[[], object]) -> Ending:
-    settings = board.settings.server
-    _allow_open_files(settings.max_connections + board.settings.gateway.max_connections)
-    server = HttpServer(
-        board.asgi, direct=board.gateway, limits=_limits(board.settings), render=render_problem, counters=board.counters
-    )
-    stopped = asyncio.Event()
-
-    def stop() -> None:
-        # A second signal does not wait for open answers any more.
-        if stopped.is_set():
-            server.hurry()
-        stopped.set()
-
-    sys.setswitchinterval(_SWITCH_S)
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop)
-    board.start()
-    # Callers wait in the listener's queue until the rankings are there; a ledger that is away delays them no longer.
-    # In one of the threads that requests will use: what these need is then there, too, before the first request.
-    await to_thread.run_sync(board.drain.settled.wait, _SETTLE_WITHIN_S)
-    retention = asyncio.create_task(_keep_raw_events(board))
-    # What is here now stays: the collector need not look through half a million objects again and again.
-    gc.collect()
-    gc.freeze()
+def serve_board(settings: Settings, folder: DataFolder, job: BoardJob, *, config: Path | None, ready: Ready) -> Ending:
+    """Serve all but inference in this process, for the gateways of the same folder; otherwise as `serve_single`."""
+    folder.own()
     try:
-        await server.start(listener)
-        await to_thread.run_sync(ready)
-        await stopped.wait()
-        await server.stop(settings.shutdown_grace_s)
+        with _reserve(settings, folder) as reserve:
+            gateways = Gateways(gateways_folder(folder.path))
+            board = Board(settings, folder.path, base_url=job.url, gateways=gateways, run=job.run)
+            reserve.keep()
+            announce = _announcement(
+                board, folder, job.url, job.local, config, ready, supervised=job.supervised is not None
+            )
+            listeners = [(job.private, True)] if job.private is not None else []
+            listeners += [(job.public, False)] if job.public is not None else []
+            process = BoardProcess(board, listeners, supervised=job.supervised)
+            return _run(process.run(announce))
     finally:
-        retention.cancel()
-        ending = await board.stop()
-    return ending
+        folder.release()
 
 
-def _limits(settings: Settings) -> Limits:
-    given = settings.server
-    return Limits(
-        max_connections=given.max_connections,
-        max_header_bytes=given.max_header_bytes,
-        max_headers=given.max_headers,
-        header_timeout_s=given.header_timeout_s,
-        body_timeout_s=given.body_timeout_s,
-        keep_alive_s=given.keep_alive_s,
-        # The gateway's own look at a client that takes nothing comes first: it records the usage as it should.
-        write_timeout_s=settings.gateway.send_timeout_s + _AFTER_THE_GATEWAY_S,
-    )
+class InProcess(GatewaysView):
+    """The one gateway of a board that is one process with it: it goes by the board's own keys and counters."""
+
+    def __init__(self) -> None:
+        self.plane: DataPlane | None = None
+        self.away = ()
+
+    async def states(self) -> list[GatewayState]:
+        """Ask it how it is."""
+        return [] if self.plane is None else [self.plane.state(run="", revision=0, counters=False)]
+
+    def publish(self, revision: int) -> None:
+        """Do nothing: it goes by the board's own keys."""
 
 
-def render_problem(status: int, message: str, path: str | None) -> tuple[bytes, bytes]:
-    """Give what the HTTP server itself answers the shape of every other error."""
-    return b"application/json", Problem(status, message).body(dialect_of(path or ""))
+class BoardProcess:
+    """A board, with or without a gateway beside it, from its start to its end.
+
+    ``listeners`` are each a socket and whether its requests say who their client is.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        listeners: Sequence[tuple[socket.socket, bool]],
+        *,
+        plane: DataPlane | None = None,
+        supervised: Supervised | None = None,
+    ) -> None:
+        self._board = board
+        self._listeners = listeners
+        self._plane = plane
+        self._supervised = supervised
+
+    async def run(self, ready: Callable[[], object]) -> Ending:
+        """Serve until a signal, or until the supervisor has ended."""
+        board, settings = self._board, self._board.settings
+        allow_open_files(settings.server.max_connections + settings.gateway.max_connections)
+        gateway: Gateway | None = None if self._plane is None else self._plane.gateway
+        server = HttpServer(
+            board.asgi, direct=gateway, limits=limits_of(settings), render=render_problem, counters=board.counters
+        )
+        stopped = asyncio.Event()
+
+        def stop() -> None:
+            # A second signal does not wait for open answers any more.
+            if stopped.is_set():
+                server.hurry()
+            stopped.set()
+
+        sys.setswitchinterval(_SWITCH_S)
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, stop)
+        if self._supervised is not None:
+            self._supervised.lifeline.watch(loop, stop)
+        board.start()
+        refreshing = None if self._plane is None else asyncio.create_task(_keep_room(self._plane))
+        # Callers wait in the listener's queue until the rankings are there; a ledger that is away delays them no
+        # longer. In one of the threads that requests will use: what these need is then there before the first request.
+        await to_thread.run_sync(board.drain.settled.wait, _SETTLE_WITHIN_S)
+        retention = asyncio.create_task(_keep_raw_events(board))
+        # What is here now stays: the collector need not look through half a million objects again and again.
+        gc.collect()
+        gc.freeze()
+        sound = True
+        try:
+            for listener, _ in self._listeners:
+                await server.start(listener)
+            await to_thread.run_sync(ready)
+            await stopped.wait()
+            await server.stop(settings.server.shutdown_grace_s)
+        finally:
+            retention.cancel()
+            if refreshing is not None:
+                refreshing.cancel()
+            if self._plane is not None:
+                sound = await self._plane.aclose()
+            ending = await board.stop()
+        return ending if sound else Ending.AT_FAULT
 
 
-def _allow_open_files(wanted: int) -> None:
-    """Raise this process's limit of open files, as far as it may, for that many sockets."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted += _OTHER_FILES
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-        soft = allowed
-    if soft < wanted:
-        facts = {"open_files": soft, "wanted": wanted, "hint": "Raise it (ulimit -n), or lower max_connections."}
-        _log.warning("the limit of open files is below that of connections", extra=facts)
+def _run(process: Coroutine[Any, Any, Ending]) -> Ending:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(process)
+
+
+def _reserve(settings: Settings, folder: DataFolder) -> Reserve:
+    return Reserve([folder.path, settings.spool_folder(folder.path)])
+
+
+def _announcement(
+    board: Board, folder: DataFolder, url: str, local: str, config: Path | None, ready: Ready, *, supervised: bool
+) -> Callable[[], None]:
+    settings_file = str(config.resolve()) if config else None
+    # The process that an operator ends is the one that keeps the others running.
+    pid = os.getppid() if supervised else os.getpid()
+    server = RunningServer(pid, local, board.nudge_token, settings_file, supervised)
+
+    def announce() -> None:
+        folder.announce(server)
+        ready(board, url)
+
+    return announce
+
+
+async def _keep_room(plane: DataPlane) -> None:
+    """Learn again and again what of the journal was collected; in a gateway's own process its watcher does so."""
+    while True:
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(plane.journal.refresh)
+        await asyncio.sleep(_ROOM_EVERY_S)
+
+
+_ROOM_EVERY_S: Final = 0.1
 
 
 async def _keep_raw_events(board: Board) -> None:
@@ -155,9 +254,3 @@ async def _keep_raw_events(board: Board) -> None:
             if months:
                 _log.info("events past raw_retention_days were dropped; their sums stay", extra={"months": months})
         await asyncio.sleep(_RETENTION_EVERY_S)
-
-
-def _url_of(listener: socket.socket, host: str) -> str:
-    port = listener.getsockname()[1]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return f"http://{shown}:{port}"

@@ -10,20 +10,23 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tokenboard.app.catalog import open_catalog, wall_clock_ms
+from tokenboard.app.catalog import open_catalog
+from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.record import MARKS, STORES, Record, Store, StoreMissing, is_there, missing, place_of, require
 from tokenboard.catalog import Catalog, Marks, MarksFile
+from tokenboard.collector import Collector
 from tokenboard.config import Settings
 from tokenboard.drain import Plan, PlanError, decode_plan
-from tokenboard.event import EventDecodeError
+from tokenboard.event import EventDecodeError, join_events
 from tokenboard.event_table import decode_columns, decode_parcel, is_by_columns
 from tokenboard.ledger import Ledger
-from tokenboard.observability import logger
+from tokenboard.observability import Counters, logger
 from tokenboard.spool import Spool
 
 _log = logger("stores")
@@ -101,7 +104,9 @@ def open_stores(settings: Settings, data: Path, *, ledger: Ledger | None = None)
             if store not in accepted:
                 _refuse_if_wrong(store, held, board, used, catalog, spool, record, settings, data)
         _compare_times(ledger, spool, accepted)
-        unknown = _number_above(catalog, ledger, spool, marks_known=(data / MARKS).exists())
+        unknown = _number_above(
+            catalog, ledger, spool, settings.spool_folder(data), marks_known=(data / MARKS).exists()
+        )
         for one in (catalog, ledger, spool):
             if one.board() != board:
                 one.join_board(board)
@@ -163,7 +168,9 @@ def _compare_times(ledger: Ledger, spool: Spool, accepted: frozenset[str]) -> No
         spool.note_delivered(last)
 
 
-def _number_above(catalog: Catalog, ledger: Ledger, spool: Spool, *, marks_known: bool) -> tuple[int, int]:
+def _number_above(
+    catalog: Catalog, ledger: Ledger, spool: Spool, journals: Path, *, marks_known: bool
+) -> tuple[int, int]:
     """Let the catalog give out no id that ledger or spool hold; tell how many apps and keys of theirs it does not know.
 
     The ledger's raw events are looked through only where the sums, or the marks in the data folder, leave a doubt: an
@@ -171,7 +178,7 @@ def _number_above(catalog: Catalog, ledger: Ledger, spool: Spool, *, marks_known
     """
     app_ids, key_ids = ledger.ids()
     known = catalog.marks()
-    highest = Marks(max(app_ids, default=0), max(key_ids, default=0)).above(_on_the_way(spool))
+    highest = Marks(max(app_ids, default=0), max(key_ids, default=0)).above(_on_the_way(spool, journals))
     if not marks_known or highest.above(known) != known:
         highest = highest.above(Marks(*ledger.highest_ids()))
     if not marks_known or highest.above(known) != known:
@@ -187,11 +194,12 @@ def _number_above(catalog: Catalog, ledger: Ledger, spool: Spool, *, marks_known
     return apps, keys
 
 
-def _on_the_way(spool: Spool) -> Marks:
+def _on_the_way(spool: Spool, journals: Path) -> Marks:
     """Return the highest ids in what waits, in the dead letters, and in what was decided about a batch under way."""
     plan = _plan_under_way(spool)
     marks = Marks(app_id=0 if plan is None else max(plan.app_ids, default=0))
-    for body in spool.bodies():
+    waiting = (join_events((body,)) for body in Collector(spool, journals, counters=Counters()).bodies())
+    for body in chain(spool.bodies(), waiting):
         for key_id, account_id in _callers(body):
             marks = marks.above(Marks(0, key_id, account_id))
     return marks

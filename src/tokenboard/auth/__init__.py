@@ -7,8 +7,8 @@ change made here, or by a command, is answered only once that is done. No check 
 a key is known again by its session.
 """
 
-from tokenboard.auth.auth import Auth
+from tokenboard.auth.auth import Auth, KeySource
 from tokenboard.auth.refused import Peer
 from tokenboard.auth.sessions import LASTS_S, Sessions
 
-__all__ = ["LASTS_S", "Auth", "Peer", "Sessions"]
+__all__ = ["LASTS_S", "Auth", "KeySource", "Peer", "Sessions"]

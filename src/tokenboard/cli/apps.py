@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tokenboard.catalog import App, AuditEntry, Catalog, Field, Folded
+from tokenboard.cli.catalog import catalog_of, changing_catalog_of
 from tokenboard.cli.session import Session, actor
 from tokenboard.cli.terminal import at, say, show_json, show_table
 
@@ -27,7 +28,7 @@ def list_apps(
 ) -> None:
     """List apps by id, hidden ones and aliases included."""
     session: Session = context.obj
-    with session.catalog() as catalog:
+    with catalog_of(session) as catalog:
         page = catalog.apps(search, limit=limit, offset=offset)
     if as_json:
         show_json({"total": page.total, "apps": [_facts(app) for app in page.apps]})
@@ -45,7 +46,7 @@ def list_apps(
 def show(context: typer.Context, ref: AppRef, as_json: Json = False) -> None:
     """Show one app: its names so far, its aliases."""
     session: Session = context.obj
-    with session.catalog() as catalog:
+    with catalog_of(session) as catalog:
         app = catalog.find(ref)
         titles, aliases = catalog.titles(app.id), catalog.aliases(app.id)
     if as_json:
@@ -108,7 +109,7 @@ def unfold(
 def list_folds(context: typer.Context, as_json: Json = False) -> None:
     """List the folded hosts, each with its app and how many apps count for it by the fold."""
     session: Session = context.obj
-    with session.catalog() as catalog:
+    with catalog_of(session) as catalog:
         folds = catalog.folds()
     if as_json:
         show_json([{"host": each.host, "canonical_id": each.canonical_id, "apps": each.apps} for each in folds])
@@ -185,7 +186,7 @@ def log(
 ) -> None:
     """Show who changed what, the newest first."""
     session: Session = context.obj
-    with session.catalog() as catalog:
+    with catalog_of(session) as catalog:
         app_id = catalog.find(ref).id if ref else None
         entries = catalog.log_page(limit, offset, app_id=app_id).entries
     if as_json:
@@ -206,21 +207,21 @@ def undo(
 ) -> None:
     """Take back one entry of the log; an undo is an entry too and can be taken back."""
     session: Session = context.obj
-    with session.changing() as catalog:
+    with changing_catalog_of(session) as catalog:
         done = catalog.undo(entry, actor())
     _show_entry(done, as_json)
 
 
 def _change(context: typer.Context, ref: str, action: Callable[[Catalog, App], AuditEntry], as_json: bool) -> None:
     session: Session = context.obj
-    with session.changing() as catalog:
+    with changing_catalog_of(session) as catalog:
         entry = action(catalog, catalog.find(ref))
     _show_entry(entry, as_json)
 
 
 def _fold(context: typer.Context, action: Callable[[Catalog], Folded], as_json: bool) -> None:
     session: Session = context.obj
-    with session.changing() as catalog:
+    with changing_catalog_of(session) as catalog:
         folded = action(catalog)
     if as_json:
         moved = [{"id": app.id, "url": app.url, "canonical_id": app.canonical_id} for app in folded.apps]

@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from tokenboard.api.attribution import describe
-from tokenboard.app.board import attribution_options
+from tokenboard.app.upstreams import attribution_options
 from tokenboard.attribution import attribute
 from tokenboard.catalog import CatalogError
+from tokenboard.cli.catalog import existing_catalog_of
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import show_json, show_table
 
@@ -33,7 +34,7 @@ def explain_attribution(
     settings = session.settings()
     who = attribute(headers, attribution_options(settings), key_label=key_label)
     try:
-        with session.existing_catalog(settings) as catalog:
+        with existing_catalog_of(session, settings) as catalog:
             shown = describe(who, catalog)
     except CatalogError as error:
         typer.echo(f"note: without the app's ids, as {error}", err=True)

@@ -14,17 +14,20 @@ from typing import Annotated
 import typer
 
 from tokenboard import BUILD_FORM
-from tokenboard.app.board import attribution_options, probe_upstreams
 from tokenboard.app.folder import FolderError, RunningServer
 from tokenboard.app.privacy import exposed
 from tokenboard.app.record import MARKS, is_there, place_of, require
 from tokenboard.app.stores import open_spool
+from tokenboard.app.upstreams import attribution_options, probe_upstreams
 from tokenboard.catalog import CatalogError, MarksFile
-from tokenboard.cli.session import Session, sqlite_file
+from tokenboard.cli.catalog import existing_catalog_of, sqlite_file
+from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import counted, say, show_table
 from tokenboard.cli.upkeep import audit_figures
+from tokenboard.collector import Collector
 from tokenboard.config import ConfigError, Settings, effective_settings
 from tokenboard.ledger import Ledger, LedgerError
+from tokenboard.observability import Counters
 from tokenboard.spool import SpoolError
 
 _LITTLE_DISK = 1024**3
@@ -152,7 +155,7 @@ def _older(unknown_apps: int, unknown_keys: int) -> str:
 def _catalog(session: Session, settings: Settings) -> str:
     require("catalog", settings, session.folder.path)
     MarksFile(session.folder.path / MARKS).read()
-    with session.existing_catalog(settings) as catalog:
+    with existing_catalog_of(session, settings) as catalog:
         if catalog is None:
             place = place_of("catalog", settings, session.folder.path)
             older = place is None or is_there(place)
@@ -189,7 +192,7 @@ def _ledger(session: Session, settings: Settings) -> str:
         try:
             ledger.check()
             days = len(ledger.day_changes())
-            with session.existing_catalog(settings) as catalog:
+            with existing_catalog_of(session, settings) as catalog:
                 older = "" if catalog is None else _older(*catalog.unknown(*ledger.ids()))
             return older or f"ok: {counted(days, 'day')} with usage"
         finally:
@@ -207,12 +210,15 @@ def _spool(session: Session, settings: Settings) -> str:
         spool = open_spool(settings, session.folder.path)
         try:
             state = spool.state()
+            journals = Collector(spool, settings.spool_folder(session.folder.path), counters=Counters()).look()
         finally:
             spool.close()
-        room = f"{state.bytes:,} of {state.max_bytes:,} bytes"
-        if state.full:
+        size = state.bytes + journals.bytes
+        room = f"{size:,} of {state.max_bytes:,} bytes"
+        if size >= state.max_bytes:
             return f"{_FAILED}full, {room}. Start the server to deliver it, or raise [spool] max_bytes."
-        return f"ok: {state.pending} events wait, {room}{_dead_letters(state.dead_letters, state.dropped)}"
+        pending = state.pending + journals.events
+        return f"ok: {pending} events wait, {room}{_dead_letters(state.dead_letters, state.dropped)}"
     finally:
         session.folder.release()
 

@@ -13,9 +13,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from tokenboard.app.board import attribution_options
-from tokenboard.app.catalog import wall_clock_ms
+from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.folder import BodyRefused, RunningServer, ServerBusy
+from tokenboard.app.upstreams import attribution_options
 from tokenboard.cli.events_file import FileFault, Piece, pieces
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import counted, say

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from tokenboard.catalog import NewKey
+from tokenboard.cli.catalog import catalog_of, changing_catalog_of
 from tokenboard.cli.session import Session, actor
 from tokenboard.cli.terminal import OutputError, as_json_line, at, deliver, say, show_json, show_table
 from tokenboard.keys import Key
@@ -25,7 +26,7 @@ def create(
 ) -> None:
     """Make a key and print its secret, which is shown this once."""
     session: Session = context.obj
-    with session.changing(make=True) as catalog:
+    with changing_catalog_of(session, make=True) as catalog:
         made = catalog.create_key(label, [scope.strip() for scope in scopes.split(",")], account, actor=actor())
     _show_new(made, as_json)
 
@@ -34,7 +35,7 @@ def create(
 def list_keys(context: typer.Context, as_json: Json = False) -> None:
     """List all keys, revoked ones included; never their secrets."""
     session: Session = context.obj
-    with session.catalog() as catalog:
+    with catalog_of(session) as catalog:
         keys = catalog.keys()
     if as_json:
         show_json([_facts(key) for key in keys])
@@ -50,7 +51,7 @@ def list_keys(context: typer.Context, as_json: Json = False) -> None:
 def revoke(context: typer.Context, key_id: KeyId, as_json: Json = False) -> None:
     """Revoke a key for good; a running server refuses it at once."""
     session: Session = context.obj
-    with session.changing() as catalog:
+    with changing_catalog_of(session) as catalog:
         key = catalog.revoke_key(key_id, actor=actor())
     if as_json:
         show_json(_facts(key))
@@ -62,7 +63,7 @@ def revoke(context: typer.Context, key_id: KeyId, as_json: Json = False) -> None
 def rotate(context: typer.Context, key_id: KeyId, as_json: Json = False) -> None:
     """Replace a key by a new one of the same label, scopes and account; the old one is revoked at once."""
     session: Session = context.obj
-    with session.changing() as catalog:
+    with changing_catalog_of(session) as catalog:
         made = catalog.rotate_key(key_id, actor=actor())
     _show_new(made, as_json)
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from tokenboard.app.catalog import wall_clock_ms
+from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.folder import DEMO_MARK, DataFolder, FolderError
 from tokenboard.app.stores import open_stores
 from tokenboard.attribution import AppIdentity, canonical_url

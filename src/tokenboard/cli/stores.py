@@ -1,6 +1,7 @@
 """``tokenboard stores``: where each store is, and going on when one is lost."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from tokenboard.app.record import STORES, Record, is_there, missing, move_away_if_damaged, place_of
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import say, show_table
+from tokenboard.journal import JournalWriter, journals_in
 from tokenboard.spool import Spool
 
 commands = typer.Typer(help="Show the stores, and go on when one of them is lost.", no_args_is_help=True)
@@ -55,14 +57,15 @@ def accept(
     session.folder.own()
     try:
         record = Record.read(data) or Record("")
-        moved = None
+        moved: list[Path | None] = []
         if store is StoreName.SPOOL:
-            moved = Spool.accept(settings.spool_folder(data), "board")
+            folder = settings.spool_folder(data)
+            moved = [Spool.accept(folder, "board"), *(JournalWriter.accept(each) for each in journals_in(folder))]
         place = place_of(store.value, settings, data)
         if store is StoreName.CATALOG and place is not None:
-            moved = move_away_if_damaged(place)
-        if moved is not None:
-            typer.echo(f"what there was lies in {moved}", err=True)
+            moved = [move_away_if_damaged(place)]
+        for where in (each for each in moved if each is not None):
+            typer.echo(f"what there was lies in {where}", err=True)
         accepted = tuple(dict.fromkeys((*record.accepted, str(store))))
         Record(record.board, record.stores, accepted).write(data)
     finally:

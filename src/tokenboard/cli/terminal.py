@@ -5,12 +5,10 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 
 class OutputError(Exception):
@@ -69,15 +67,8 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         for row in cells:
             say("\t".join(row))
         return
-    table = Table(box=None, pad_edge=False, show_header=any(columns))
-    for column in columns:
-        table.add_column(column, overflow="fold")  # what does not fit goes on below: nothing is left out
-    for row in cells:
-        table.add_row(*(Text(cell) for cell in row))
-    console = Console()
-    with console.capture() as drawn:
-        console.print(table)
-    say(drawn.get().rstrip("\n"))
+    # Loaded here only: most of what is run has no table to draw.
+    say(import_module("tokenboard.cli.drawn_table").draw_table(columns, cells))
 
 
 def show_json(value: Any) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tokenboard.app.board import open_upkeep
-from tokenboard.app.catalog import wall_clock_ms
+from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.stores import open_stores
 from tokenboard.catalog import Catalog
 from tokenboard.cli.session import Session

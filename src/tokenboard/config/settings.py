@@ -36,6 +36,9 @@ class Server(Section):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8787, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    gateways: int | Literal["auto"] = Field(
+        "auto", ge=1, le=64, description="Gateway processes; auto: one for each core but one, 8 at most."
+    )
     base_url: WebUrl = Field("", description="Public URL of the board; empty: made of host and port.")
     shutdown_grace_s: float = Field(30.0, ge=0, description="Seconds that open answers may take to finish at SIGTERM.")
     max_connections: int = Field(10_000, ge=1, description="Connections of clients; further ones are told 503.")

@@ -1,6 +1,6 @@
 """Whatever is not the gateway's own, relayed to the board, which is another process behind a Unix socket.
 
-    client ─▶ gateway ─▶ BoardRelay ─ HTTP/1.1 over DIR/board.sock ─▶ board
+    client ─▶ gateway ─▶ BoardRelay ─ HTTP/1.1 over DIR/run/board.sock ─▶ board
 
 The board's word is passed on as it is: its cookies, CORS headers, tags and codings are those of this very address,
 unlike an upstream's (`gateway.headers`). While it is away, inference goes on; what only it can answer is told to come

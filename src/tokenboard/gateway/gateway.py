@@ -80,6 +80,11 @@ class Gateway:
         self._metered = Terms(intake, unread, headers, drain_s=drain_s, clock_ms=clock_ms)
         self._unmetered = Terms(NotRecorded(), None, headers, drain_s=drain_s, clock_ms=clock_ms)
 
+    def attribute_by(self, options: AttributionOptions) -> None:
+        """Attribute requests by other options from now on."""
+        self._options = options
+        self._attributed = Memory()
+
     def owns(self, path: str) -> bool:
         """Whether a path is the gateway's: inference, what models there are, and what an upstream takes beside them."""
         return (

@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from tokenboard.event import UsageEvent, encode_parcel
+from tokenboard.event import UsageEvent, encode_event
 from tokenboard.intake.refusal import RefusalReason
 from tokenboard.observability import Counters
 from tokenboard.spool import SpoolError
@@ -68,7 +68,7 @@ class Intake:
 
         """
         try:
-            await self._log.append(encode_parcel((event,)))
+            await self._log.append(encode_event(event))
         except SpoolError:
             self._counters.add("unrecorded.gateway")
             raise

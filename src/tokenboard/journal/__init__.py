@@ -14,8 +14,19 @@ says where the segment before it ends, then records. A segment is written to its
 after a fault, and at each start, a new one begins.
 """
 
+from tokenboard.journal.bounded import BoundedJournal, elsewhere_of, journals_in
 from tokenboard.journal.position import Damaged, Held, Position, Read
 from tokenboard.journal.reader import JournalReader
 from tokenboard.journal.writer import JournalWriter
 
-__all__ = ["Damaged", "Held", "JournalReader", "JournalWriter", "Position", "Read"]
+__all__ = [
+    "BoundedJournal",
+    "Damaged",
+    "Held",
+    "JournalReader",
+    "JournalWriter",
+    "Position",
+    "Read",
+    "elsewhere_of",
+    "journals_in",
+]

@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import os
-import time
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -45,7 +44,6 @@ SEGMENT_BYTES: Final = 8 * 1024 * 1024
 MAX_BODY: Final = 64 * 1024 * 1024
 """Bytes of one record at most."""
 
-_COLLECTED_S: Final = 0.05
 _WRITING: Final = "writing"
 _log = logger("journal")
 
@@ -79,7 +77,6 @@ class JournalWriter:
         self._handover: Handover[Append] = Handover()
         self._segment: Segment | None = None
         self._closed = False
-        self._collected_at = float("-inf")
         with ExitStack() as opened:
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -150,14 +147,20 @@ class JournalWriter:
         self._handover.give_with_turn(loop, append)
         return append
 
+    def committed(self) -> Held:
+        """Return all events and bytes that were ever committed."""
+        return Held(self._last, self._bytes)
+
     def held(self) -> Held:
-        """Return what is committed and not collected; cheap, as what the reader tells is read every 50 ms at most."""
-        now = time.monotonic()
-        if now - self._collected_at > _COLLECTED_S:
-            self._collected_at = now
-            self._read_collected()
+        """Return what is committed and was not collected when `refresh` was last called; from memory."""
         seq, size = self._collected
         return Held(max(self._last - seq, 0), max(self._bytes - size, 0))
+
+    def refresh(self) -> None:
+        """Find out anew what the reader has collected; reads a small file, so not for an event loop. Raises OSError."""
+        said = said_of(collected_of(self._folder), self.id)
+        if said is not None:
+            self._collected = said.extent
 
     def close(self) -> None:
         """Commit what is waiting and let go of the folder."""
@@ -247,17 +250,6 @@ class JournalWriter:
         if self._probing.failing:
             self._probing.worked()
             self._health.works(_WRITING)
-
-    # --- within ----------------------------------------------------------------------------------------------------
-
-    def _read_collected(self) -> None:
-        try:
-            said = said_of(collected_of(self._folder), self.id)
-        except OSError as error:
-            _log.debug("what is collected could not be read", extra={"reason": str(error)})
-            return
-        if said is not None:
-            self._collected = said.extent
 
 
 def lock_folder(folder: Path) -> int:

@@ -11,7 +11,8 @@ tells that it is of no use, until one works again: the committer writes a probe 
 """
 
 from tokenboard.durability import SpoolDamaged, SpoolError, SpoolFault, SpoolFull, SpoolUnavailable
-from tokenboard.spool.spool import Batch, DeadLetter, Parcel, Receipt, Spool, SpoolState
+from tokenboard.spool.records import Batch, DeadLetter, Parcel, Receipt, SpoolState
+from tokenboard.spool.spool import Spool
 
 __all__ = [
     "Batch",

@@ -4,24 +4,23 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 from tokenboard.durability import (
     Append,
     Health,
     SpoolDamaged,
     SpoolError,
-    SpoolFault,
     SpoolFull,
     SpoolUnavailable,
 )
 from tokenboard.observability import logger
 from tokenboard.spool.committer import Appends, Committer, Write
 from tokenboard.spool.file import DROPPED, Extent, accept_file, checksum, end_cleanly, open_file, tell_witness
+from tokenboard.spool.records import Batch, DeadLetter, Parcel, Receipt, SpoolState
 from tokenboard.spool.seen import Seen
 from tokenboard.spool.sqlite_errors import hint_for, is_of_the_file
 
@@ -31,68 +30,8 @@ SEEN_DAYS = 7
 _PROBE_BYTES = 65_536  # more than a few pages: what a commit of ordinary size needs
 _BOARD = "board"
 _DELIVERED = "delivered"
+_JOURNAL = "journal."
 _log = logger("spool")
-
-
-class Parcel(NamedTuple):
-    """One appended record: ``events`` usage events in ``body``. ``seq`` grows with every append and is never reused.
-
-    ``sound`` says whether the bytes are those that were appended: a disk may give back others.
-    """
-
-    seq: int
-    events: int
-    body: bytes
-    sound: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """All parcels up to ``last_seq`` under an id that never changes; ``plan`` is the drain's own record."""
-
-    id: str
-    last_seq: int
-    plan: bytes
-    parcels: tuple[Parcel, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of one append: the number of events taken, and of those whose id had been seen before."""
-
-    accepted: int
-    duplicates: int
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A record that no store takes: since when (epoch ms), why, and its bytes."""
-
-    number: int
-    at_ms: int
-    reason: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SpoolState:
-    """How full the spool is: events and bytes not yet acknowledged by the ledger, its limit, and the dead letters.
-
-    ``dropped`` is how many dead letters operators have ever given up. ``fault`` tells why the spool cannot
-    be used, None as long as it can.
-    """
-
-    pending: int
-    bytes: int
-    max_bytes: int
-    dead_letters: int
-    dropped: int = 0
-    fault: SpoolFault | None = None
-
-    @property
-    def full(self) -> bool:
-        """Whether new work is refused."""
-        return self.bytes >= self.max_bytes
 
 
 class Spool:
@@ -121,6 +60,7 @@ class Spool:
         self._max_bytes = max_bytes
         self._lock = Lock()
         self._closed = False
+        self._elsewhere = 0
         self.arrived = Event()
         """Set whenever a parcel was committed; the drain clears it."""
         opened = open_file(folder / f"{name}.sqlite", fsync=fsync)
@@ -154,7 +94,7 @@ class Spool:
 
     def has_room(self) -> bool:
         """Whether new work may be taken; ask before starting anything whose usage must be recorded."""
-        return self._bytes < self._max_bytes
+        return self._bytes + self._elsewhere < self._max_bytes
 
     @property
     def sound(self) -> bool:
@@ -198,6 +138,56 @@ class Spool:
                 self._arrived(receipt.accepted, size, seq)
 
         return self._committer.submit(Write(run, after))
+
+    # --- the collector's side --------------------------------------------------------------------------------------
+
+    def cursor(self, journal: str) -> str | None:
+        """Return how far a journal was collected, as its collector noted it; None before the first time."""
+        return self._noted(_JOURNAL + journal)
+
+    def collect(
+        self,
+        journal: str,
+        cursor: str,
+        *,
+        after: str | None,
+        parcels: Sequence[tuple[int, bytes]],
+        dead_letters: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """Take over what a journal holds up to ``cursor``, as parcels of so many events, and note the cursor with them.
+
+        All of it in one transaction, which survives a power cut whatever the spool's setting: the journal will forget
+        it. ``after`` is the cursor behind which it was read; so nothing is taken over twice. Blocks.
+
+        Raises:
+            SpoolError: the journal has been collected further, or less far, than to ``after``.
+
+        """
+
+        def run(connection: sqlite3.Connection) -> int:
+            name = _JOURNAL + journal
+            row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+            if (None if row is None else row[0]) != after:
+                raise SpoolError("a journal has been collected by somebody else meanwhile")
+            seq = 0
+            for events, body in parcels:
+                seq = _insert(connection, body, events)
+            if dead_letters:
+                _add_dead_letters(connection, self._clock_ms(), dead_letters)
+            _note(connection, name, cursor)
+            return seq
+
+        def after_commit(seq: int) -> None:
+            with self._lock:
+                self._dead_letters += len(dead_letters)
+            if parcels:
+                self._arrived(sum(events for events, _ in parcels), sum(len(body) for _, body in parcels), seq)
+
+        self._committer.submit(Write(run, after_commit, durable=True)).result()
+
+    def note_elsewhere(self, size: int) -> None:
+        """Count so many bytes of usage, which wait in journals, towards the spool's limit."""
+        self._elsewhere = size
 
     # --- the drain's side ------------------------------------------------------------------------------------------
 
@@ -246,10 +236,7 @@ class Spool:
                 (batch_id, last_seq, plan, checksum(plan)),
             )
             now = self._clock_ms()
-            connection.executemany(
-                "INSERT INTO aside (at_ms, reason, body) VALUES (?, ?, ?)",
-                [(now, reason, body) for reason, body in dead],
-            )
+            _add_dead_letters(connection, now, dead)
 
         def after(_: None) -> None:
             with self._lock:
@@ -462,6 +449,12 @@ def _take_back_probe(connection: sqlite3.Connection) -> None:
 
 def _note(connection: sqlite3.Connection, name: str, value: object) -> None:
     connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, str(value)))
+
+
+def _add_dead_letters(connection: sqlite3.Connection, at_ms: int, letters: Sequence[tuple[str, bytes]]) -> None:
+    connection.executemany(
+        "INSERT INTO aside (at_ms, reason, body) VALUES (?, ?, ?)", [(at_ms, reason, body) for reason, body in letters]
+    )
 
 
 def _take_dead_letter(connection: sqlite3.Connection, number: int) -> bytes:

@@ -6,11 +6,12 @@
     listening sockets, kept open here ────────▶ │        `public_listeners`, `unix_listener`
 
 It knows nothing of boards and gateways. A child finds what it inherits with `Supervised.from_environment`. Only the
-standard library and `observability` are imported, so that a process which does nothing but wait stays small.
+standard library, `observability` and `unix_sockets` are imported, so that a process which does nothing but wait stays
+small.
 """
 
 from tokenboard.supervisor.child import Child
-from tokenboard.supervisor.listeners import Listener, ServeError, public_listeners, unix_address, unix_listener
+from tokenboard.supervisor.listeners import Listener, ServeError, public_listeners, unix_listener
 from tokenboard.supervisor.pace import Pace
 from tokenboard.supervisor.supervised import Lifeline, Status, Supervised
 from tokenboard.supervisor.supervisor import Supervisor, supervise
@@ -26,6 +27,5 @@ __all__ = [
     "Supervisor",
     "public_listeners",
     "supervise",
-    "unix_address",
     "unix_listener",
 ]

@@ -1,12 +1,13 @@
 """Listening sockets that outlive the processes which accept from them."""
 
 import contextlib
-import os
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+
+from tokenboard.unix_sockets import unix_address
 
 BACKLOG: Final = 2048
 
@@ -156,27 +157,6 @@ def unix_listener(file: Path) -> Listener:
         listener.close()
         raise
     return Listener(listener, file=file)
-
-
-@contextlib.contextmanager
-def unix_address(file: Path) -> Iterator[str]:
-    """Give the address to bind or connect a Unix socket to, good within the block.
-
-    An address holds about a hundred bytes, a path any number: a longer one is reached through its open folder, where
-    the system has such names (Linux). Raises OSError when the folder cannot be opened.
-    """
-    if len(os.fsencode(file)) < _ADDRESS_BYTES or sys.platform != "linux":
-        yield str(file)
-        return
-    folder = os.open(file.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{file.name}"
-    finally:
-        os.close(folder)
-
-
-_ADDRESS_BYTES: Final = 104
-"""What an address of a Unix socket holds on the system that holds the least (unix(7), "sun_path")."""
 
 
 def _is_answered(file: Path) -> bool:

@@ -1,0 +1,8 @@
+"""The clock that all of a board goes by."""
+
+import time
+
+
+def wall_clock_ms() -> int:
+    """Return UTC epoch milliseconds."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,172 @@
+"""The gateway's process: the data plane alone, by what the board has published."""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from tokenboard.app.clock import wall_clock_ms
+from tokenboard.app.data_plane import DataPlane
+from tokenboard.app.http import allow_open_files, limits_of, render_problem
+from tokenboard.app.places import board_socket, snapshot_of
+from tokenboard.attribution import AttributionOptions
+from tokenboard.auth import Auth
+from tokenboard.config import Settings
+from tokenboard.control import Endpoint, GatewayState, SnapshotFile, Watcher
+from tokenboard.gateway import BoardRelay, Front
+from tokenboard.observability import Counters, logger
+from tokenboard.server import HttpServer, Limits
+from tokenboard.supervisor import Supervised
+
+_BOARD_WITHIN_S: Final = 20.0
+"""How long a gateway waits for what this run of the board publishes before it goes on by what an earlier one did."""
+
+_MAX_RELAYED: Final = 64 * 1024 * 1024
+"""Largest body that is passed on to the board, in bytes; the board's own limits are lower."""
+
+_log = logger("gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayJob:
+    """What a gateway is started with: its name, the board's public URL, the run it belongs to, and its listeners."""
+
+    name: str
+    url: str
+    run: str
+    public: socket.socket
+    control: socket.socket
+    supervised: Supervised | None
+
+
+class GatewayProcess:
+    """One gateway, from its start to its end, in the running event loop."""
+
+    def __init__(self, settings: Settings, data: Path, job: GatewayJob) -> None:
+        self._settings = settings
+        self._job = job
+        self._counters = Counters()
+        self._snapshot = SnapshotFile(snapshot_of(data))
+        self._auth = Auth(self._snapshot, self._counters)
+        self._options = AttributionOptions()
+        self._plane = DataPlane(
+            settings,
+            data,
+            job.name,
+            base_url=job.url,
+            auth=self._auth,
+            options=self._options,
+            counters=self._counters,
+            clock_ms=wall_clock_ms,
+        )
+        self._watcher = Watcher({"snapshot": self._adopt, "room": self._plane.journal.refresh}, self._counters)
+        self._relay = BoardRelay(board_socket(data), max_body=_MAX_RELAYED, counters=self._counters)
+        front = Front(self._plane.gateway, self._relay, ready=self._unready)
+        self._server = HttpServer(
+            _nobody, direct=front, limits=limits_of(settings), render=render_problem, counters=self._counters
+        )
+        self._control = HttpServer(Endpoint(self._state, self._catch_up), limits=Limits())
+        self._stopped = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self, ready: Callable[[], object]) -> bool:
+        """Serve until a signal, or until the supervisor has ended; return whether all usage could be recorded."""
+        settings = self._settings
+        allow_open_files(settings.server.max_connections + settings.gateway.max_connections)
+        for name in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(name, self._stop)
+        if self._job.supervised is not None:
+            self._job.supervised.lifeline.watch(self._loop, self._stop)
+        await asyncio.to_thread(self._watcher.start)
+        await self._control.start(self._job.control)
+        try:
+            if await self._published():
+                gc.collect()
+                gc.freeze()
+                await self._server.start(self._job.public)
+                ready()
+                await self._stopped.wait()
+            await self._server.stop(settings.server.shutdown_grace_s)
+        finally:
+            await self._relay.aclose()
+            sound = await self._plane.aclose()
+            await self._control.stop(0.0)
+            await asyncio.to_thread(self._watcher.stop)
+        return sound
+
+    async def _published(self) -> bool:
+        """Wait for what this run of the board publishes; return False when told to stop before."""
+        until = self._loop.time() + _BOARD_WITHIN_S
+        told = False
+        while not self._stopped.is_set():
+            snapshot = self._snapshot.snapshot
+            if snapshot is not None and (self._job.run in ("", snapshot.run) or self._loop.time() > until):
+                if self._job.run not in ("", snapshot.run):
+                    facts = {"hint": "Keys made or revoked since then are unknown here until the board starts."}
+                    _log.warning("the board is away: going on by what it published in an earlier run", extra=facts)
+                return True
+            if not told and self._loop.time() > until:
+                told = True
+                _log.error("nothing is served before the board has published its keys", extra={"hint": "See its log."})
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), 0.02)
+        return False
+
+    def _adopt(self) -> None:
+        """Go by the snapshot that is there now; in the watcher's thread."""
+        if not self._snapshot.refresh():
+            return
+        self._auth.refresh()
+        snapshot = self._snapshot.snapshot
+        options = AttributionOptions() if snapshot is None else snapshot.options()
+        if options != self._options:
+            self._options = options
+            self._loop.call_soon_threadsafe(self._plane.gateway.attribute_by, options)
+
+    def _catch_up(self) -> int:
+        self._watcher.look_now()
+        return self._snapshot.keys_revision()
+
+    def _state(self) -> GatewayState:
+        snapshot = self._snapshot.snapshot
+        run = "" if snapshot is None else snapshot.run
+        return self._plane.state(run=run, revision=self._snapshot.keys_revision(), counters=True)
+
+    def _unready(self) -> str | None:
+        """Return why no inference is taken at the moment, None when it is."""
+        fault = self._plane.journal.fault()
+        if fault is not None:
+            return f"{fault.what}, since {fault.since_ms} (epoch ms): no new requests are taken. {fault.hint}"
+        return None if self._plane.journal.has_room() else "full: no new requests are taken"
+
+    def _stop(self) -> None:
+        # A second signal does not wait for open answers any more.
+        if self._stopped.is_set():
+            self._server.hurry()
+        self._stopped.set()
+
+
+def run_gateway(settings: Settings, data: Path, job: GatewayJob, ready: Callable[[], object]) -> bool:
+    """Run one gateway until a signal; return whether all of its usage could be recorded.
+
+    Raises:
+        ConfigError, SpoolError: it cannot start.
+
+    """
+
+    async def run() -> bool:
+        return await GatewayProcess(settings, data, job).run(ready)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(run())
+
+
+async def _nobody(_scope: Any, _receive: Callable[[], Awaitable[Any]], _send: Callable[[Any], Awaitable[None]]) -> None:
+    raise AssertionError("the front answers every path")

@@ -1,0 +1,121 @@
+"""``serve`` as several processes: listeners, gateways, board, and what they are started with."""
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from tokenboard.app.folder import DataFolder, FolderUnusable
+from tokenboard.app.places import board_socket, gateways_folder, run_folder
+from tokenboard.app.roles import BOARD, CONTROL, PUBLIC, gateway_name, local_url
+from tokenboard.config import Settings
+from tokenboard.supervisor import Child, Listener, public_listeners, supervise, unix_listener
+
+_GATEWAYS_FIRST: Final = 1
+_THEN_THE_BOARD: Final = 2
+_BEYOND_GRACE_S: Final = 30.0
+"""How long a process may take to end beyond the time that open answers may take, in seconds."""
+
+MAX_GATEWAYS: Final = 8
+"""Most gateways that are started where nobody says how many."""
+
+
+def gateways_wanted(settings: Settings) -> int:
+    """Return how many gateways to run: as set, or one for each core but one."""
+    given = settings.server.gateways
+    if given != "auto":
+        return int(given)
+    return min(max(_cores() - 1, 1), MAX_GATEWAYS)
+
+
+def serve(
+    settings: Settings,
+    folder: DataFolder,
+    *,
+    config: Path | None,
+    ready: Callable[[str, Mapping[str, Any]], object],
+) -> int:
+    """Run gateways and the board until SIGTERM or SIGINT; return the exit code.
+
+    ``ready`` is called once all take requests, with the public URL and what the board has told of itself.
+
+    Raises:
+        ServeError: the address cannot be listened on.
+        FolderInUse: another server owns the folder.
+
+    """
+    with ExitStack() as opened:
+        opened.enter_context(folder.serving())
+        _make_folders(folder.path)
+        names = [gateway_name(number) for number in range(1, gateways_wanted(settings) + 1)]
+        public = public_listeners(settings.server.host, settings.server.port, len(names))
+        for listener in public:
+            opened.callback(listener.close)
+        board = _unix(opened, board_socket(folder.path))
+        controls = [_unix(opened, gateways_folder(folder.path) / f"{name}.sock") for name in names]
+        local = local_url(public[0].socket, settings.server.host)
+        url = settings.server.base_url or local
+        run = secrets.token_hex(8)
+        within_s = settings.server.shutdown_grace_s + _BEYOND_GRACE_S
+        common = ["--url", url, "--run", run]
+        children = [
+            Child(
+                name=name,
+                argv=_command(folder.path, config, "gateway", "--name", name, *common),
+                group=_GATEWAYS_FIRST,
+                listeners={PUBLIC: listener, CONTROL: control},
+                end_within_s=within_s,
+            )
+            for name, listener, control in zip(names, public, controls, strict=True)
+        ]
+        children.append(
+            Child(
+                name="board",
+                argv=_command(folder.path, config, "board", "--local-url", local, *common),
+                group=_THEN_THE_BOARD,
+                listeners={BOARD: board},
+                end_within_s=within_s,
+            )
+        )
+        waiting = {child.name for child in children}
+        told: dict[str, Any] = {}
+
+        def heard(child: Child, said: Mapping[str, Any]) -> None:
+            if child.name == "board":
+                told.update(said)
+            if said.get("ready") and child.name in waiting:
+                waiting.remove(child.name)
+                if not waiting:
+                    ready(url, told)
+
+        return supervise(children, on_status=heard)
+
+
+def _command(data: Path, config: Path | None, *arguments: str) -> Sequence[str]:
+    given = ["--config", str(config.resolve())] if config is not None else []
+    return [sys.executable, "-m", "tokenboard", "--data", str(data), *given, *arguments]
+
+
+def _unix(opened: ExitStack, path: Path) -> Listener:
+    listener = unix_listener(path)
+    opened.callback(listener.close)
+    return listener
+
+
+def _make_folders(data: Path) -> None:
+    """Make the folders of sockets, without those of gateways that an earlier run had."""
+    try:
+        for folder in (run_folder(data), gateways_folder(data)):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        for left in gateways_folder(data).iterdir():
+            left.unlink()
+    except OSError as error:
+        raise FolderUnusable(f"cannot use {run_folder(data)}: {error.strerror}") from error
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,232 @@
+"""The thread that empties the journals of a spool's folder."""
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from threading import Event, Thread
+from typing import Final, NamedTuple
+
+import msgspec
+
+from tokenboard.durability import SpoolError, Witness
+from tokenboard.event import join_events
+from tokenboard.journal import JournalReader, Position, Read, elsewhere_of, journals_in
+from tokenboard.observability import BoundedLog, Counters, logger
+from tokenboard.spool import Spool
+
+EVERY_S: Final = 0.05
+"""How long an event may lie in a journal before the collector looks, in seconds."""
+
+MAX_EVENTS: Final = 10_000
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""Events and bytes taken over in one transaction at most: a parcel holds as many, and the drain reads it as one."""
+
+_UNSOUND_MARK: Final = b"\xc1"  # what no MessagePack begins with: nobody reads it by mistake when it is queued again
+_FAILED_S: Final = 1.0
+_log = logger("collector")
+_encoder = msgspec.json.Encoder()
+_positions = msgspec.json.Decoder(tuple[int, int, int, int])
+
+
+class Uncollected(NamedTuple):
+    """What journals hold that the spool does not have yet: events, and the bytes of them."""
+
+    events: int
+    bytes: int
+
+
+class _Collected(NamedTuple):
+    """Of one journal: how many events and bytes were collected, and how many were committed when it was last read."""
+
+    events: int
+    bytes: int
+    committed_events: int
+    committed_bytes: int
+
+
+class Collector:
+    """Brings every journal below ``folder`` into ``spool``, on a thread of its own, from `start` until `stop`.
+
+    A journal that cannot be read is logged at a bounded rate and told by `faults`; the others go on. Journals that
+    come later are found by themselves.
+    """
+
+    def __init__(self, spool: Spool, folder: Path, *, counters: Counters) -> None:
+        self._spool = spool
+        self._folder = folder
+        self._counters = counters
+        self._told = BoundedLog(_log)
+        self._readers: dict[Path, JournalReader] = {}
+        self._cursors: dict[str, Position] = {}
+        self._not_before: dict[Path, float] = {}
+        # Replaced as a whole, never changed: an event loop reads them without waiting.
+        self._collected: Mapping[str, _Collected] = {}
+        self._faults: Mapping[str, str] = {}
+        self._published: tuple[int, int] | None = None
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="collector", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """Collect what is left and end the thread; False when some of it has to stay in a journal."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self.collect()
+        return not self._faults and self.uncollected({}).events == 0
+
+    def faults(self) -> Mapping[str, str]:
+        """Return what is wrong with the journals that cannot be collected, by their names."""
+        return self._faults
+
+    def uncollected(self, committed: Mapping[str, tuple[int, int]]) -> Uncollected:
+        """Return what waits in journals, from memory.
+
+        ``committed`` tells what gateways say of theirs, by the journal's id: all events and bytes ever committed to it,
+        which the collector may not have seen yet.
+        """
+        events = size = 0
+        known = self._collected
+        for journal in {*known, *committed}:
+            mine = known.get(journal, _NOTHING)
+            said = committed.get(journal, (0, 0))
+            events += max(max(said[0], mine.committed_events) - mine.events, 0)
+            size += max(max(said[1], mine.committed_bytes) - mine.bytes, 0)
+        return Uncollected(events, size)
+
+    def look(self) -> Uncollected:
+        """Return what waits in journals at this moment, and leave it there. Blocks; raises SpoolError."""
+        waiting = [reader.waiting(self._cursor(reader)) for reader in map(JournalReader, journals_in(self._folder))]
+        return Uncollected(sum(each.events for each in waiting), sum(each.bytes for each in waiting))
+
+    def collect(self) -> int:
+        """Take over what there is at this moment; return how many events. Blocks; one caller at a time."""
+        taken = 0
+        faults = {}
+        collected = {}
+        for path in journals_in(self._folder):
+            try:
+                if self._not_before.get(path, 0.0) > time.monotonic() and not self._stopping.is_set():
+                    raise _StillFailing(self._faults.get(path.name, ""))
+                reader = self._reader(path)
+                taken += self._collect(path, reader)
+                collected[reader.id] = self._state_of(reader)
+                self._not_before.pop(path, None)
+            except _StillFailing as still:
+                faults[path.name] = still.reason
+            except SpoolError as error:
+                faults[path.name] = str(error)
+                self._failed(path, error)
+            except Exception as error:
+                faults[path.name] = f"{type(error).__name__}: {error}"[:300]
+                self._failed(path, error)
+        self._collected = {**self._collected, **collected}
+        self._faults = faults
+        self._publish_room()
+        return taken
+
+    def bodies(self) -> Iterator[bytes]:
+        """Yield the events that wait in journals, each as its bytes, for a look before any of them moves.
+
+        Raises SpoolError.
+        """
+        for path in journals_in(self._folder):
+            reader = JournalReader(path)
+            cursor = self._cursor(reader)
+            while (read := reader.read(cursor, MAX_EVENTS, MAX_BYTES)) is not None:
+                yield from read.bodies
+                cursor = read.next
+
+    # --- within ----------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self.collect()
+            self._stopping.wait(EVERY_S)
+
+    def _reader(self, path: Path) -> JournalReader:
+        reader = self._readers.get(path)
+        if reader is None:
+            reader = self._readers[path] = JournalReader(path)
+        return reader
+
+    def _cursor(self, reader: JournalReader) -> Position:
+        cursor = self._cursors.get(reader.id)
+        if cursor is None:
+            noted = self._spool.cursor(reader.id)
+            cursor = self._cursors[reader.id] = Position() if noted is None else Position(*_positions.decode(noted))
+        return cursor
+
+    def _collect(self, path: Path, reader: JournalReader) -> int:
+        cursor, taken = self._cursor(reader), 0
+        while (read := reader.read(cursor, MAX_EVENTS, MAX_BYTES)) is not None:
+            self._take(path, reader, cursor, read)
+            taken += len(read.bodies)
+            cursor = read.next
+        return taken
+
+    def _take(self, path: Path, reader: JournalReader, cursor: Position, read: Read) -> None:
+        parcels = [(len(read.bodies), join_events(read.bodies))] if read.bodies else []
+        letters = [(each.reason, _UNSOUND_MARK + each.body) for each in read.damaged]
+        after = None if cursor == Position() else _noted(cursor)
+        self._cursors.pop(reader.id)  # whatever comes of this, the spool knows it
+        self._spool.collect(reader.id, _noted(read.next), after=after, parcels=parcels, dead_letters=letters)
+        self._cursors[reader.id] = read.next
+        reader.forget(read.next)
+        self._counters.add("collected.events", len(read.bodies))
+        if read.damaged:
+            self._counters.add("dead_letters", len(read.damaged))
+            facts = {"journal": path.name, "records": len(read.damaged), "reason": read.damaged[0].reason}
+            self._told.error(f"damaged.{path.name}", "records of a journal are damaged and became dead letters", facts)
+        if read.missing:
+            self._counters.add("missing.journal", read.missing)
+            facts = {"journal": path.name, "events": read.missing}
+            self._told.error(f"missing.{path.name}", "a journal lacks events that it had", facts)
+
+    def _state_of(self, reader: JournalReader) -> _Collected:
+        cursor = self._cursor(reader)
+        waiting = reader.waiting(cursor)
+        return _Collected(cursor.seq, cursor.bytes, cursor.seq + waiting.events, cursor.bytes + waiting.bytes)
+
+    def _failed(self, path: Path, error: Exception) -> None:
+        self._readers.pop(path, None)
+        self._not_before[path] = time.monotonic() + _FAILED_S
+        self._counters.add("collect_failures")
+        facts = {"journal": path.name, "reason": str(error)[:300], "hint": getattr(error, "hint", "")}
+        self._told.error(path.name, "a gateway's journal cannot be collected; what it holds stays there", facts)
+
+    def _publish_room(self) -> None:
+        """Tell the gateways how much waits in the board's spool, and the spool how much waits in journals."""
+        waiting = self.uncollected({})
+        self._spool.note_elsewhere(waiting.bytes)
+        state = self._spool.state()
+        held = (state.pending, state.bytes)
+        if held == self._published:
+            return
+        try:
+            told = Witness(elsewhere_of(self._folder), self._spool.id, fsync=False)
+            try:
+                told.write(*held)
+            finally:
+                told.close()
+            self._published = held
+        except OSError as error:
+            self._told.warning("room", "gateways cannot be told how full the spool is", {"reason": str(error)})
+
+
+class _StillFailing(Exception):
+    """It failed a moment ago."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+_NOTHING: Final = _Collected(0, 0, 0, 0)
+
+
+def _noted(position: Position) -> str:
+    return _encoder.encode(tuple(position)).decode()

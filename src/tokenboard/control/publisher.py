@@ -1,0 +1,67 @@
+"""The board's side of the snapshot."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+from tokenboard.attribution import AttributionOptions
+from tokenboard.auth import KeySource
+from tokenboard.control.snapshot import Rule, Snapshot, SnapshotError, read_snapshot, write_snapshot
+from tokenboard.observability import BoundedLog, logger
+
+_log = BoundedLog(logger("control"))
+
+
+class Publisher:
+    """Writes the snapshot anew whenever a key has changed; called by whoever follows ``source``.
+
+    ``run`` names this run of the board. ``published`` is told each new revision, so that gateways may read it at once.
+    Blocks: not for an event loop.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        source: KeySource,
+        options: AttributionOptions,
+        *,
+        run: str,
+        clock_ms: Callable[[], int],
+        published: Callable[[int], object],
+    ) -> None:
+        self._path = path
+        self._source = source
+        self._browser_referer = options.browser_referer
+        self._rules = tuple(
+            Rule(rule.url, rule.key_label, rule.user_agent_prefix, rule.title) for rule in options.rules
+        )
+        self._run = run
+        self._clock_ms = clock_ms
+        self._published = published
+        self._lock = Lock()
+        self._keys_revision: int | None = None
+        self._revision = self._last_revision()
+
+    def refresh(self) -> None:
+        """Publish what has changed since the last time; cheap when nothing has.
+
+        Raises:
+            CatalogUnavailable, SnapshotError: gateways go on by the last one; to be called again.
+
+        """
+        with self._lock:
+            keys_revision = self._source.keys_revision()
+            if keys_revision == self._keys_revision:
+                return
+            self._revision = max(self._revision + 1, self._clock_ms() * 1000)
+            keys = tuple(self._source.keys())
+            write_snapshot(self._path, Snapshot(self._run, self._revision, keys, self._browser_referer, self._rules))
+            self._keys_revision = keys_revision
+            self._published(self._revision)
+
+    def _last_revision(self) -> int:
+        try:
+            return read_snapshot(self._path).revision if self._path.exists() else 0
+        except SnapshotError as error:
+            _log.warning("unreadable", "the last snapshot cannot be read and is written anew", {"reason": str(error)})
+            return 0

@@ -1,0 +1,138 @@
+"""The snapshot: all that a gateway needs to know of the catalog, as one file that is replaced as a whole."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tokenboard.attribution import AttributionOptions, AttributionRule
+from tokenboard.keys import Key
+
+FORMAT: Final = 1
+"""The form of snapshots that this program writes, and the only one it reads."""
+
+
+class SnapshotError(Exception):
+    """The snapshot cannot be read, or cannot be written."""
+
+    hint = "Start the board, which writes it anew; see its log when it does not."
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One of the operator's rules for clients that cannot set headers."""
+
+    url: str
+    key_label: str | None = None
+    user_agent_prefix: str | None = None
+    title: str | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """What a board published: in which of its runs, the how-manieth, and what it said.
+
+    ``revision`` grows with each publication, over all runs. ``keys`` holds revoked ones too: their callers are told so.
+    """
+
+    run: str
+    revision: int
+    keys: tuple[Key, ...]
+    browser_referer: bool
+    rules: tuple[Rule, ...]
+    format: int = FORMAT
+
+    def options(self) -> AttributionOptions:
+        """Return how requests are attributed."""
+        rules = tuple(
+            AttributionRule(rule.url, rule.key_label, rule.user_agent_prefix, rule.title) for rule in self.rules
+        )
+        return AttributionOptions(browser_referer=self.browser_referer, rules=rules)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Snapshot)
+
+
+class SnapshotFile:
+    """The file of a data folder's snapshot, as a gateway follows it; a source of keys for `tokenboard.auth.Auth`.
+
+    ``refresh`` and ``read`` block, and belong to one thread; what they found is there for any.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._snapshot: Snapshot | None = None
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The last one that could be read; None before the first."""
+        return self._snapshot
+
+    def keys_revision(self) -> int:
+        """Return the revision of the last one that could be read; -1 before the first."""
+        return -1 if self._snapshot is None else self._snapshot.revision
+
+    def keys(self) -> tuple[Key, ...]:
+        """Return the keys it holds."""
+        return () if self._snapshot is None else self._snapshot.keys
+
+    def refresh(self) -> bool:
+        """Read the file if it is another one than last time; return whether it was.
+
+        Raises:
+            SnapshotError: it cannot be read, or is of another program's version; the last one stays in force.
+
+        """
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise SnapshotError(f"cannot read {self._path}: {error.strerror}") from error
+        seen = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if seen == self._seen:
+            return False
+        snapshot = read_snapshot(self._path)
+        # Noted after it was read: what has come in place of it meanwhile is found the next time.
+        self._seen = seen
+        self._snapshot = snapshot
+        return True
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Return the snapshot in a file.
+
+    Raises:
+        SnapshotError: there is none, or none that this program can read.
+
+    """
+    try:
+        snapshot = _decoder.decode(path.read_bytes())
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        raise SnapshotError(f"cannot read {path}: {str(error)[:200]}") from error
+    if snapshot.format != FORMAT:
+        raise SnapshotError(f"{path} has the form {snapshot.format}; this program reads the form {FORMAT}")
+    return snapshot
+
+
+def write_snapshot(path: Path, snapshot: Snapshot) -> None:
+    """Put a snapshot in the place of the last one; a reader finds either of them whole.
+
+    Raises:
+        SnapshotError: it cannot be written; the last one is as it was.
+
+    """
+    temporary = path.with_name(f"{path.name}.new")
+    try:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(_encoder.encode(snapshot))
+            stream.flush()
+            # A gateway starts by it while the board is away: after a power cut it must be whole, too.
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise SnapshotError(f"cannot write {path}: {error.strerror}") from error

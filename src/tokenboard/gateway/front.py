@@ -1,0 +1,52 @@
+"""Every request that comes to a gateway's process: its own, the board's, and whether it lives."""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from tokenboard import __version__
+from tokenboard.gateway.board import BoardRelay
+from tokenboard.gateway.client import Line
+from tokenboard.gateway.gateway import Gateway
+
+READY: Final = "/readyz/gateway"
+"""Tells load balancers of inference whether this gateway takes it, whatever becomes of the board."""
+
+ALIVE: Final = "/healthz"
+
+_encoder = msgspec.json.Encoder()
+
+
+class Front:
+    """Hands each request to whoever owns its path. ``ready`` gives the reason why no inference is taken, or None."""
+
+    def __init__(self, gateway: Gateway, board: BoardRelay, *, ready: Callable[[], str | None]) -> None:
+        self._gateway = gateway
+        self._board = board
+        self._ready = ready
+
+    def owns(self, path: str) -> bool:  # noqa: ARG002 - the server asks for each
+        """Say that all paths are its own."""
+        return True
+
+    async def answer(self, line: Line, /) -> None:
+        """Answer one HTTP request."""
+        path = line.scope["path"]
+        if self._gateway.owns(path):
+            await self._gateway.answer(line)
+        elif path == ALIVE and line.scope["method"] in {"GET", "HEAD"}:
+            _say(line, 200, {"status": "alive", "version": __version__})
+        elif path == READY and line.scope["method"] in {"GET", "HEAD"}:
+            reason = self._ready()
+            said = {"status": "ready"} if reason is None else {"status": "not ready", "spool": reason}
+            _say(line, 200 if reason is None else 503, said)
+        else:
+            await self._board.answer(line)
+
+
+def _say(line: Line, status: int, said: dict[str, str]) -> None:
+    body = _encoder.encode(said)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    line.begin(status, headers)
+    line.write(b"" if line.scope["method"] == "HEAD" else body, last=True)
