@@ -193,8 +193,8 @@ class BoardProcess:
         gc.freeze()
         sound = True
         try:
-            for listener, _ in self._listeners:
-                await server.start(listener)
+            for listener, peer_told in self._listeners:
+                await server.start(listener, peer_told=peer_told)
             await to_thread.run_sync(ready)
             await stopped.wait()
             await server.stop(settings.server.shutdown_grace_s)

@@ -32,12 +32,12 @@ class Front:
 
     async def answer(self, line: Line, /) -> None:
         """Answer one HTTP request."""
-        path = line.scope["path"]
+        path = line.head.path
         if self._gateway.owns(path):
             await self._gateway.answer(line)
-        elif path == ALIVE and line.scope["method"] in {"GET", "HEAD"}:
+        elif path == ALIVE and line.head.method in {"GET", "HEAD"}:
             _say(line, 200, {"status": "alive", "version": __version__})
-        elif path == READY and line.scope["method"] in {"GET", "HEAD"}:
+        elif path == READY and line.head.method in {"GET", "HEAD"}:
             reason = self._ready()
             said = {"status": "ready"} if reason is None else {"status": "not ready", "spool": reason}
             _say(line, 200 if reason is None else 503, said)
@@ -49,4 +49,4 @@ def _say(line: Line, status: int, said: dict[str, str]) -> None:
     body = _encoder.encode(said)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     line.begin(status, headers)
-    line.write(b"" if line.scope["method"] == "HEAD" else body, last=True)
+    line.write(b"" if line.head.method == "HEAD" else body, last=True)
