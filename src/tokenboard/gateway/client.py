@@ -189,17 +189,27 @@ class Client:
             start = 0
             while len(body) - start > LONGEST_PIECE:
                 if self._line.write(body[start : start + LONGEST_PIECE], last=False):
-                    await self._until_taken()
+                    await self.until_taken()
                 start += LONGEST_PIECE
             body = body[start:]
         if self._line.write(body, last=last):
-            await self._until_taken()
+            await self.until_taken()
 
     def send_last(self, body: bytes) -> None:
         """Send the last piece of the response's body, of at most `LONGEST_PIECE` bytes; nobody need wait behind it."""
         self._line.write(body, last=True)
 
-    async def _until_taken(self) -> None:
+    def send_piece(self, body: bytes) -> bool:
+        """Send a piece of the response's body, of at most `LONGEST_PIECE` bytes; whether to await `until_taken`."""
+        return self._line.write(body, last=False)
+
+    async def until_taken(self) -> None:
+        """Wait until the client keeps up, or has gone.
+
+        Raises:
+            ClientStalled: the client has not taken it in time; from now on it counts as gone.
+
+        """
         errand = InlineTask.current
         if errand is None or math.isinf(self._send_timeout_s):
             await self._line.writable()

@@ -56,7 +56,8 @@ _TERMINAL: Final = re.compile(
 )
 
 _log = logger("gateway")
-_NOTHING = Usage(source=UsageSource.UNKNOWN)
+_LINE_ENDS: Final = (b"\n", b"\r")
+_NOTHING: Final = Usage(source=UsageSource.UNKNOWN)
 
 
 class Recorder(Protocol):
@@ -304,9 +305,14 @@ class Relay:
                 piece, self._held = piece[:-1], piece[-1:]
                 if not piece:
                     continue
-            await self._send_on(answer, headers, piece, last=last)
-            if last:
-                return
+            if last or not client.started or len(piece) > LONGEST_PIECE:
+                await self._send_on(answer, headers, piece, last=last)
+                if last:
+                    return
+                continue
+            self._ends_line = piece.endswith(_LINE_ENDS)
+            if client.send_piece(piece):
+                await self._until_taken()
 
     async def _read_until(self, answer: Answer, until: float) -> bytes | None:
         """Read the next piece, None when none has come by ``until``, in the loop's time."""
@@ -320,6 +326,14 @@ class Relay:
             return None
         finally:
             timer.cancel()
+
+    async def _until_taken(self) -> None:
+        try:
+            await self._client.until_taken()
+        except ClientStalled as error:
+            if self._drain_s is None or self._recorded:
+                raise error
+            self._leave()
 
     async def _send_on(self, answer: Answer, headers: AnswerHeaders, piece: bytes, *, last: bool) -> None:
         """Send a piece; a client that stopped reading has left, and while the upstream is read on that is no fault."""
@@ -335,7 +349,7 @@ class Relay:
         if not self._client.started:
             self._client.send_head(answer.status, [*headers.fields, *self._call.own])
         await self._client.send_body(piece, last=last)
-        self._ends_line = piece.endswith((b"\n", b"\r"))
+        self._ends_line = piece.endswith(_LINE_ENDS)
 
     async def _let_go(self, answer: Answer, headers: AnswerHeaders, *, last: bool) -> None:
         """Send what is held back: whatever ends an answer, the client gets what was received of it."""

@@ -60,6 +60,11 @@ class LineSplitter:
         self._carry: Gatherer | None = None
         self._after_cr = False
 
+    @property
+    def at_line_start(self) -> bool:
+        """Whether the next byte surely begins a line."""
+        return self._carry is None and not self._after_cr
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """Return the lines, without their ends, that are complete now."""
         if self._after_cr and chunk:

@@ -22,6 +22,7 @@ from tokenboard.usage.output import read_output
 from tokenboard.usage.places import read_usage
 from tokenboard.usage.reading import Event, Reading, merge, settle
 from tokenboard.usage.record import Usage, UsageSource
+from tokenboard.usage.twins import Twins
 from tokenboard.usage.unread import Unread
 
 MAX_BUFFER: Final = 1024 * 1024
@@ -86,6 +87,7 @@ class Meter:
         "_stopped",
         "_tally",
         "_truncated",
+        "_twins",
         "_usage",
         "ended",
         "failed",
@@ -114,6 +116,7 @@ class Meter:
         self._nature = _UNSEEN
         self._events: EventSplitter | None = None
         self._lines: LineSplitter | None = None
+        self._twins = Twins()
         self._body: bytearray | None = None
         self._abridger: Abridger | None = None
         self._line_end = _NOT_ASKED
@@ -270,12 +273,17 @@ class Meter:
     # -- from events to counts
 
     def _read_event(self, document: bytes, name: bytes) -> None:
+        count = self._twins.count(document, name)
+        if count >= 0:  # by far the most frequent
+            self._characters += count
+            return
         if document == DONE:
             self.ended = True
             return
         if not document and name != ERROR:
             return
         event = decode_event(document)
+        parsed = event is not None
         if event is None:
             event = self._salvage(document, name)
         if name and name != _UNNAMED and "type" not in event:
@@ -289,12 +297,13 @@ class Meter:
                 self.reported = True
         # The output is needed for three answers: was there any before an error, how much while no usage is known, and
         # does it call a tool.
-        if not (self.tool_calls and self._tally and self._characters):
-            count, calls = read_output(event)
-            self._characters += count
-            self.tool_calls = calls or self.tool_calls
+        count, calls = read_output(event)
+        self._characters += count
+        self.tool_calls = calls or self.tool_calls
         ending = Ending.ERROR if name == ERROR else find_ending(event)
         if ending is None:
+            if parsed and reading is None and not calls and not (name and "type" not in event):
+                self._twins.learn(document, name, count)
             return
         if ending is not Ending.ERROR:
             self.ended = True
