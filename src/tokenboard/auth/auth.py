@@ -12,6 +12,7 @@ from tokenboard.observability import Counters
 from tokenboard.problem import Problem
 
 _MAX_SECRET = 512
+_BEARER = b"Bearer "
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
@@ -78,6 +79,10 @@ class Auth:
     ) -> Key:
         """Return the key in the values of ``Authorization`` and ``x-api-key``, None without one; see `check`."""
         if authorization is not None:
+            if authorization.startswith(_BEARER):  # by far the most frequent spelling
+                key = self._find(authorization[7:])
+                if key is not None and key.revoked_ms is None and (scope is None or scope in key.scopes):
+                    return key
             scheme, secret = credentials(authorization)
             if scheme == b"bearer" and secret:
                 return self._check(secret, scope, peer)
@@ -100,7 +105,7 @@ class Auth:
         return key is not None and key.revoked_ms is None and scope in key.scopes
 
     def _check(self, secret: bytes, scope: Scope | None, peer: Peer) -> Key:
-        key = self._find(secret) if len(secret) <= _MAX_SECRET else None
+        key = self._find(secret)
         if key is None:
             self._refused.note(Why.UNKNOWN, peer, secret=secret)
             raise Problem(
@@ -125,6 +130,8 @@ class Auth:
         return key
 
     def _find(self, secret: bytes) -> Key | None:
+        if len(secret) > _MAX_SECRET:
+            return None
         digest = digest_of(secret)
         key = self._keys.get(digest)
         # The look-up is by hash, which a caller cannot steer byte by byte; the comparison is constant-time all the
