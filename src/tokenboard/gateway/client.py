@@ -91,6 +91,9 @@ class Line(Protocol):
         """Wait until the client keeps up, or has gone."""
 
 
+_OF_GATEWAY = "this gateway ([gateway] max_body)"
+
+
 class ClientStalled(Exception):
     """The client is there but has taken nothing for the whole send timeout."""
 
@@ -114,7 +117,14 @@ class Client:
         self.started = False
         self.left = False
 
-    async def read_body(self, limit: int, limit_of: str = "this gateway ([gateway] max_body)") -> bytes:
+    def whole_body(self, limit: int) -> bytes | None:
+        """Return the request's body if all of it is here; None says to `read_body`. Raises as that does."""
+        body = self._line.whole_body()
+        if body is not None and len(body) > limit:
+            raise _too_large(limit, _OF_GATEWAY)
+        return body
+
+    async def read_body(self, limit: int, limit_of: str = _OF_GATEWAY) -> bytes:
         """Return the request's body, of at most ``limit`` bytes, which is the limit of what ``limit_of`` names.
 
         Raises:

@@ -161,20 +161,23 @@ class Gateway:
         if asked.compressed:
             raise Problem(415, "Send the body uncompressed: this endpoint does not take a Content-Encoding.")
         self._note_unattributed(call)
-        request = parse_request(await call.client.read_body(self._max_body), endpoint, line.head.query)
+        body = call.client.whole_body(self._max_body)
+        if body is None:
+            body = await call.client.read_body(self._max_body)
+            if endpoint.metered:
+                self._admit()  # once more: the body may have taken its time
+        request = parse_request(body, endpoint, line.head.query)
         candidates = self._upstreams.candidates(request.model)
         if not candidates:
             message = f"{request.model} is not a model served here; GET /api/v1/models lists those that are."
             raise Problem(400, message, param="model")
-        if endpoint.metered:
-            self._admit()  # once more: the body may have taken its time
         call.endpoint, call.model, call.streamed = endpoint.name, request.model, request.stream
         attempts = Attempts(call, candidates, self._counters)
         answer = attempts.ask(endpoint.path, request, asked.fields)
         if not endpoint.metered:
             await count_tokens(call, attempts, answer, request)
             return
-        del request  # its body may be large, and the answer may take minutes
+        del request, body  # it may be large, and the answer may take minutes
         await Relay(call, endpoint, self._metered).run(answer)
 
     async def _pass_on(self, call: Call) -> None:

@@ -156,6 +156,8 @@ class HttpUpstream:
 
     def __init__(self, spec: UpstreamSpec, board: Headers) -> None:
         self._spec = spec
+        self.name = spec.name
+        self.dialect = spec.dialect
         self._globs = [re.compile(fnmatch.translate(glob)).match for glob in spec.models]
         self._known: list[dict[str, Any]] = []
         parts = urlsplit(spec.base_url)
@@ -179,16 +181,6 @@ class HttpUpstream:
         self._list_path = f"/models?limit={MAX_ASKED}" if spec.dialect is UpstreamDialect.ANTHROPIC else "/models"
         self._withheld = withheld_from_upstream(spec.forward_attribution, self._own)
         render_head(origin.authority, b"GET", self._target("/models"), self._own, b"")
-
-    @property
-    def name(self) -> str:
-        """The provider's name in the ledger."""
-        return self._spec.name
-
-    @property
-    def dialect(self) -> UpstreamDialect:
-        """Whose API it has."""
-        return self._spec.dialect
 
     def serves(self, model: str) -> bool:
         """Whether one of the globs matches the model's name."""
