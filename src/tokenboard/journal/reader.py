@@ -146,7 +146,16 @@ class JournalReader:
                 break
             else:
                 raise damaged(f"{path} is damaged at byte {here.offset:,}: event {here.seq + 1:,} should be there")
+        if found is None and here.seq < said.extent[0] and not (_may_be_lost(said) or self._is_collected(said)):
+            raise damaged(
+                f"the journal {self._folder} has lost its events from {here.seq + 1:,} on: no file holds them"
+            )
         return Read([], [], missing, here) if missing else None
+
+    def _is_collected(self, said: Testimony) -> bool:
+        """Whether all that is committed was let go, under whatever cursor."""
+        collected = Witness.says(collected_of(self._folder))
+        return collected is not None and collected.spool == self.id and collected.extent[0] >= said.extent[0]
 
     def _segment_at(self, segments: Chain, cursor: Position) -> tuple[Header, Position, int] | None:
         """Return the segment in which a cursor's next record is, the cursor there, and how many are missing before.

@@ -98,6 +98,8 @@ class JournalWriter:
         self._before = Before(end.previous, end.previous_end)
         self._newest = end.newest
         self._collected = end.floor
+        with suppress(OSError):  # it is read again and again
+            self.refresh()
         self._committer = Thread(target=self._run, name=f"journal-{folder.name}", daemon=True)
         self._committer.start()
 
