@@ -89,6 +89,11 @@ def test_documents_of_which_there_is_one_a_line_are_left_to_a_meter() -> None:
     assert read_whole(answer() + b"\n", b"application/x-ndjson; charset=utf-8") is None
 
 
+def test_the_text_of_a_chat_is_not_even_decoded() -> None:
+    body = answer({"message": {"content": "hi"}}).replace(b"hi", b"\xff")
+    assert (USAGE, False) == read_whole(body, JSON)
+
+
 def test_usage_that_a_choice_tells_beside_the_top_is_told_by_the_same_rules() -> None:
     body = answer({"message": {"content": "hi"}, "usage": {"prompt_tokens": 9, "completion_tokens": 9, "cost": 0.25}})
     assert metered(body) == read_whole(body, JSON)

@@ -4,6 +4,7 @@ Once usage is reported, all that matters besides is whether a tool is called, so
 What is not of these kinds is for a `Meter`, which tells the same of what is.
 """
 
+from types import GenericAlias
 from typing import Any, Final, TypedDict
 
 from msgspec import Raw
@@ -20,20 +21,13 @@ Told = tuple[Usage, bool]
 """The usage that an answer reports, and whether it calls a tool."""
 
 
-class _Message(TypedDict, total=False):
-    content: Raw
-    tool_calls: Raw
-    function_call: Raw
-
-
-class _Choice(TypedDict, total=False):
-    message: _Message
-    delta: Raw
-    usage: Raw
-
-
+# Shapes are made by calls: compiled, a class of this kind forgets the types of its keys.
+_MESSAGE: Final[Any] = TypedDict(  # type: ignore[misc]
+    "_MESSAGE", dict.fromkeys(("content", "tool_calls", "function_call"), Raw), total=False
+)
+_CHOICE: Final[Any] = TypedDict("_CHOICE", {"message": _MESSAGE, "delta": Raw, "usage": Raw}, total=False)
 # What is looked at as it is, and of what else a meter looks at only that it is there; all the rest is skipped.
-_BUILT: Final = {"object": Any, "choices": list[_Choice], "usage": Any, "type": Any}
+_BUILT: Final[dict[str, Any]] = {"object": Any, "choices": GenericAlias(list, (_CHOICE,)), "usage": Any, "type": Any}
 _OTHERS: Final = (places.KEYS | output.KEYS).difference(_BUILT)
 _SHAPE: Final[Any] = TypedDict("_SHAPE", _BUILT | dict.fromkeys(sorted(_OTHERS), Raw), total=False)  # type: ignore[misc]
 _CHAT: Final[Decoder[dict[str, Any]]] = Decoder(_SHAPE)
@@ -65,13 +59,13 @@ def read_whole(body: bytes, content_type: bytes) -> Told | None:
 
 def _calls_nothing(event: dict[str, Any]) -> bool:
     """Whether it is plain to see that no choice calls a tool, and that none tells of usage."""
-    choices: list[_Choice] = event.get("choices", [])
+    choices: list[dict[str, Any]] = event.get("choices", [])
     for choice in choices:
         message = choice.get("message")
         if message is None or len(choice) > 1:
             return False
         for name, value in message.items():
-            raw = bytes(value)  # type: ignore[call-overload]
+            raw = bytes(value)
             if not raw.startswith(_TEXT_OR_NULL) if name == "content" else raw not in _NO_CALLS:
                 return False
     return True

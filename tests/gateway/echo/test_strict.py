@@ -13,7 +13,7 @@ from openrouter.components import ChatResult, ChatStreamChunk, OpenResponsesResu
 from openrouter.operations import CreateEmbeddingsResponseBody
 from pydantic import TypeAdapter
 
-from tests.gateway.test_echo_endpoints import pieces
+from tests.gateway.echo.test_endpoints import pieces
 from tokenboard.gateway.endpoints import (
     CHAT,
     COMPLETIONS,
