@@ -14,7 +14,7 @@ import uvloop
 
 from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.data_plane import DataPlane
-from tokenboard.app.http import allow_open_files, limits_of, render_problem
+from tokenboard.app.http import allow_open_files, let_the_loop_go_first, limits_of, render_problem
 from tokenboard.app.places import board_socket, snapshot_of
 from tokenboard.attribution import AttributionOptions
 from tokenboard.auth import Auth
@@ -79,6 +79,7 @@ class GatewayProcess:
     async def run(self, ready: Callable[[], object]) -> bool:
         """Serve until a signal, or until the supervisor has ended; return whether all usage could be recorded."""
         settings = self._settings
+        let_the_loop_go_first()
         allow_open_files(settings.server.max_connections + settings.gateway.max_connections)
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, self._stop)

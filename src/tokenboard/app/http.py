@@ -2,6 +2,7 @@
 
 import contextlib
 import resource
+import sys
 
 from tokenboard.config import Settings
 from tokenboard.observability import logger
@@ -12,6 +13,10 @@ _OTHER_FILES = 256
 """Open files beside sockets: databases, logs, the ledger's parts."""
 
 _AFTER_THE_GATEWAY_S = 5.0
+_SWITCH_S = 0.0005
+"""How long another thread may keep the interpreter from the event loop, in seconds: an answer may be as much late
+each time the drain computes, or a page, and Python's own 0.005 is too much."""
+
 _log = logger("serve")
 
 
@@ -33,6 +38,11 @@ def limits_of(settings: Settings) -> Limits:
 def render_problem(status: int, message: str, path: str | None) -> tuple[bytes, bytes]:
     """Give what the HTTP server itself answers the shape of every other error."""
     return b"application/json", Problem(status, message).body(dialect_of(path or ""))
+
+
+def let_the_loop_go_first() -> None:
+    """Make other threads give the interpreter back to the event loop soon."""
+    sys.setswitchinterval(_SWITCH_S)
 
 
 def allow_open_files(wanted: int) -> None:

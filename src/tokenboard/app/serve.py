@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from tokenboard.app.board import Board, Ending
 from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.data_plane import DataPlane
 from tokenboard.app.folder import DataFolder, RunningServer
-from tokenboard.app.http import allow_open_files, limits_of, render_problem
+from tokenboard.app.http import allow_open_files, let_the_loop_go_first, limits_of, render_problem
 from tokenboard.app.places import gateways_folder
 from tokenboard.app.reserve import Reserve
 from tokenboard.app.roles import FIRST_GATEWAY, local_url
@@ -39,10 +38,6 @@ from tokenboard.supervisor import Supervised, public_listeners
 
 _SETTLE_WITHIN_S = 30.0
 _RETENTION_EVERY_S = 3600.0
-
-_SWITCH_S = 0.0005
-"""How long another thread may keep the interpreter from the event loop, in seconds: an answer may be as much late
-each time the drain computes, or a page, and Python's own 0.005 is too much."""
 
 _log = logger("serve")
 
@@ -176,7 +171,7 @@ class BoardProcess:
                 server.hurry()
             stopped.set()
 
-        sys.setswitchinterval(_SWITCH_S)
+        let_the_loop_go_first()
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop)
