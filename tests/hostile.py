@@ -80,7 +80,9 @@ def public_addresses(board: BoardProcess) -> list[str]:
         found += [page.path, *(f"{stem}.{form}" for form in page.forms)]
     found += [drawing.path for drawing in RESOURCES]
     document = httpx.get(f"{board.url}/api/v1/openapi.json", timeout=30).json()
-    found += [path if path in {"/healthz", "/readyz"} else f"/api/v1{path}" for path in document["paths"]]
+    found += [
+        path if path in {"/healthz", "/readyz", "/readyz/gateway"} else f"/api/v1{path}" for path in document["paths"]
+    ]
     return sorted({path.replace(":path}", "}").replace(":int}", "}") for path in found})
 
 

@@ -49,6 +49,16 @@ def router(services: Services) -> APIRouter:
         }
         return _json(body, 200 if ready else 503)
 
+    # A gateway's own process answers this itself, for itself.
+    @routes.get("/readyz/gateway")
+    async def readyz_gateway() -> Response:
+        states = await services.gateways.states()
+        faults = journal_faults(services, states)
+        if any(state.name not in faults for state in states):
+            return _json({"status": "ready"})
+        reason = "; ".join(faults[state.name] for state in states) or "no gateway runs"
+        return _json({"status": "not ready", "spool": reason}, 503)
+
     @routes.post("/internal/nudge", include_in_schema=False)
     def nudge(request: Request) -> Response:
         require_proof(services, request)

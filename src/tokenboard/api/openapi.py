@@ -22,6 +22,7 @@ _DESCRIPTION = (
 )
 _HEALTH = {
     "/healthz": ("getHealth", "The process lives", "200"),
+    "/readyz/gateway": ("getGatewayReadiness", "Inference is taken, whatever becomes of the board", "503"),
     "/readyz": ("getReadiness", "The stores answer and the spool has room", "503"),
 }
 
