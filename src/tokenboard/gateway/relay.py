@@ -197,13 +197,14 @@ class Relay:
         meter: Meter | None = None
         try:
             chunk = await answer.read_chunk()
-            if answer.ended_hint and 200 <= answer.status < 300 and not headers.coding:
-                told = read_whole(chunk, headers.kind)
-                if told is not None:
-                    await self._send_whole(answer, headers, chunk, told[0], tool_calls=told[1])
-                    return
-            meter = Meter(headers.kind, headers.coding, answer.status)
-            await self._pass_on(answer, headers, meter, chunk)
+            whole = answer.ended_hint and 200 <= answer.status < 300 and not headers.coding
+            told = read_whole(chunk, headers.kind) if whole else None
+            # No return in here: compiled, what stands under `finally` would take the meter for made.
+            if told is not None:
+                await self._send_whole(answer, headers, chunk, told[0], tool_calls=told[1])
+            else:
+                meter = Meter(headers.kind, headers.coding, answer.status)
+                await self._pass_on(answer, headers, meter, chunk)
         except UpstreamError as error:
             if meter is None:
                 meter = Meter(headers.kind, headers.coding, answer.status)
