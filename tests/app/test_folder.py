@@ -5,15 +5,15 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.board import wait_for
 from tokenboard.app import folder as module
-from tokenboard.app.folder import DataFolder, FolderInUse, FolderMissing, FolderUnusable, RunningServer
+from tokenboard.app.folder import DataFolder, FolderInUse, FolderMissing, FolderUnusable
 from tokenboard.app.privacy import exposed
+from tokenboard.app.running_server import RunningServer
 
 SERVER = RunningServer(pid=7, url="http://127.0.0.1:1", nudge_token="token", config=None)
 
@@ -196,63 +196,3 @@ def test_a_folder_whose_lock_cannot_be_written_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(FolderUnusable, match=r"cannot write .*server.lock: Is a directory"):
         DataFolder(tmp_path).own()
-
-
-@contextmanager
-def answering(status: int, body: bytes) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
-    """Run a server that answers everything so; yield its URL and what was asked, with the nudge's token."""
-    asked: list[tuple[str, str | None]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append((f"{self.command} {self.path}", self.headers["x-tokenboard-nudge"]))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def do_POST(self) -> None:
-            self.do_GET()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", asked
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def test_a_nudge_carries_the_token_and_goes_over_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    monkeypatch.delenv("no_proxy", raising=False)
-
-    with answering(200, b"{}") as (url, asked):
-        told = RunningServer(1, url, "token", None).nudge()
-
-    assert (True, [("POST /internal/nudge", "token")]) == (told, asked)
-
-
-def test_a_nudge_that_is_refused_or_not_answered_is_known_to_have_failed() -> None:
-    with answering(404, b"{}") as (url, _):
-        refused = RunningServer(1, url, "token", None).nudge()
-
-    assert (False, False) == (refused, RunningServer(1, "http://127.0.0.1:9", "token", None).nudge())
-
-
-def test_a_server_is_asked_whether_it_is_ready_and_its_no_is_read_too() -> None:
-    with answering(503, b'{"status": "not ready"}') as (url, asked):
-        answer = RunningServer(1, url, "token", None).readiness()
-
-    assert ({"status": "not ready"}, [("GET /readyz", None)]) == (answer, asked)
-
-
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"[" * 100_000])
-def test_an_answer_that_is_no_readiness_is_none(body: bytes) -> None:
-    with answering(200, body) as (url, _):
-        assert RunningServer(1, url, "token", None).readiness() is None

@@ -7,31 +7,23 @@ DIR/demo.json     written by `seed`: the folder's usage is invented
 
 import contextlib
 import fcntl
-import http.client
 import json
 import os
 import shutil
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from tokenboard.app.privacy import tighten
+from tokenboard.app.running_server import RunningServer
 from tokenboard.observability import logger
 
 DEMO_MARK = "demo.json"
 """The file in the data folder that says which demo year it holds, and whether all of it."""
 
-_ANSWER_TIMEOUT_S = 5
-_MAX_ANSWER = 1_000_000
-_TASK_TIMEOUT_S = 900
-"""How long one month of an audit or a rebuild may take."""
-
-_NO_REASON = "it gave no reason"
 _OWN_WITHIN_S = 1.0
 _OWN_RETRY_S = 0.02
 _ORPHANS_WITHIN_S = 30.0
@@ -60,152 +52,10 @@ class FolderMissing(FolderError):
     hint = "Name the board's folder with --data; `tokenboard serve` and `tokenboard keys create` make a new one."
 
 
-class ServerFault(FolderError):
-    """The server that owns the folder did not do what it was asked."""
-
-    hint = "See the server's log; once it is stopped, the command does the work itself."
-
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.hint = hint or self.hint
-
-
-class ServerBusy(ServerFault):
-    """The server takes no more usage at the moment; the same body may be sent again."""
-
-
-class BodyRefused(ServerFault):
-    """The server takes no such body, or not with this key; ``status`` is its answer's, ``error`` what it says."""
-
-    def __init__(self, message: str, status: int, error: dict[str, Any]) -> None:
-        super().__init__(message)
-        self.status = status
-        self.error = error
-
-
 class FolderInUse(FolderError):
     """Another process owns the data folder."""
 
     hint = "Stop that process first, or name another folder with --data."
-
-
-@dataclass(frozen=True, slots=True)
-class RunningServer:
-    """Where the server that owns a data folder can be reached, and the settings file it was started with."""
-
-    pid: int
-    url: str
-    nudge_token: str
-    config: str | None
-    supervised: bool = False
-    """Whether it is one of a supervisor's processes, and ends when that does."""
-
-    def nudge(self) -> bool:
-        """Tell the server to read keys and apps anew, now; False when it did not answer."""
-        status, _ = self._ask("POST", "/internal/nudge", {"x-tokenboard-nudge": self.nudge_token})
-        return status == 200
-
-    def readiness(self) -> dict[str, Any] | None:
-        """Return what ``/readyz`` says, ready or not; None when the server did not answer."""
-        _, body = self._ask("GET", "/readyz", {})
-        try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError):
-            return None
-        return answer if isinstance(answer, dict) else None
-
-    def counters(self) -> dict[str, int]:
-        """Return what the server has counted since its start, by name.
-
-        Raises:
-            ServerFault: it does not answer, or not so.
-
-        """
-        status, body = self._ask("GET", "/internal/counters", {"x-tokenboard-nudge": self.nudge_token})
-        try:
-            told = json.loads(body) if status == 200 else None
-        except (ValueError, RecursionError):
-            told = None
-        if not isinstance(told, dict):
-            raise ServerFault(f"{self.url} does not answer")
-        return told
-
-    def told(self, task: str) -> Iterator[dict[str, Any]]:
-        """Ask for ``audit`` or ``rebuild`` and yield what the server tells of each month, until it is done.
-
-        Raises:
-            ServerFault: it does not answer, refuses, fails, or breaks off.
-
-        """
-        headers = {"x-tokenboard-nudge": self.nudge_token}
-        try:
-            with self._open("POST", f"/internal/{task}", headers, _TASK_TIMEOUT_S) as answer:
-                for line in answer:
-                    said = json.loads(line)
-                    if "done" in said:
-                        return
-                    if "error" in said:
-                        raise ServerFault(f"{self.url}: {said['error']}", said.get("hint"))
-                    yield said
-        except urllib.error.HTTPError as error:
-            with error:
-                told = _error(error.read(_MAX_ANSWER))
-                raise ServerFault(f"{self.url} refuses: {told.get('message', _NO_REASON)}") from error
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise ServerFault(f"{self.url} does not answer: {error}") from error
-        raise ServerFault(f"{self.url} broke off before it was done")
-
-    def post_usage(self, body: bytes, key: str) -> dict[str, Any]:
-        """Send one body of ``POST /usage``, with this key or else as this machine's operator; return its counts.
-
-        Raises:
-            ServerBusy: it takes nothing at the moment.
-            BodyRefused: it refuses the body, or the key.
-            ServerFault: it does not answer.
-
-        """
-        path = "/api/v1/usage" if key else "/internal/usage"
-        headers = {"authorization": f"Bearer {key}"} if key else {"x-tokenboard-nudge": self.nudge_token}
-        try:
-            with self._open("POST", path, headers, _TASK_TIMEOUT_S, body) as answer:
-                return dict(json.loads(answer.read(_MAX_ANSWER))["data"])
-        except urllib.error.HTTPError as error:
-            with error:
-                told = _error(error.read(_MAX_ANSWER))
-                message = f"{self.url} refuses: {told.get('message', _NO_REASON)}"
-                if error.code == 503:
-                    raise ServerBusy(message) from error
-                raise BodyRefused(message, error.code, told) from error
-        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
-            raise ServerFault(f"{self.url} does not answer: {error}") from error
-
-    def _ask(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, bytes]:
-        """Return status and body; (0, b"") without an answer. The way leads over no proxy: it is our own machine."""
-        try:
-            with self._open(method, path, headers, _ANSWER_TIMEOUT_S) as response:
-                return response.status, response.read(_MAX_ANSWER)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read(_MAX_ANSWER)
-        except (OSError, ValueError, http.client.HTTPException):
-            return 0, b""
-
-    def _open(
-        self, method: str, path: str, headers: dict[str, str], timeout_s: float, body: bytes | None = None
-    ) -> http.client.HTTPResponse:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        request = urllib.request.Request(f"{self.url}{path}", body, headers, method=method)  # noqa: S310 - our own server's URL, from our own file
-        answer: http.client.HTTPResponse = opener.open(request, timeout=timeout_s)
-        return answer
-
-
-def _error(body: bytes) -> dict[str, Any]:
-    """Return what an answer in the one shape of errors says; nothing when it has another shape."""
-    try:
-        error = json.loads(body)["error"]
-    except (ValueError, KeyError, TypeError):
-        return {}
-    return error if isinstance(error, dict) else {}
 
 
 class DataFolder:

@@ -19,11 +19,12 @@ from tokenboard.api import GatewaysView
 from tokenboard.app.board import Board, Ending
 from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.data_plane import DataPlane
-from tokenboard.app.folder import DataFolder, RunningServer
+from tokenboard.app.folder import DataFolder
 from tokenboard.app.http import allow_open_files, let_the_loop_go_first, limits_of, render_problem
 from tokenboard.app.places import gateways_folder
 from tokenboard.app.reserve import Reserve
 from tokenboard.app.roles import FIRST_GATEWAY, local_url
+from tokenboard.app.running_server import RunningServer
 from tokenboard.app.upstreams import attribution_options
 from tokenboard.catalog import CatalogError
 from tokenboard.config import Settings

@@ -14,9 +14,10 @@ from typing import Annotated
 import typer
 
 from tokenboard import BUILD_FORM
-from tokenboard.app.folder import FolderError, RunningServer
+from tokenboard.app.folder import FolderError
 from tokenboard.app.privacy import exposed
 from tokenboard.app.record import MARKS, is_there, place_of, require
+from tokenboard.app.running_server import RunningServer, ServerFault
 from tokenboard.app.stores import open_spool
 from tokenboard.app.upstreams import attribution_options, probe_upstreams
 from tokenboard.catalog import CatalogError, MarksFile
@@ -96,7 +97,7 @@ def _checks(session: Session, settings: Settings) -> Iterator[tuple[str, str]]:
 def _try(check: Callable[[], str]) -> str:
     try:
         return check()
-    except (CatalogError, ConfigError, FolderError, LedgerError, SpoolError) as error:
+    except (CatalogError, ConfigError, FolderError, LedgerError, ServerFault, SpoolError) as error:
         return f"{_FAILED}{error}. {error.hint}"
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from tokenboard.app.clock import wall_clock_ms
-from tokenboard.app.folder import BodyRefused, RunningServer, ServerBusy
+from tokenboard.app.running_server import BodyRefused, RunningServer, ServerBusy
 from tokenboard.app.upstreams import attribution_options
 from tokenboard.cli.events_file import FileFault, Piece, pieces
 from tokenboard.cli.session import Session

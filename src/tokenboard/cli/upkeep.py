@@ -118,7 +118,7 @@ def _told(session: Session, task: str, kind: type[Told], work: Callable[[Upkeep]
     """Yield what the task reports of each month: from the running server, else as done here."""
     running = session.folder.running()
     if running is not None:
-        for told in running.told(task):
+        for told in running.run_task(task):
             yield msgspec.convert(told, kind)
         return
     with own_stores(session, session.settings()) as stores:
