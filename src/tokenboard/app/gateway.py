@@ -25,7 +25,7 @@ from tokenboard.observability import Counters, logger
 from tokenboard.server import HttpServer, Limits
 from tokenboard.supervisor import Supervised
 
-_BOARD_WITHIN_S: Final = 20.0
+_BOARD_WITHIN_S: Final = 10.0
 """How long a gateway waits for what this run of the board publishes before it goes on by what an earlier one did."""
 
 _MAX_RELAYED: Final = 64 * 1024 * 1024

@@ -22,7 +22,9 @@ def serve_everything(
     single: Annotated[bool, typer.Option("--single", help="Everything in one process, for a small machine.")] = False,
 ) -> None:
     """Serve the gateway, the pages and the Data API until SIGTERM or Ctrl-C; then finish, deliver and exit 0."""
-    session, file, settings = settings_of(context, config, host=host, port=port, gateways=gateways)
+    session, file, settings = settings_of(
+        context, config, "" if single else "supervisor", host=host, port=port, gateways=gateways
+    )
 
     def ready(url: str, told: Mapping[str, Any]) -> None:
         welcome(session, settings, url, told)

@@ -122,7 +122,7 @@ CLIENTS = (
     Client("https://wissen.harborlight.example", "Wissensbasis", "general-chat", 8, 440_000, CHAT, rising),
     Client("https://chat.fogbank.example", "Fogbank", "general-chat", 14, 380_000, HOME, fading),
     Client("https://לוח.example", "לוח חכם", "personal-agent", 5, 210_000, HOME, rising, 0.3),
-    Client("https://errandgoat.example", "InlineTask Goat 🐐", "personal-agent", 9, 390_000, HOME, rising),
+    Client("https://errandgoat.example", "Errand Goat 🐐", "personal-agent", 9, 390_000, HOME, rising),
     Client("https://calendula.example", "Calendula", "personal-agent", 5, 160_000, CHAT),
     Client("app://net.calendula.desktop", "Calendula Desktop", "personal-agent", 3, 120_000, CHAT, launched=0.45),
     Client("https://briefcase-owl.example", "Briefcase Owl", "legal", 8, 740_000, LAW, rising),

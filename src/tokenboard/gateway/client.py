@@ -220,12 +220,12 @@ class Client:
             ClientStalled: the client has not taken it in time; from now on it counts as gone.
 
         """
-        errand = InlineTask.current
-        if errand is None or math.isinf(self._send_timeout_s):
+        task = InlineTask.current
+        if task is None or math.isinf(self._send_timeout_s):
             await self._line.writable()
             return
         stalled = ClientStalled()
-        timer = asyncio.get_running_loop().call_later(self._send_timeout_s, errand.cancel, stalled)
+        timer = asyncio.get_running_loop().call_later(self._send_timeout_s, task.cancel, stalled)
         try:
             await self._line.writable()
         except ClientStalled as error:

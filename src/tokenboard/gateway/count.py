@@ -35,7 +35,7 @@ _log = logger("gateway")
 
 
 async def count_tokens(call: Call, attempts: Attempts, asked: Awaitable[Answer], request: InferenceRequest) -> None:
-    """Answer with the upstream's count, or its refusal; run as an errand.
+    """Answer with the upstream's count, or its refusal; run as an inline task.
 
     An upstream of OpenAI's dialect need not know the address: then the answer is an estimate, and says so.
 
@@ -44,8 +44,8 @@ async def count_tokens(call: Call, attempts: Attempts, asked: Awaitable[Answer],
 
     """
     client = call.client
-    errand = InlineTask.current
-    client.watch(errand.cancel if errand is not None else lambda: None)
+    task = InlineTask.current
+    client.watch(task.cancel if task is not None else lambda: None)
     try:
         answer = await asked
         headers, body = await _read(answer)

@@ -143,7 +143,7 @@ class Gateway:
         _allow(method, "GET", "HEAD")
         self._check(call)
         anthropic = dialect_of(path, call.asked.fields) is Dialect.ANTHROPIC
-        # In a task: upstreams are asked under a timeout, which an errand has not.
+        # In a task: upstreams are asked under a timeout, which an inline task has not.
         answer = self._models.answer(_below_base(path), head.query, anthropic=anthropic)
         body = await asyncio.ensure_future(answer)
         framing = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]

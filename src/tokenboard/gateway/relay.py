@@ -121,10 +121,10 @@ class Relay:
         "_drain_s",
         "_endpoint",
         "_ends_line",
-        "_errand",
         "_first_s",
         "_held",
         "_recorded",
+        "_task",
         "_terms",
     )
 
@@ -141,7 +141,7 @@ class Relay:
         self._ends_line = True  # what the client was sent so far, that is
         self._recorded = False
         self._committing = False
-        self._errand: InlineTask | None = None
+        self._task: InlineTask | None = None
 
     async def run(self, asked: Awaitable[Answer]) -> None:
         """Await the upstream's answer and carry it to the client, who is watched meanwhile.
@@ -155,7 +155,7 @@ class Relay:
             SpoolError: the usage could not be recorded; the answer must not be completed.
 
         """
-        self._errand = InlineTask.current
+        self._task = InlineTask.current
         client = self._client
         client.watch(self._leave)
         try:
@@ -189,8 +189,8 @@ class Relay:
 
     def _stop(self) -> None:
         # A commit under way is not disturbed: it takes no longer than an answer does, and its outcome matters.
-        if self._errand is not None and not self._committing:
-            self._errand.cancel()
+        if self._task is not None and not self._committing:
+            self._task.cancel()
 
     async def _carry(self, answer: Answer) -> None:
         headers = self._terms.headers.read(answer.headers, answer.status)
@@ -317,10 +317,10 @@ class Relay:
 
     async def _read_until(self, answer: Answer, until: float) -> bytes | None:
         """Read the next piece, None when none has come by ``until``, in the loop's time."""
-        errand = self._errand
-        if errand is None:
+        task = self._task
+        if task is None:
             return None
-        timer = asyncio.get_running_loop().call_at(until, errand.cancel, _WaitedEnough())
+        timer = asyncio.get_running_loop().call_at(until, task.cancel, _WaitedEnough())
         try:
             return await answer.read_chunk()
         except _WaitedEnough:

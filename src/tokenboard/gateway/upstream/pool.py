@@ -246,7 +246,7 @@ class Pool(Owner):
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> Connection:
         """Make a connection with a slot that is the caller's already."""
-        # In a task: the timeout asks for asyncio's current one, which an errand is not.
+        # In a task: the timeout asks for asyncio's current one, which an inline task is not.
         making = loop.create_task(self._make(loop))
         try:
             connection = await making
