@@ -116,6 +116,28 @@ def test_a_client_that_reads_nothing_is_cut_off_in_time() -> None:
     assert [True] == ended
 
 
+def test_the_very_piece_that_a_client_does_not_take_holds_its_answer_up() -> None:
+    found: list[bool] = []
+
+    class Filling:
+        def owns(self, path: str) -> bool:
+            return True
+
+        async def answer(self, line: Any, /) -> None:
+            line.begin(200, ())
+            found.append(line.write(bytes(20_000_000), last=False))
+            await line.writable()
+            found.append(line.write(b"", last=True))
+
+    async def main() -> None:
+        async with serving(Log(), direct=Filling()) as there:
+            caller = await there.call(GET + b"Connection: close\r\n\r\n")
+            assert (await caller.to_the_end()).endswith(b"0\r\n\r\n")
+
+    run(main)
+    assert [True, False] == found
+
+
 def test_an_answer_that_closes_waits_for_what_the_client_still_sends_only_so_long() -> None:
     async def main() -> None:
         async with serving(Log(), Limits(linger_s=0.1)) as there:

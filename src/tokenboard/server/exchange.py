@@ -155,14 +155,16 @@ class Exchange:
         """
         outlet = self._outlet
         try:
-            held_up = outlet.machine.write(self.request, body, outlet.now(), last=last)
+            outlet.machine.write(self.request, body, outlet.now(), last=last)
         except BadResponse as error:
             outlet.carry_out()
             raise error
-        outlet.carry_out()
-        if last and self._pauses is not None:
-            self.wake()
-        return held_up
+        outlet.carry_out()  # which may be what holds the client up
+        if last:
+            if self._pauses is not None:
+                self.wake()
+            return False
+        return outlet.machine.held_up and not self.request.parted
 
     async def writable(self) -> None:
         """Wait until the client keeps up, or has gone."""

@@ -84,8 +84,7 @@ class HttpServer:
         def connection() -> Connection:
             return Connection(service, self.connections, peer_told=peer_told)
 
-        # Unix sockets as well: behind a large write that was aborted, uvloop's own transport for these keeps the loop
-        # from closing, and `create_unix_server` may remove the socket's file, which belongs to whoever made it.
+        # Unix sockets as well: `create_unix_server` may remove the socket's file, which belongs to whoever made it.
         server = await loop.create_server(connection, sock=listener, backlog=_BACKLOG)
         self._servers.append(server)
 
