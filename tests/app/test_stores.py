@@ -176,7 +176,12 @@ def test_a_catalog_that_is_gone_or_emptied_is_not_made_anew_until_an_operator_sa
     for path in data.glob("catalog.sqlite*"):
         path.unlink()
 
-    for command in (["serve", "--port", "0"], ["keys", "create", "--label", "x"], ["keys", "list"], ["migrate"]):
+    for command in (
+        ["serve", "--single", "--port", "0"],
+        ["keys", "create", "--label", "x"],
+        ["keys", "list"],
+        ["migrate"],
+    ):
         error, hint = failed(data, *command)
         assert f"error: the catalog is missing: there is nothing in {data / 'catalog.sqlite'}" == error
         assert "`tokenboard stores accept catalog`" in hint
