@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import clickhouse_connect
 import httpx
@@ -34,6 +35,8 @@ _CONNECTIONS = 16
 _APPENDS = 256
 _INSERTS = (1, 1_000, 10_000)
 _POSTS = 60
+
+Append = Callable[[], Awaitable[object]]
 
 PLAIN_TABLE = """
 CREATE TABLE plain
@@ -85,7 +88,7 @@ def _spool(folder: Path, parcel: bytes) -> Table:
         duels: list[Duel] = []
 
         def append(spool: Spool, callers: int) -> None:
-            runner.run(_append(spool, parcel, callers))
+            runner.run(_append(_append_new(spool, parcel), callers))
 
         for fsync in (True, False):
             place = folder / f"fsync-{fsync}"
@@ -104,8 +107,9 @@ def _spool(folder: Path, parcel: bytes) -> Table:
                 )
         return duel_table(
             "Records committed to the spool",
-            f"`Spool.append` of one event of {len(parcel)} bytes, each caller waiting for its commit, against one "
-            "transaction of plain `sqlite3` (WAL) per row, or per as many rows as there are callers.",
+            f"`Spool.append_new` of one event of {len(parcel)} bytes, its id remembered, each caller waiting for its "
+            "commit, against one transaction of plain `sqlite3` (WAL) per row, or per as many rows as there are "
+            "callers, without ids.",
             duels,
             unit=per_second,
             rounds=15,
@@ -113,14 +117,19 @@ def _spool(folder: Path, parcel: bytes) -> Table:
         )
 
 
-async def _append(spool: Spool | JournalWriter, parcel: bytes, callers: int) -> list[float]:
+def _append_new(spool: Spool, parcel: bytes) -> Append:
+    """Return what appends the parcel under an id that was never sent before."""
+    return lambda: asyncio.wrap_future(spool.append_new(lambda _: parcel, [uuid4().bytes]))
+
+
+async def _append(append: Append, callers: int) -> list[float]:
     """Return how long each append waited, in seconds."""
     waits: list[float] = []
 
     async def caller() -> None:
         for _ in range(_APPENDS // callers):
             begun = time.perf_counter()
-            await spool.append(parcel)
+            await append()
             waits.append(time.perf_counter() - begun)
 
     await asyncio.gather(*(caller() for _ in range(callers)))
@@ -134,17 +143,17 @@ def _journal(folder: Path, parcel: bytes) -> Table:
         runner = opened.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         for fsync in (True, False):
             place = folder / f"fsync-{fsync}"
-            stores: list[Spool | JournalWriter] = [
-                opened.enter_context(closing(JournalWriter(place / "journal", fsync=fsync, clock_ms=_clock_ms))),
-                opened.enter_context(closing(_open_spool(place, fsync=fsync))),
-            ]
+            journal = JournalWriter(place / "journal", fsync=fsync, clock_ms=_clock_ms)
+            opened.enter_context(closing(journal))
+            spool = opened.enter_context(closing(_open_spool(place, fsync=fsync)))
+            stores: list[Append] = [partial(journal.append, parcel), _append_new(spool, parcel)]
             for callers in (1, _CONNECTIONS):
                 costs: list[list[float]] = [[] for _ in stores]
                 waits: list[list[float]] = [[] for _ in stores]
                 for _ in range(15):
                     for at, store in enumerate(stores):
                         begun = time.process_time()
-                        waited = runner.run(_append(store, parcel, callers))
+                        waited = runner.run(_append(store, callers))
                         costs[at].append((time.process_time() - begun) / _APPENDS)
                         waits[at].append(median(waited))
                 many = "one caller" if callers == 1 else f"{callers} callers at once"
@@ -152,8 +161,9 @@ def _journal(folder: Path, parcel: bytes) -> Table:
                 rows.append((f"{many}, fsync {'on' if fsync else 'off'}", *figures))
     title = "Records committed to a gateway's journal"
     about = (
-        "The same event through `JournalWriter.append` and `Spool.append`, in turn: processor time of all threads for "
-        "each record, and how long a caller waits for its commit; medians."
+        "The same event through `JournalWriter.append`, as a gateway records it, and through `Spool.append_new`, as "
+        "`POST /usage` takes it with its id, in turn: processor time of all threads for each record, and how long a "
+        "caller waits for its commit; medians."
     )
     return Table(title, about, (title, "CPU, journal", "CPU, spool", "p50, journal", "p50, spool"), tuple(rows))
 

@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -13,9 +12,9 @@ from tokenboard.attribution import attribute
 from tokenboard.event import MAX_TOKENS, Source, UsageEvent
 from tokenboard.event_table import decode_parcel
 from tokenboard.ingest import MAX_AHEAD_MS, Ingest, Refused
-from tokenboard.intake import MAX_MODEL, MAX_PROVIDER, Caller, Dropped, Facts, Intake, Recorded, RefusalReason
+from tokenboard.intake import MAX_MODEL, MAX_PROVIDER, Caller, Dropped, Facts, Recorded, RefusalReason
 from tokenboard.observability import Counters
-from tokenboard.spool import Spool, SpoolUnavailable
+from tokenboard.spool import Spool
 from tokenboard.usage import Usage, UsageSource
 
 FLOOR_MS = 20_089 * DAY_MS  # 2025-01-01
@@ -57,12 +56,6 @@ def use(**given: Any) -> Facts:
     return Facts(**(plain | given))
 
 
-SERVED = UsageEvent(
-    "gen-1", NOON, NOON, Source.GATEWAY, 3, 9, "https://cline.bot", None, "Cline", (), "gpt-4o", "openai", "chat",
-    False, 200, False, "reported", 12, 9,
-)  # fmt: skip
-
-
 class Door:
     def __init__(self, folder: Path) -> None:
         self.counters = Counters()
@@ -71,7 +64,6 @@ class Door:
 
     def open(self, max_bytes: int) -> None:
         self.spool = Spool(self._folder, "test", max_bytes=max_bytes, fsync=False, clock_ms=lambda: NOON)
-        self.intake = Intake(self.spool, self.counters)
         self.ingest = Ingest(self.spool, self.counters, floor=date(2025, 1, 1), clock_ms=lambda: NOON)
 
     def reopen(self, max_bytes: int) -> None:
@@ -153,32 +145,6 @@ def test_long_names_of_models_and_providers_are_cut_not_refused_for_the_answer_w
     door.ingest.record_new([use(model="m" * 500, provider="p" * 500)])
     (event,) = door.spooled()
     assert ("m" * MAX_MODEL, "p" * MAX_PROVIDER) == (event.model, event.provider)
-
-
-def test_the_gateways_use_is_on_disk_when_record_returns(door: Door) -> None:
-    async def record() -> int:
-        await door.intake.record(SERVED)
-        return door.spool.state().pending
-
-    assert 1 == asyncio.run(record())
-    assert [Source.GATEWAY] == [event.source for event in door.spooled()]
-
-
-def test_the_gateways_use_is_recorded_even_when_the_spool_is_full_or_its_id_known(door: Door) -> None:
-    door.reopen(max_bytes=1)
-    for _ in range(2):
-        asyncio.run(door.intake.record(SERVED))
-    assert 2 == door.spool.state().pending
-
-
-def test_a_use_that_cannot_be_written_is_an_error_of_the_spool(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail() -> None:
-        raise SpoolUnavailable("cannot write the spool: disk full")
-
-    monkeypatch.setattr(door.spool, "append", lambda body: fail())
-    with pytest.raises(SpoolUnavailable):
-        asyncio.run(door.intake.record(SERVED))
-    assert {"unrecorded.gateway": 1} == door.counters.read()
 
 
 def test_an_id_belongs_to_its_account(door: Door) -> None:
@@ -304,9 +270,8 @@ def test_looking_at_uses_counts_nothing(door: Door) -> None:
 
 
 def test_what_is_recorded_is_counted_by_the_way_it_came(door: Door) -> None:
-    asyncio.run(door.intake.record(SERVED))
     door.ingest.record_new([use(id="a"), use(id="b"), use(id="b")])
-    assert {"duplicates": 1, "recorded.gateway": 1, "recorded.usage_api": 2} == door.counters.read()
+    assert {"duplicates": 1, "recorded.usage_api": 2} == door.counters.read()
 
 
 def test_the_names_of_refusals_are_part_of_the_api() -> None:

@@ -2,15 +2,18 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from tokenboard.spool import Spool, SpoolState
+from tokenboard.spool import Receipt, Spool, SpoolState
 
 DAY_MS = 86_400_000
+_numbers = count()
 
 
 @dataclass
@@ -65,6 +68,11 @@ def open_spool(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Spool]]:
 @pytest.fixture
 def spool(open_spool: Callable[..., Spool]) -> Spool:
     return open_spool()
+
+
+def append(spool: Spool, body: bytes, events: int = 1) -> "Future[Receipt]":
+    """Queue one parcel of events whose ids nobody has sent before."""
+    return spool.append_new(lambda _: body, [b"new-%d" % next(_numbers) for _ in range(events)])
 
 
 def in_file(folder: Path, max_bytes: int = 10**9) -> SpoolState:

@@ -4,17 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.spool.conftest import in_file
+from tests.spool.conftest import append, in_file
 from tokenboard.spool import Spool, SpoolDamaged, SpoolError, SpoolUnavailable
 
 OpenSpool = Callable[..., Spool]
-_ids = iter(range(10**9))
 
 
 def put(spool: Spool, *bodies: bytes, events: int = 1) -> None:
     for body in bodies:
-        names = [str(next(_ids)).encode() for _ in range(events)]
-        spool.append_new(lambda _, body=body: body, names).result()  # type: ignore[misc]
+        append(spool, body, events).result()
 
 
 def bodies(spool: Spool, max_events: int = 1000, max_bytes: int = 10**9) -> list[bytes]:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.spool.appender import JOURNAL
 from tests.spool.conftest import in_file
 from tokenboard.spool import Spool
 
@@ -50,8 +51,11 @@ def test_what_was_acknowledged_survives_kill_9_and_no_batch_changes(
     everything = gone + left
     assert len(set(everything)) == len(everything)
     assert acknowledged <= {int(number) for number in everything}
+    collected = sorted(-int(number) for number in everything if number.startswith("-"))
+    assert list(range(1, -int(spool.cursor(JOURNAL) or 0) + 1)) == collected
     assert len(delivered) > ROUNDS
     assert len(acknowledged) > ROUNDS * 10
+    assert len(collected) > ROUNDS
 
 
 def test_a_full_disk_fails_those_who_wait_and_nothing_is_wrong_once_there_is_room(

@@ -1,6 +1,5 @@
 """A spool that cannot be written or read says so at once, and notices by itself when it can be again."""
 
-import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.board import wait_for
+from tests.spool.conftest import append
 from tokenboard.spool import Spool, SpoolUnavailable
 from tokenboard.spool.committer import Write
 
@@ -19,11 +19,10 @@ def pragma(spool: Spool, text: str) -> None:
     spool._committer.submit(Write(lambda writer: writer.execute(f"PRAGMA {text}").fetchone(), lambda _: None)).result()
 
 
-async def append(spool: Spool, count: int = 1, size: int = 10) -> list[BaseException | None]:
-    async def one() -> None:
-        await spool.append(b"x" * size)
-
-    return await asyncio.gather(*(one() for _ in range(count)), return_exceptions=True)
+def outcomes(spool: Spool, count: int = 1, size: int = 10) -> list[BaseException | None]:
+    """Append so many parcels at once, and return how each of them failed."""
+    waiting = [append(spool, b"x" * size) for _ in range(count)]
+    return [one.exception() for one in waiting]
 
 
 @contextmanager
@@ -49,22 +48,22 @@ def read_only(spool: Spool) -> Iterator[None]:
 def test_the_first_commit_that_fails_is_known_before_anybody_hears_of_it_and_a_probe_ends_it(
     spool: Spool, trouble: Callable[..., object], words: str, hint: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail() -> tuple[bool, str]:
-        with pytest.raises(SpoolUnavailable) as caught:
-            await spool.append(b"x" * 100_000)
-        return spool.sound, caught.value.hint
-
     assert (True, None) == (spool.sound, spool.state().fault)
     with caplog.at_level(logging.INFO), trouble(spool):  # type: ignore[attr-defined]
-        sound, told = asyncio.run(fail())
-        assert (False, True) == (sound, hint in told)
+        heard: list[bool] = []
+        failing = append(spool, b"x" * 100_000)
+        failing.add_done_callback(lambda _: heard.append(spool.sound))
+        with pytest.raises(SpoolUnavailable) as caught:
+            failing.result()
+        wait_for(lambda: heard)
+        assert ([False], True) == (heard, hint in caught.value.hint)
         fault = spool.state().fault
         assert fault is not None
         assert (True, True) == (words in fault.what, hint in fault.hint)
-        failed = asyncio.run(append(spool, 50, 100_000))
+        failed = outcomes(spool, 50, 100_000)
         assert [SpoolUnavailable] * 50 == [type(error) for error in failed]
     wait_for(lambda: spool.sound)
-    assert (None, [None], 1) == (spool.state().fault, asyncio.run(append(spool)), spool.state().pending)
+    assert (None, [None], 1) == (spool.state().fault, outcomes(spool), spool.state().pending)
     assert ["the spool is of no use: new requests are refused", "the spool works again"] == [
         record.message for record in caplog.records
     ]
@@ -72,18 +71,11 @@ def test_the_first_commit_that_fails_is_known_before_anybody_hears_of_it_and_a_p
 
 def test_a_probe_that_fails_leaves_it_closed(spool: Spool) -> None:
     with full(spool):
-        asyncio.run(append(spool, 1, 100_000))
+        outcomes(spool, 1, 100_000)
         for _ in range(3):
             spool._committer._probe()
             assert not spool.sound
     wait_for(lambda: spool.sound)
-
-
-def test_a_commit_that_succeeds_opens_it_as_well_as_a_probe(spool: Spool) -> None:
-    with full(spool):
-        asyncio.run(append(spool, 1, 100_000))
-    assert [None] == asyncio.run(append(spool))
-    assert spool.sound
 
 
 def test_what_is_wrong_with_one_write_alone_is_no_fault_of_the_file(spool: Spool) -> None:
@@ -100,7 +92,7 @@ def test_what_is_wrong_with_one_write_alone_is_no_fault_of_the_file(spool: Spool
 def test_a_spool_that_cannot_be_read_is_of_no_use_until_the_same_question_is_answered(
     spool: Spool, tmp_path: Path, table: str
 ) -> None:
-    asyncio.run(append(spool))
+    outcomes(spool)
     ask: dict[str, Callable[[], object]] = {"batch": spool.fixed, "parcels": lambda: spool.peek(10, 1_000)}
     other = "parcels" if table == "batch" else "batch"
     file = sqlite3.connect(tmp_path / "test.sqlite", isolation_level=None)

@@ -21,18 +21,17 @@ Entry = TypeVar("Entry")
 
 
 class Append(Pause):
-    """One body on its way to the disk, which holds ``events`` events.
+    """One body on its way to the disk.
 
     Awaiting it, once, waits for its commit, and raises the error that prevented that.
     """
 
-    __slots__ = ("body", "error", "events", "loop")
+    __slots__ = ("body", "error", "loop")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, body: bytes, events: int = 1) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, body: bytes) -> None:
         super().__init__()
         self.loop = loop
         self.body = body
-        self.events = events
         self.error: Exception | None = None
 
     def __await__(self) -> Generator[Any, None, None]:

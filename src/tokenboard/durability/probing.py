@@ -24,6 +24,11 @@ class Probing:
         """Return the seconds to the next probe, None while nothing fails."""
         return max(self._at - time.monotonic(), 0.0) if self.failing else None
 
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a probe."""
+        return self.until_probe() == 0.0
+
     def failed(self) -> None:
         """Note that a write failed."""
         if not self.failing:

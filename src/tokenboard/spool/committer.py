@@ -4,18 +4,20 @@ Callers hand over a write and wait for it; they are told only after COMMIT retur
 the next one gathers, so the group grows with the load and a lone caller waits for one commit only.
 """
 
-import asyncio
 import contextlib
 import sqlite3
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from functools import partial
 from threading import Thread
 from typing import Any, Final, NamedTuple
 
-from tokenboard.durability import Append, Handover, Health, Probing, SpoolUnavailable, tell
+from tokenboard.durability import Handover, Health, Probing, SpoolUnavailable
 from tokenboard.spool.sqlite_errors import hint_for, is_of_the_file
+
+Run = Callable[[sqlite3.Connection], Any]
+"""What is done within a transaction, and its result."""
+
+_WRITING: Final = "writing"
 
 
 class Write(NamedTuple):
@@ -25,36 +27,20 @@ class Write(NamedTuple):
     everything committed before, survive a power cut whatever the spool's setting.
     """
 
-    run: Callable[[sqlite3.Connection], Any]
+    run: Run
     after: Callable[[Any], None]
     durable: bool = False
 
 
-class Appends(NamedTuple):
-    """How a group's parcels are put in, in one statement each call, and who hears of them once they are committed.
-
-    ``insert`` returns the number of the last one; ``committed`` gets the number of events, of bytes, and that of the
-    last parcel, before any of the callers does.
-    """
-
-    insert: Callable[[sqlite3.Connection, Sequence[Append]], int]
-    committed: Callable[[int, int, int], None]
-
-
-Entry = Append | tuple[Write, Future[Any]]
-
-MAX_STATEMENT = 500
-"""Parcels in one statement at most."""
-
-_WRITING: Final = "writing"
+Entry = tuple[Write, Future[Any]]
 
 
 class Committer:
     """Runs writes on ``connection`` in groups; owns the connection from the first call of `start` on.
 
-    ``fsync`` makes every transaction durable, not only those that ask for it. ``health`` is told of each transaction.
-    Once one failed by a fault of the file, the writes of ``probe``, a transaction each, are tried now and then until
-    they, or anything else, can be committed.
+    ``fsync`` makes every transaction durable, not only those that ask for it. A transaction that failed by a fault of
+    the file is told to ``health``. From then on ``probe`` is tried now and then, a durable transaction for each of its
+    parts, and nothing else ends the fault: a small write may find room where what the next one needs has none.
     """
 
     def __init__(
@@ -63,15 +49,13 @@ class Committer:
         name: str,
         *,
         fsync: bool,
-        appends: Appends,
-        health: Health | None = None,
-        probe: Sequence[Callable[[sqlite3.Connection], Any]] = (),
+        health: Health,
+        probe: Sequence[Run],
     ) -> None:
         self._connection = connection
-        self._health = health or Health(lambda: time.time_ns() // 1_000_000)
-        self._probe_writes = probe
+        self._health = health
+        self._probe_runs = probe
         self._probing = Probing()
-        self._appends = appends
         self._fsync = fsync
         self._handover: Handover[Entry] = Handover()
         self._thread = Thread(target=self._run, name=name, daemon=True)
@@ -87,16 +71,6 @@ class Committer:
         self._handover.give((write, future))
         return future
 
-    def append(self, events: int, body: bytes) -> Append:
-        """Queue a parcel from a running event loop; to be awaited there.
-
-        What one turn of the loop appends is handed over at its end, all at once: waking the thread is the dear part.
-        """
-        loop = asyncio.get_running_loop()
-        parcel = Append(loop, body, events)
-        self._handover.give_with_turn(loop, parcel)
-        return parcel
-
     def stop(self) -> None:
         """Commit what is waiting, end the thread and close the connection."""
         self._handover.close()
@@ -107,17 +81,17 @@ class Committer:
     def _run(self) -> None:
         more = True
         while more:
-            group, more = self._handover.gather(self._until_probe())
+            group, more = self._handover.gather(self._probing.until_probe())
             if group:
                 self._commit(group)
-            elif more:
+            if more and self._probing.due:
                 self._probe()
 
     def _commit(self, group: list[Entry]) -> None:
-        parcels = [entry for entry in group if isinstance(entry, Append)]
-        writes = [entry for entry in group if not isinstance(entry, Append)] if len(parcels) < len(group) else []
         try:
-            last, results = self._transact(parcels, [write for write, _ in writes])
+            results = self._transact(
+                [write.run for write, _ in group], durable=any(write.durable for write, _ in group)
+            )
         except Exception as error:
             if is_of_the_file(error):
                 # It cannot be written now: the disk is full, gone, or somebody holds the lock. Said before anybody is
@@ -128,59 +102,38 @@ class Committer:
                 for entry in group:
                     self._commit([entry])
                 return
-            tell(parcels, partial(_failure, error))
-            for _, future in writes:
+            for _, future in group:
                 future.set_exception(_failure(error))
         else:
-            if self._probing.failing and parcels:  # other writes are smaller than what has to be written
-                self._recovered()
-            events, size = 0, 0
-            for parcel in parcels:
-                events, size = events + parcel.events, size + len(parcel.body)
-            if parcels:
-                self._appends.committed(events, size, last)
-            tell(parcels)
-            for (write, future), result in zip(writes, results, strict=True):
+            for (write, future), result in zip(group, results, strict=True):
                 write.after(result)
                 future.set_result(result)
-
-    def _until_probe(self) -> float | None:
-        return self._probing.until_probe() if self._probe_writes else None
 
     def _probe(self) -> None:
         """See whether a commit gets to the file again, durably."""
         try:
-            for write in self._probe_writes:
-                self._transact((), [Write(write, lambda _: None, durable=True)])
+            for run in self._probe_runs:
+                self._transact([run], durable=True)
         except sqlite3.Error as error:
             self._probing.put_off()
             self._failed(error)
         else:
-            self._recovered()
+            self._probing.worked()
+            self._health.works(_WRITING)
 
     def _failed(self, error: Exception) -> None:
         self._probing.failed()
         self._health.fails(_WRITING, "written", error, hint_for(error))
 
-    def _recovered(self) -> None:
-        self._probing.worked()
-        self._health.works(_WRITING)
-
-    def _transact(self, parcels: Sequence[Append], writes: Sequence[Write]) -> tuple[int, list[Any]]:
-        """Return the number of the last parcel, 0 without any, and the writes' results."""
-        connection, last = self._connection, 0
-        if not writes and len(parcels) <= MAX_STATEMENT:
-            # One statement is a transaction by itself. Each one gives up the interpreter, which a busy event loop may
-            # take its time to give back.
-            return self._appends.insert(connection, parcels), []
-        flush = not self._fsync and any(write.durable for write in writes)
+    def _transact(self, runs: Sequence[Run], *, durable: bool) -> list[Any]:
+        """Do all of it in one transaction, and return what each gave."""
+        connection = self._connection
+        flush = durable and not self._fsync
         if flush:
             set_durability(connection, fsync=True)
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for start in range(0, len(parcels), MAX_STATEMENT):
-                last = self._appends.insert(connection, parcels[start : start + MAX_STATEMENT])
-            results = [write.run(connection) for write in writes]
+            results = [run(connection) for run in runs]
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
@@ -190,7 +143,7 @@ class Committer:
             if flush:
                 with contextlib.suppress(sqlite3.Error):
                     set_durability(connection, fsync=False)
-        return last, results
+        return results
 
 
 def set_durability(connection: sqlite3.Connection, *, fsync: bool) -> None:

@@ -2,23 +2,16 @@
 
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from hashlib import blake2b
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from tokenboard.durability import (
-    Append,
-    Health,
-    SpoolDamaged,
-    SpoolError,
-    SpoolFull,
-    SpoolUnavailable,
-)
+from tokenboard.durability import Health, SpoolDamaged, SpoolError, SpoolFull, SpoolUnavailable
 from tokenboard.observability import logger
-from tokenboard.spool.committer import Appends, Committer, Write
+from tokenboard.spool.committer import Committer, Write
 from tokenboard.spool.file import DROPPED, Extent, accept_file, checksum, end_cleanly, open_file, tell_witness
 from tokenboard.spool.records import Batch, DeadLetter, Parcel, Receipt, SpoolState
 from tokenboard.spool.seen import Seen
@@ -76,7 +69,6 @@ class Spool:
             opened.writer,
             f"spool-{name}",
             fsync=fsync,
-            appends=Appends(_insert_all, self._arrived),
             health=self._health,
             probe=(_write_probe, _take_back_probe),
         )
@@ -100,13 +92,6 @@ class Spool:
     def sound(self) -> bool:
         """Whether the file can be written and read, as far as the last attempts tell; ask as `has_room` is asked."""
         return self._health.sound
-
-    def append(self, body: bytes, events: int = 1) -> Awaitable[None]:
-        """Queue one parcel from a running event loop; awaiting it there waits until the parcel is committed.
-
-        Never refuses for lack of room: usage of an answer already begun must not be lost. Ask `has_room` first.
-        """
-        return self._committer.append(events, body)
 
     def append_new(self, parcels: Callable[[Sequence[int]], bytes], ids: Sequence[bytes]) -> "Future[Receipt]":
         """Queue those of the events whose ids have not been seen within the memory of ids, in one transaction.
@@ -467,15 +452,6 @@ def _take_dead_letter(connection: sqlite3.Connection, number: int) -> bytes:
 
 def _nothing(_: object) -> None:
     """Say nothing to anybody."""
-
-
-def _insert_all(connection: sqlite3.Connection, parcels: Sequence[Append]) -> int:
-    rows = ", ".join(["(?, ?, ?)"] * len(parcels))
-    done = connection.execute(
-        f"INSERT INTO parcels (events, body, sum) VALUES {rows}",  # noqa: S608 - question marks only
-        [value for parcel in parcels for value in (parcel.events, parcel.body, checksum(parcel.body))],
-    )
-    return int(done.lastrowid or 0)
 
 
 def _insert(connection: sqlite3.Connection, body: bytes, events: int) -> int:
