@@ -21,6 +21,7 @@ NOBODY, WRONG, REVOKED = "without a key", "with a wrong key", "with a revoked ke
 TABLE = """
 public    GET     /healthz
 public    GET     /readyz
+public    GET     /readyz/gateway
 public    GET     /api/v1/openapi.json
 public    GET     /docs/api/try
 public    GET     /docs/api/try/assets/{name}
