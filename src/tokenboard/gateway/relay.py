@@ -159,19 +159,18 @@ class Relay:
         client = self._client
         client.watch(self._leave)
         try:
+            answer: Answer | None = None
+            fault: BaseException | None = None
             try:
                 answer = await asked
             except Problem:
                 raise  # the request itself was at fault: no use of a model
-            except UpstreamError as error:
-                problem = self._problem("an upstream gave no answer", error)
-                await self._record(problem.status, _NOTHING, failed=True)
-                raise problem from error
             except BaseException as error:
-                stopped = isinstance(error, asyncio.CancelledError)
-                await self._record(self._unanswered() if stopped else 500, _NOTHING, failed=True)
-                raise error
-            await self._carry(answer)
+                fault = error  # what waits, waits behind the handler: mypyc confuses exceptions otherwise
+            if answer is not None:
+                await self._carry(answer)
+            elif fault is not None:
+                await self._end_unanswered(fault)
         except asyncio.CancelledError as error:
             if not client.left:
                 raise error
@@ -195,41 +194,57 @@ class Relay:
     async def _carry(self, answer: Answer) -> None:
         headers = self._terms.headers.read(answer.headers, answer.status)
         meter: Meter | None = None
+        fault: BaseException | None = None
         try:
-            chunk = await answer.read_chunk()
-            whole = answer.ended_hint and 200 <= answer.status < 300 and not headers.coding
-            told = read_whole(chunk, headers.kind) if whole else None
-            # No return in here: compiled, what stands under `finally` would take the meter for made.
-            if told is not None:
-                await self._send_whole(answer, headers, chunk, told[0], tool_calls=told[1])
-            else:
-                meter = Meter(headers.kind, headers.coding, answer.status)
-                await self._pass_on(answer, headers, meter, chunk)
-        except UpstreamError as error:
-            if meter is None:
-                meter = Meter(headers.kind, headers.coding, answer.status)
-            await self._end_broken(answer, headers, meter, error)
-        except SpoolError as error:
-            answer.cancel()
-            client = self._client
-            if meter is not None and client.started and not client.left and self._takes_event(meter, headers):
-                # Said in words, and cut all the same: nobody shall take it for whole.
-                ending = last_event(self._endpoint, unrecorded_problem(), self._call.id, self._call.model)
-                await client.send_body(b"\n" + ending, last=False)
-            raise error
-        except BaseException as error:
-            answer.cancel()
-            if meter is None:
-                meter = Meter(headers.kind, headers.coding, answer.status)
-            await self._record_rest(answer.status, meter, broken=False)
-            if isinstance(error, asyncio.CancelledError) and not self._client.left and self._client.started:
-                await self._let_go(answer, headers, last=False)
-            raise error
+            try:
+                chunk = await answer.read_chunk()
+                whole = answer.ended_hint and 200 <= answer.status < 300 and not headers.coding
+                told = read_whole(chunk, headers.kind) if whole else None
+                # No return in here: compiled, what stands under `finally` would take the meter for made.
+                if told is not None:
+                    await self._send_whole(answer, headers, chunk, told[0], tool_calls=told[1])
+                else:
+                    meter = Meter(headers.kind, headers.coding, answer.status)
+                    await self._pass_on(answer, headers, meter, chunk)
+            except BaseException as error:
+                fault = error
+            if fault is not None:
+                if meter is None:
+                    meter = Meter(headers.kind, headers.coding, answer.status)
+                await self._end(answer, headers, meter, fault)
         finally:
             answer.cancel()
             unread = self._terms.unread
             if meter is not None and meter.unread and unread is not None:
                 unread.tell(meter, self._call.provider, self._call.id)
+
+    async def _end_unanswered(self, fault: BaseException) -> None:
+        """Record a request to which no answer began, and raise what its client is to be told."""
+        if isinstance(fault, UpstreamError):
+            problem = self._problem("an upstream gave no answer", fault)
+            await self._record(problem.status, _NOTHING, failed=True)
+            raise problem from fault
+        stopped = isinstance(fault, asyncio.CancelledError)
+        await self._record(self._unanswered() if stopped else 500, _NOTHING, failed=True)
+        raise fault
+
+    async def _end(self, answer: Answer, headers: AnswerHeaders, meter: Meter, fault: BaseException) -> None:
+        """End an answer that could not be carried to its end, and record it; what is no upstream's fault is raised."""
+        if isinstance(fault, UpstreamError):
+            await self._end_broken(answer, headers, meter, fault)
+            return
+        answer.cancel()
+        client = self._client
+        if isinstance(fault, SpoolError):
+            if client.started and not client.left and self._takes_event(meter, headers):
+                # Said in words, and cut all the same: nobody shall take it for whole.
+                ending = last_event(self._endpoint, unrecorded_problem(), self._call.id, self._call.model)
+                await client.send_body(b"\n" + ending, last=False)
+        else:
+            await self._record_rest(answer.status, meter, broken=False)
+            if isinstance(fault, asyncio.CancelledError) and not client.left and client.started:
+                await self._let_go(answer, headers, last=False)
+        raise fault
 
     async def _send_whole(
         self, answer: Answer, headers: AnswerHeaders, body: bytes, usage: Usage, *, tool_calls: bool
