@@ -13,6 +13,7 @@ from benchmarks import hostile, ingest, pages, record, rules
 from benchmarks.build import what_ran
 from benchmarks.gateway import memory, rounds, scaling
 from benchmarks.gateway.plan import PROXIES, ROUNDS, Plan, chosen
+from benchmarks.hot_path import sides
 from benchmarks.rankings import rounds as rankings
 from benchmarks.table import Table
 
@@ -52,6 +53,7 @@ def main() -> None:
 def _subjects(plan: Plan) -> Mapping[str, Subject]:
     return {
         "rules": rules.tables,
+        "hot-path": sides.tables,
         "rankings": rankings.tables,
         "record": record.tables,
         "ingest": ingest.tables,
