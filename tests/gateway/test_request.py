@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenboard.gateway.request import MAX_MODEL, InferenceRequest, body_for_upstream, parse_request
+from tokenboard.gateway.inference import InferenceRequest
+from tokenboard.gateway.request import MAX_MODEL, body_for_upstream, parse_request
 from tokenboard.problem import Problem
 
 

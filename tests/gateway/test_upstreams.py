@@ -15,8 +15,8 @@ from tests.gateway.upstream_server import Heard, Peer, upstream
 from tests.upstream import openai_upstream
 from tokenboard.gateway import ForwardAttribution, UpstreamDialect, UpstreamSpec
 from tokenboard.gateway.headers import Headers
+from tokenboard.gateway.inference import InferenceRequest
 from tokenboard.gateway.passthrough import PassRules
-from tokenboard.gateway.request import InferenceRequest
 from tokenboard.gateway.upstream import Availability
 from tokenboard.gateway.upstreams import Answer
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tokenboard.gateway.call import Call
 from tokenboard.gateway.headers import Headers
-from tokenboard.gateway.request import InferenceRequest
+from tokenboard.gateway.inference import InferenceRequest
 from tokenboard.gateway.upstream import Availability, ConnectFailed, ConnectTimeout, PoolExhausted, UpstreamError
 from tokenboard.gateway.upstreams import Answer, Upstream, UpstreamDialect
 from tokenboard.observability import Counters, logger

@@ -12,9 +12,9 @@ import msgspec
 from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.call import Call
 from tokenboard.gateway.headers import response_headers
+from tokenboard.gateway.inference import InferenceRequest
 from tokenboard.gateway.json_object import meaning
 from tokenboard.gateway.relay import upstream_problem
-from tokenboard.gateway.request import InferenceRequest
 from tokenboard.gateway.upstream import UpstreamError
 from tokenboard.gateway.upstreams import Answer, UpstreamDialect
 from tokenboard.inline_task import InlineTask

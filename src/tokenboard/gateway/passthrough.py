@@ -15,7 +15,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from tokenboard.gateway.request import MAX_MODEL, InferenceRequest
+from tokenboard.gateway.inference import InferenceRequest
+from tokenboard.gateway.request import MAX_MODEL
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 """What can be relayed."""

@@ -1,8 +1,9 @@
-"""A request for inference, parsed once: what the relay needs to know of a body, and the body to send on."""
+"""Parsing the body of a request for inference, once, and making the body to send on."""
 
 import msgspec
 
 from tokenboard.gateway.endpoints import CHAT, Endpoint
+from tokenboard.gateway.inference import InferenceRequest
 from tokenboard.gateway.json_object import JsonObject
 from tokenboard.problem import Problem
 
@@ -21,33 +22,6 @@ _FREQUENT = frozenset(
 _USAGE = frozenset({"include_usage"})
 _ASKING = b'{"include_usage":true}'
 _encoder = msgspec.json.Encoder()
-
-
-class InferenceRequest(msgspec.Struct, frozen=True, gc=False):
-    """One parsed request: ``model`` as the client named it, whether it wants a stream, and the body's bytes.
-
-    ``can_ask_usage``: its endpoint knows ``stream_options.include_usage``; ``asks_usage``: it is set.
-    ``body`` is what the client sent, unless an upstream could read another ``model`` or ``stream`` in it than we did:
-    of these, members given twice, the last alone is kept. ``query`` is the client's, undecoded, without its
-    question mark.
-
-    An ``opaque`` request is relayed as it is, whatever its body; ``model`` may be empty then, and ``span`` is where a
-    form names it.
-    """
-
-    model: str
-    stream: bool
-    asks_usage: bool
-    body: bytes
-    can_ask_usage: bool = True
-    query: bytes = b""
-    method: bytes = b"POST"
-    opaque: bool = False
-    span: tuple[int, int] | None = None
-
-    def __repr__(self) -> str:
-        # Without the body: what is logged of a request, even by a traceback, holds no prompt.
-        return f"InferenceRequest(model={self.model!r}, stream={self.stream!r}, body of {len(self.body)} bytes)"
 
 
 def parse_request(body: bytes, endpoint: Endpoint = CHAT, query: bytes = b"") -> InferenceRequest:

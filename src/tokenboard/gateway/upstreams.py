@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tokenboard.gateway.headers import MAX_NAME, ForwardAttribution, Headers, request_headers, withheld_from_upstream
+from tokenboard.gateway.inference import InferenceRequest
 from tokenboard.gateway.memory import FIELD_BYTES, Memory
 from tokenboard.gateway.passthrough import PassRule, PassRules, may_pass
 from tokenboard.gateway.query import UpstreamQuery
-from tokenboard.gateway.request import InferenceRequest, body_for_upstream
+from tokenboard.gateway.request import body_for_upstream
 from tokenboard.gateway.upstream import (
     Availability,
     Breaker,

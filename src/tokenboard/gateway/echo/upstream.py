@@ -9,8 +9,8 @@ from tokenboard.gateway.echo import chat, completions, embeddings, messages, res
 from tokenboard.gateway.echo.body import decode
 from tokenboard.gateway.endpoints import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
 from tokenboard.gateway.headers import Headers
+from tokenboard.gateway.inference import InferenceRequest
 from tokenboard.gateway.passthrough import PassRules
-from tokenboard.gateway.request import InferenceRequest
 from tokenboard.gateway.upstream import Availability
 from tokenboard.gateway.upstreams import UpstreamDialect
 from tokenboard.problem import Problem
