@@ -124,8 +124,8 @@ class Gateway:
             facts = {"request_id": call.id, "reason": str(error), "hint": error.hint}
             self._told.error(type(error).__name__, "a store is away: an answer is withheld", facts)
             _refuse(call, unrecorded_problem())
-        except Exception as error:
-            _log.error("a request failed by a fault of ours", extra={"request_id": call.id}, exc_info=error)
+        except Exception as fault:
+            _log.error("a request failed by a fault of ours", extra={"request_id": call.id}, exc_info=fault)
             _refuse(call, _fault())
 
     async def aclose(self) -> None:

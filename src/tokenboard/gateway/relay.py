@@ -171,9 +171,9 @@ class Relay:
                 await self._carry(answer)
             elif fault is not None:
                 await self._end_unanswered(fault)
-        except asyncio.CancelledError as error:
+        except asyncio.CancelledError as cancelled:
             if not client.left:
-                raise error
+                raise cancelled
         finally:
             client.unwatch()
             if self._drain_end is not None:

@@ -230,8 +230,10 @@ class HttpUpstream:
             await self._listed()
         except UpstreamError as error:
             return f"{error}. {error.hint}"
-        except ValueError as error:
-            return f"{error}. Check the upstream's base_url and its key, and that it serves GET /models below base_url."
+        except ValueError as no_list:
+            return (
+                f"{no_list}. Check the upstream's base_url and its key, and that it serves GET /models below base_url."
+            )
         return None
 
     async def list_models(self) -> tuple[list[dict[str, Any]], bool]:
@@ -254,8 +256,8 @@ class HttpUpstream:
         try:
             async with asyncio.timeout(LIST_WITHIN_S):
                 status, body = await self._get(self._list_path)
-        except TimeoutError as error:
-            raise ValueError(f"GET /models took longer than {LIST_WITHIN_S:g} s") from error
+        except TimeoutError as late:
+            raise ValueError(f"GET /models took longer than {LIST_WITHIN_S:g} s") from late
         if status != 200:
             raise ValueError(f"GET /models answered {status}")
         try:

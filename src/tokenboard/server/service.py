@@ -85,9 +85,9 @@ class Service:
     async def _run(self, exchange: Exchange) -> None:
         try:
             await self._app(exchange.scope(), exchange.receive, exchange.send)
-        except asyncio.CancelledError as error:
-            self.returned(exchange, error)
-            raise error
+        except asyncio.CancelledError as cancelled:
+            self.returned(exchange, cancelled)
+            raise cancelled
         except Exception as error:
             self.returned(exchange, error)
         else:

@@ -164,8 +164,8 @@ class Meter:
                 self._unpack(self._decoder, chunk, last=False)
         except EncodingError as error:
             self._stop(_reason(error))
-        except Exception as error:  # The relay goes on whatever happens here; the gateway counts and tells it.
-            self._note_fault(error)
+        except Exception as fault:  # The relay goes on whatever happens here; the gateway counts and tells it.
+            self._note_fault(fault)
 
     def finish(self, complete: bool) -> Usage:
         """Return the usage of the response; the first call decides.
