@@ -19,7 +19,7 @@ from tokenboard.app.places import board_socket, snapshot_of
 from tokenboard.attribution import AttributionOptions
 from tokenboard.auth import Auth
 from tokenboard.config import Settings
-from tokenboard.control import Endpoint, GatewayState, SnapshotFile, Watcher
+from tokenboard.control import Endpoint, GatewayState, Snapshot, SnapshotFile, Watcher
 from tokenboard.gateway import BoardRelay, Front
 from tokenboard.observability import Counters, logger
 from tokenboard.server import HttpServer, Limits
@@ -56,6 +56,7 @@ class GatewayProcess:
         self._snapshot = SnapshotFile(snapshot_of(data))
         self._auth = Auth(self._snapshot, self._counters)
         self._options = AttributionOptions()
+        self._adopted: Snapshot | None = None
         self._plane = DataPlane(
             settings,
             data,
@@ -107,7 +108,7 @@ class GatewayProcess:
         until = self._loop.time() + _BOARD_WITHIN_S
         told = False
         while not self._stopped.is_set():
-            snapshot = self._snapshot.snapshot
+            snapshot = self._adopted
             if snapshot is not None and (self._job.run in ("", snapshot.run) or self._loop.time() > until):
                 if self._job.run not in ("", snapshot.run):
                     facts = {"hint": "Keys made or revoked since then are unknown here until the board starts."}
@@ -130,15 +131,17 @@ class GatewayProcess:
         if options != self._options:
             self._options = options
             self._loop.call_soon_threadsafe(self._plane.gateway.attribute_by, options)
+        # Last, as nothing is served, nor a change confirmed, before the keys are those of the snapshot.
+        self._adopted = snapshot
 
     def _catch_up(self) -> int:
         self._watcher.look_now()
-        return self._snapshot.keys_revision()
+        return -1 if self._adopted is None else self._adopted.revision
 
     def _state(self) -> GatewayState:
-        snapshot = self._snapshot.snapshot
-        run = "" if snapshot is None else snapshot.run
-        return self._plane.state(run=run, revision=self._snapshot.keys_revision(), counters=True)
+        snapshot = self._adopted
+        run, revision = ("", -1) if snapshot is None else (snapshot.run, snapshot.revision)
+        return self._plane.state(run=run, revision=revision, counters=True)
 
     def _unready(self) -> str | None:
         """Return why no inference is taken at the moment, None when it is."""
