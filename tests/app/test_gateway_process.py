@@ -151,3 +151,13 @@ def test_a_second_server_on_the_folder_is_refused_whatever_its_processes(board: 
         assert (1, "") == (done.returncode, done.stdout)
         assert f"a server already runs on {board.data}" in done.stderr
     assert 200 == httpx.get(f"{board.url}/readyz", timeout=10).status_code
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "", "a/b", "UPPER", "x" * 65])
+def test_a_name_that_is_no_folder_of_the_spool_is_refused_for_nobody_would_collect_there(
+    name: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "tokenboard", "--data", str(tmp_path / "data"), "gateway", "--name", name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+    assert (2, True) == (done.returncode, "a name is 1 to 64 of a-z, 0-9 and -" in " ".join(done.stderr.split()))
+    assert [] == list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
 """``tokenboard gateway``: inference alone, by what the board of the same folder has published."""
 
 import os
+import re
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,15 @@ from tokenboard.cli.process import SpoolLeft, settings_of
 from tokenboard.observability import logger
 from tokenboard.supervisor import Supervised, public_listeners, unix_listener
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _log = logger("serve")
+
+
+def _a_name(given: str) -> str:
+    """Refuse what would be no folder within the spool's, where the board looks for journals."""
+    if _NAME.fullmatch(given) is None:
+        raise typer.BadParameter("a name is 1 to 64 of a-z, 0-9 and -, such as gateway-2")
+    return given
 
 
 def run_one_gateway(
@@ -23,7 +32,7 @@ def run_one_gateway(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; else [server] port; 0: a free one.")] = None,
     config: Annotated[Path | None, typer.Option(help="Settings file.")] = None,
     name: Annotated[
-        str, typer.Option(help="Name of its journal in the spool's folder; each gateway has its own.")
+        str, typer.Option(callback=_a_name, help="Name of its journal in the spool's folder; each gateway has its own.")
     ] = FIRST_GATEWAY,
     url: Annotated[str, typer.Option(hidden=True, help="The public URL; given by `serve`.")] = "",
     run: Annotated[str, typer.Option(hidden=True, help="Names the run of `serve`; given by it.")] = "",
