@@ -65,7 +65,7 @@ wheels: install-dev compile-clean ## Build the wheel of pure Python, and that wi
 
 test: export TOKENBOARD_PURE := 1
 test: install-dev ## Run all tests; those in a browser need Chromium, those of other clients npm: installed where that may be
-	@sh tests/browser/install.sh
+	@sh tests/install.sh
 	@sh tests/clients/install.sh $(BIN)/python
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 

@@ -24,13 +24,13 @@ def rate_limits(file: Path | None, clock: Clock, *, per_minute: int = 0, per_day
 
 
 def take(allowed: RateLimits, key_id: int = 1, account_id: int = 1) -> Verdict:
-    verdict = allowed.take(key_id=key_id, account_id=account_id)
+    verdict = allowed.take_now(key_id=key_id, account_id=account_id)
     assert verdict is not None
     return verdict
 
 
 def test_without_limits_nothing_is_counted() -> None:
-    assert rate_limits(None, Clock()).take(key_id=1, account_id=1) is None
+    assert rate_limits(None, Clock()).take_now(key_id=1, account_id=1) is None
 
 
 def test_a_key_asks_so_often_a_minute_of_the_clock_and_no_more() -> None:
@@ -159,7 +159,7 @@ def test_no_window_ever_lets_more_through_than_its_limit_nor_fewer(
         in_minute = sum(then // 60 == now // 60 and who == key for then, who, _ in let_through)
         in_day = sum(then // 86_400 == now // 86_400 and whose == account for then, _, whose in let_through)
         expected = (not per_minute or in_minute < per_minute) and (not per_day or in_day < per_day)
-        verdict = allowed.take(key_id=key, account_id=account)
+        verdict = allowed.take_now(key_id=key, account_id=account)
         assert expected == (verdict is None or verdict.wait_s is None)
         if expected:
             let_through.append((now, key, account))

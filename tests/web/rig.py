@@ -12,6 +12,7 @@ from tokenboard.api import create_api, describe
 from tokenboard.auth import Auth, Sessions
 from tokenboard.web import Site, WebServices, create_web
 from tokenboard.web.charts import Renderer
+from tokenboard.web.session_stores import LocalSessions
 
 BASE = "https://board.example"
 SITE = Site(title="Test board", base_url=BASE)
@@ -55,7 +56,7 @@ class SmallBoard:
         rig.followed["keys of the pages"] = auth.refresh
         return WebServices(
             auth=auth,
-            sessions=Sessions(None, rig.clock_ms),
+            sessions=LocalSessions(Sessions(None, rig.clock_ms)),
             analytics=rig.analytics,
             rankings=rig.rankings,
             renderer=self.renderer,

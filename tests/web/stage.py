@@ -12,6 +12,7 @@ from tests.web.rig import api_document
 from tokenboard.auth import Auth, Sessions
 from tokenboard.web import PagesVisibility, Site, WebServices, create_web
 from tokenboard.web.charts import Renderer
+from tokenboard.web.session_stores import LocalSessions
 
 BASE_URL = "https://board.example"
 
@@ -51,7 +52,7 @@ class Stage:
     def services(self, visibility: PagesVisibility = PagesVisibility.PUBLIC) -> WebServices:
         return WebServices(
             auth=self.auth,
-            sessions=self.sessions,
+            sessions=LocalSessions(self.sessions),
             analytics=self.rig.analytics,
             rankings=self.rig.rankings,
             renderer=self.renderer,

@@ -29,7 +29,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
 
     @routes.get("/apps")
     async def apps(request: Request) -> Response:
-        delivery.admit(request)
+        await delivery.admit(request)
         given = Parameters(request.query_params.multi_items(), _DIRECTORY)
         window = given.window(floor=services.data.floor, today=services.analytics.today)
         search = given.text("search", MAX_SEARCH)
@@ -55,7 +55,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
 
     @routes.get("/apps/lookup")
     async def look_up(request: Request) -> Response:
-        delivery.admit(request)
+        await delivery.admit(request)
         url = Parameters(request.query_params.multi_items(), ("url",)).text("url", MAX_URL, None)
 
         def make() -> Payload:
@@ -71,7 +71,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
 
     @routes.get("/apps/{app_id}")
     async def app(request: Request, app_id: str) -> Response:
-        delivery.admit(request)
+        await delivery.admit(request)
         number = _app_id(app_id)
 
         def make() -> Payload:
@@ -84,7 +84,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
 
     @routes.get("/apps/{app_id}/usage")
     async def app_usage(request: Request, app_id: str) -> Response:
-        delivery.admit(request)
+        await delivery.admit(request)
         number = _app_id(app_id)
         given = Parameters(request.query_params.multi_items(), (*_WINDOW, "by", "models"))
         window = given.window(floor=services.data.floor, today=services.analytics.today)
@@ -109,7 +109,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
         return await apps_of(request, slug)
 
     async def apps_of(request: Request, model: str) -> Response:
-        delivery.admit(request)
+        await delivery.admit(request)
         given = Parameters(request.query_params.multi_items(), (*_WINDOW, "limit"))
         window = given.window(floor=services.data.floor, today=services.analytics.today)
         limit = given.number("limit", 1, MAX_LIMIT, DEFAULT_MODEL_APPS)

@@ -33,7 +33,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
 
     @routes.get("/datasets/app-rankings")
     async def app_rankings(request: Request) -> Response:
-        delivery.admit(request)
+        await delivery.admit(request)
         given = request.query_params.multi_items()
         question = parse_question(given, floor=services.data.floor, today=services.analytics.today)
         extras = parse_extras(given)
@@ -45,7 +45,7 @@ def router(services: Services, delivery: Delivery) -> APIRouter:
 
     @routes.get("/datasets/rankings-daily")
     async def rankings_daily(request: Request) -> Response:
-        delivery.admit(request)
+        await delivery.admit(request)
         names = ("start_date", "end_date", "period", "modality", "context_bucket")
         given = Parameters(request.query_params.multi_items(), names, refused=_NOT_TOLD)
         window = given.window(floor=services.data.floor, today=services.analytics.today)

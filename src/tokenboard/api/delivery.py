@@ -33,7 +33,7 @@ class Delivery:
         self._workers = Workers("figures", THREADS)
         self._kept: AnswerCache[Rendered] = AnswerCache(ROOM)
 
-    def admit(self, request: Request) -> None:
+    async def admit(self, request: Request) -> None:
         """Let a request in; how its limits stand goes into the answer's headers, whatever the answer will be.
 
         Raises:
@@ -41,7 +41,7 @@ class Delivery:
 
         """
         key = self._services.auth.check(request.headers.raw, Scope.DATA, request.client)
-        verdict = self._services.rate_limits.take(key_id=key.id, account_id=key.account_id)
+        verdict = await self._services.rate_limits.take(key_id=key.id, account_id=key.account_id)
         if verdict is None:
             return
         request.state.headers = _rate_limit_headers(verdict)

@@ -47,6 +47,9 @@ def router(services: Services) -> APIRouter:
             },
             "checks": checks,
         }
+        # A board without it works on: it counts and refuses by itself.
+        if (fault := services.shared_fault()) is not None:
+            body["shared"] = fault
         return _json(body, 200 if ready else 503)
 
     # A gateway's own process answers this itself, for itself.

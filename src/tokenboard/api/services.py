@@ -18,7 +18,7 @@ from tokenboard.ingest import Ingest
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
-from tokenboard.rate_limits import RateLimits
+from tokenboard.rate_limits import RateLimiter
 from tokenboard.spool import Spool
 from tokenboard.upkeep import Upkeep
 
@@ -29,6 +29,10 @@ class DataSettings:
 
     floor: date
     cors_origin: str | None
+
+
+def _no_fault() -> str | None:
+    return None
 
 
 class GatewaysView(Protocol):
@@ -49,7 +53,7 @@ class Services:
     """The parts below the API. ``clock_ms`` returns UTC epoch milliseconds.
 
     ``catch_up`` returns once what has changed in the catalog is in force, and blocks; ``following`` tells, without
-    waiting, whether the catalog can be read.
+    waiting, whether the catalog can be read, and ``shared_fault`` why the shared store cannot be asked, if so.
     """
 
     auth: Auth
@@ -59,7 +63,7 @@ class Services:
     ledger: Ledger
     rankings: Rankings
     analytics: Analytics
-    rate_limits: RateLimits
+    rate_limits: RateLimiter
     upkeep: Upkeep
     counters: Counters
     gateways: GatewaysView
@@ -71,4 +75,5 @@ class Services:
     catch_up: Callable[[], None]
     following: Callable[[], Following]
     nudge_token: str
+    shared_fault: Callable[[], str | None] = _no_fault
     try_page: TryPage = field(default_factory=TryPage)

@@ -14,6 +14,7 @@ from tokenboard.app.catalog import open_followed
 from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.folder import DEMO_MARK
 from tokenboard.app.places import snapshot_of
+from tokenboard.app.shared import open_shared
 from tokenboard.app.stores import open_stores
 from tokenboard.app.upstreams import attribution_options
 from tokenboard.auth import Auth, Sessions
@@ -26,10 +27,11 @@ from tokenboard.ingest import Ingest
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
-from tokenboard.rate_limits import Counts, RateLimits
+from tokenboard.rate_limits import Counts, RateLimiter, RateLimits
 from tokenboard.upkeep import Upkeep
 from tokenboard.web import DEMO_NOTICE, PagesVisibility, Site, WebServices, create_web, own_address
 from tokenboard.web.charts import Renderer
+from tokenboard.web.session_stores import LocalSessions, SessionStore
 
 
 def open_upkeep(settings: Settings, ledger: Ledger, rankings: Rankings, drain: Drain) -> Upkeep:
@@ -89,6 +91,7 @@ class Board:
         self.settings = settings
         self.nudge_token = secrets.token_urlsafe(24)
         self.counters = Counters()
+        self.shared = open_shared(settings, self.counters)
         stores = open_stores(settings, data, ledger=ledger)
         self.catalog, self.ledger, self.spool = stores.catalog, stores.ledger, stores.spool
         self.counters.add("catalog.unknown_apps", stores.unknown_apps)
@@ -130,6 +133,16 @@ class Board:
             self.rankings, self.catalog, self.ledger.analyst, floor=floor, clock=lambda: datetime.now(UTC)
         )
         self.rate_limits = open_rate_limits(settings, data)
+        self.sessions = Sessions(data / "sessions.sqlite", wall_clock_ms)
+        limiter: RateLimiter = self.rate_limits
+        session_store: SessionStore = LocalSessions(self.sessions)
+        if self.shared is not None:
+            # What speaks Redis is imported only where a Redis server is shared.
+            from tokenboard.rate_limits.shared import SharedRateLimits  # noqa: PLC0415
+            from tokenboard.web.shared_sessions import SharedSessions  # noqa: PLC0415
+
+            limiter = SharedRateLimits(self.shared, self.rate_limits)
+            session_store = SharedSessions(self.shared, wall_clock_ms)
         ingest = Ingest(self.spool, self.counters, floor=floor, clock_ms=wall_clock_ms)
         demo = (data / DEMO_MARK).exists()
         visibility = PagesVisibility(settings.pages.visibility)
@@ -142,7 +155,7 @@ class Board:
                 ledger=self.ledger,
                 rankings=self.rankings,
                 analytics=self.analytics,
-                rate_limits=self.rate_limits,
+                rate_limits=limiter,
                 upkeep=self.upkeep,
                 counters=self.counters,
                 gateways=gateways,
@@ -153,6 +166,7 @@ class Board:
                 clock_ms=wall_clock_ms,
                 catch_up=self.follower.catch_up,
                 following=self.follower.state,
+                shared_fault=self._shared_fault,
                 nudge_token=self.nudge_token,
                 try_page=TryPage(
                     title=settings.pages.title,
@@ -164,11 +178,10 @@ class Board:
             )
         )
         self.renderer = Renderer()
-        self.sessions = Sessions(data / "sessions.sqlite", wall_clock_ms)
         web = create_web(
             WebServices(
                 auth=self.auth,
-                sessions=self.sessions,
+                sessions=session_store,
                 analytics=self.analytics,
                 rankings=self.rankings,
                 renderer=self.renderer,
@@ -197,7 +210,13 @@ class Board:
 
     async def stop(self) -> Ending:
         """Collect and deliver what is left, and close everything."""
+        if self.shared is not None:
+            await self.shared.close()
         return await asyncio.to_thread(self._close)
+
+    def _shared_fault(self) -> str | None:
+        failure = None if self.shared is None else self.shared.failure
+        return None if failure is None else f"{failure}. {failure.hint}"
 
     def _close(self) -> Ending:
         self.renderer.close()

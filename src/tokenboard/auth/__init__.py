@@ -9,6 +9,6 @@ a key is known again by its session.
 
 from tokenboard.auth.auth import Auth, KeySource
 from tokenboard.auth.refused import Peer
-from tokenboard.auth.sessions import LASTS_S, Sessions
+from tokenboard.auth.sessions import LASTS_S, LONGEST_TOKEN, MAX_PER_KEY, Sessions, token_digest
 
-__all__ = ["LASTS_S", "Auth", "KeySource", "Peer", "Sessions"]
+__all__ = ["LASTS_S", "LONGEST_TOKEN", "MAX_PER_KEY", "Auth", "KeySource", "Peer", "Sessions", "token_digest"]

@@ -18,7 +18,9 @@ LASTS_S = 30 * 86_400
 MAX_PER_KEY = 100
 """Sessions of one key at a time; one more ends the oldest."""
 
-_LONGEST = 64
+LONGEST_TOKEN = 64
+"""Characters of a session's token at most; what is longer is none."""
+
 _SIDE_FILES = ("", "-wal", "-shm")
 _SCHEMA = "CREATE TABLE IF NOT EXISTS sessions (digest BLOB PRIMARY KEY, key BLOB NOT NULL, ends_s INTEGER NOT NULL)"
 _log = logger("access")
@@ -56,7 +58,7 @@ class Sessions:
             own = [digest for digest, session in self._open.items() if session.key == key]
             ended = [digest for digest, session in self._open.items() if session.ends_s <= now_s]
             ended += own[: max(len(own) - MAX_PER_KEY + 1, 0)]
-            digest, session = _digest(token), _Session(key, now_s + LASTS_S)
+            digest, session = token_digest(token), _Session(key, now_s + LASTS_S)
             for each in ended:
                 self._open.pop(each, None)
             self._open[digest] = session
@@ -69,9 +71,9 @@ class Sessions:
 
     def key_of(self, token: str) -> bytes | None:
         """Return the digest of the key that opened a session, None when there is no such session any more."""
-        if not token or len(token) > _LONGEST:
+        if not token or len(token) > LONGEST_TOKEN:
             return None
-        session = self._open.get(_digest(token))  # without the lock: one look into a dict
+        session = self._open.get(token_digest(token))  # without the lock: one look into a dict
         return session.key if session is not None and session.ends_s > self._now_s() else None
 
     def end(self, token: str) -> None:
@@ -81,7 +83,7 @@ class Sessions:
             Problem: 503, it is ended, but could open again after a restart.
 
         """
-        digest = _digest(token[:_LONGEST])
+        digest = token_digest(token[:LONGEST_TOKEN])
         with self._lock:
             self._open.pop(digest, None)
             try:
@@ -122,7 +124,8 @@ class Sessions:
         return self._clock_ms() // 1000
 
 
-def _digest(token: str) -> bytes:
+def token_digest(token: str) -> bytes:
+    """Return what a session's token is known by: its SHA-256."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 

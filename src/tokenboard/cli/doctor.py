@@ -18,6 +18,7 @@ from tokenboard.app.folder import FolderError
 from tokenboard.app.privacy import exposed
 from tokenboard.app.record import MARKS, is_there, place_of, require
 from tokenboard.app.running_server import RunningServer, ServerFault
+from tokenboard.app.shared import open_shared
 from tokenboard.app.stores import open_spool
 from tokenboard.app.upstreams import attribution_options, probe_upstreams
 from tokenboard.catalog import CatalogError, MarksFile
@@ -85,6 +86,8 @@ def _checks(session: Session, settings: Settings) -> Iterator[tuple[str, str]]:
     else:
         yield "ledger", _try(lambda: _ledger(session, settings))
         yield "spool", _try(lambda: _spool(session, settings))
+    if settings.shared.redis:
+        yield "shared", _try(lambda: asyncio.run(_shared(settings)))
     try:
         for name, fault in asyncio.run(probe_upstreams(settings, session.folder.path)):
             yield f"upstream {name}", f"{_FAILED}{fault}" if fault else "ok"
@@ -99,6 +102,16 @@ def _try(check: Callable[[], str]) -> str:
         return check()
     except (CatalogError, ConfigError, FolderError, LedgerError, ServerFault, SpoolError) as error:
         return f"{_FAILED}{error}. {error.hint}"
+
+
+async def _shared(settings: Settings) -> str:
+    store = open_shared(settings, Counters())
+    if store is None:
+        return "ok: none"
+    try:
+        return await store.diagnose()
+    finally:
+        await store.close()
 
 
 def _folder(data: Path) -> str:

@@ -3,10 +3,11 @@
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from tokenboard.config.values import CorsOrigin, EmbeddedOrServerDsn, HeaderFields, VariableName, WebUrl
+from tokenboard.config.values import CorsOrigin, EmbeddedOrServerDsn, HeaderFields, RedisUrl, VariableName, WebUrl
 
 GIB = 1024**3
 MIB = 1024**2
@@ -210,6 +211,26 @@ class Pages(Section):
     title: str = Field("tokenboard", min_length=1, max_length=60, description="What the board is called.")
 
 
+class Shared(Section):
+    """What several boards share beside their stores."""
+
+    redis: RedisUrl = Field(
+        "",
+        description="`redis://HOST:PORT/DB`, where boards share rate limits and sessions; empty: each its own.",
+    )
+    password_env: VariableName = Field("", description="Name of the environment variable that holds its password.")
+    prefix: str = Field("tokenboard", min_length=1, max_length=100, description="What every key in it begins with.")
+    timeout_s: float = Field(0.5, gt=0, le=30, description="Seconds that it may take to connect, and to answer.")
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if self.password_env and not self.redis:
+            raise ValueError("has a password_env without redis; name the server too")
+        if self.password_env and (urlsplit(self.redis).password or ""):
+            raise ValueError("has both password_env and a password in redis; leave one out")
+        return self
+
+
 class Settings(Section):
     """All settings. Files and folders left empty lie in the data folder, and relative ones are relative to it."""
 
@@ -223,6 +244,7 @@ class Settings(Section):
     rankings: Rankings = Rankings()
     data_api: DataApi = DataApi()
     pages: Pages = Pages()
+    shared: Shared = Shared()
 
     def catalog_url(self, data: Path) -> str:
         """Return the catalog's URL: its default in ``data``, a relative SQLite file made absolute."""

@@ -73,6 +73,22 @@ def _ledger_dsn(dsn: str) -> str:
     return dsn
 
 
+def _redis_url(url: str) -> str:
+    if not url:
+        return url
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"redis", "rediss", "unix"} and bool(
+            parts.path if parts.scheme == "unix" else parts.hostname
+        )
+        sound = sound and (parts.scheme == "unix" or parts.port != 0)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError("must be redis://HOST:PORT/DB, rediss:// the same with TLS, or unix:///SOCKET")
+    return url
+
+
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 """An http or https URL without user, query and fragment; the empty text is allowed; no slash at the end."""
 
@@ -87,3 +103,5 @@ EmbeddedOrServerDsn = Annotated[str, AfterValidator(_ledger_dsn)]
 
 CorsOrigin = Annotated[str, AfterValidator(_cors_origin)]
 """A value of Access-Control-Allow-Origin (fetch.spec.whatwg.org), or the empty text."""
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+"""URL of a Redis server, or empty."""

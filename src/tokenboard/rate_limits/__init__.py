@@ -5,6 +5,6 @@ or a crash does not give a new day.
 """
 
 from tokenboard.rate_limits.counts import Counts
-from tokenboard.rate_limits.rate_limits import RateLimits, Verdict
+from tokenboard.rate_limits.rate_limits import RateLimiter, RateLimits, Verdict
 
-__all__ = ["Counts", "RateLimits", "Verdict"]
+__all__ = ["Counts", "RateLimiter", "RateLimits", "Verdict"]

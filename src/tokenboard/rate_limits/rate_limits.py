@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple, Protocol
 
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
@@ -27,6 +28,22 @@ class Verdict:
     window: str
 
 
+class RateLimiter(Protocol):
+    """Counts questions, for one board or for several."""
+
+    async def take(self, *, key_id: int, account_id: int) -> Verdict | None:
+        """Count one question of a key and its account, if both may still ask; None when nothing is limited."""
+
+
+class Window(NamedTuple):
+    """A window under way: ``limit`` questions of ``subject`` until ``ends_s``, UTC epoch seconds."""
+
+    name: str
+    subject: str
+    limit: int
+    ends_s: int
+
+
 class RateLimits:
     """Counts questions; a refused one counts nowhere. 0 switches a limit off. Safe from any thread; waits for no disk.
 
@@ -41,13 +58,25 @@ class RateLimits:
         self._minute = RateLimitItemPerMinute(min(per_minute, _LARGEST)) if per_minute else None
         self._day = RateLimitItemPerDay(min(per_day, _LARGEST)) if per_day else None
 
-    def take(self, *, key_id: int, account_id: int) -> Verdict | None:
+    async def take(self, *, key_id: int, account_id: int) -> Verdict | None:
         """Count one question of a key and its account, if both may still ask; None when nothing is limited."""
-        limits: list[tuple[RateLimitItem, str, str]] = []
-        if self._minute is not None:
-            limits.append((self._minute, f"key-{key_id}", "minute"))
-        if self._day is not None:
-            limits.append((self._day, f"account-{account_id}", "day"))
+        return self.take_now(key_id=key_id, account_id=account_id)
+
+    def windows(self, *, key_id: int, account_id: int) -> list[Window]:
+        """Return the windows that a question of a key and its account falls into now."""
+        now = self.now_s()
+        return [
+            Window(name, subject, item.amount, now - now % item.get_expiry() + item.get_expiry())
+            for item, subject, name in self._limits(key_id, account_id)
+        ]
+
+    def now_s(self) -> int:
+        """Return the present time, UTC epoch seconds."""
+        return self._counts.now_s()
+
+    def take_now(self, *, key_id: int, account_id: int) -> Verdict | None:
+        """Do as `take` does, for callers that have no event loop."""
+        limits = self._limits(key_id, account_id)
         if not limits:
             return None
         with self._lock:
@@ -63,6 +92,14 @@ class RateLimits:
     def close(self) -> None:
         """Close the file of the counts."""
         self._counts.close()
+
+    def _limits(self, key_id: int, account_id: int) -> list[tuple[RateLimitItem, str, str]]:
+        limits: list[tuple[RateLimitItem, str, str]] = []
+        if self._minute is not None:
+            limits.append((self._minute, f"key-{key_id}", "minute"))
+        if self._day is not None:
+            limits.append((self._day, f"account-{account_id}", "day"))
+        return limits
 
     def _verdict(self, item: RateLimitItem, subject: str, window: str, *, now: int, refused: bool) -> Verdict:
         reset, remaining = self._limiter.get_window_stats(item, subject)

@@ -122,7 +122,7 @@ class Web:
     ) -> Response:
         """Answer with what ``make`` prints, kept until the figures or the day change. ``form`` None is an image."""
         try:
-            if not self._page_access.admits(request):
+            if not await self._page_access.admits(request):
                 return self._ask_for_key(request, form)
             if len(request.scope["query_string"]) > MAX_QUERY:
                 raise Problem(400, f"The query is longer than {MAX_QUERY:,} bytes; no page takes that much.")
@@ -215,8 +215,7 @@ class Web:
             response = RedirectResponse(wanted, 303)
             secret = given.get("key", "")
             https = self._services.site.base_url.startswith("https:")
-            begin = partial(self._page_access.open_session, secret, response, https=https, peer=request.client)
-            await self._page_workers.run(begin)
+            await self._page_access.open_session(secret, response, https=https, peer=request.client)
         except (Problem, CatalogUnavailable) as error:
             problem = _problem_of(error)
             return self._session_page(_own_path(given.get("next", "/")), problem.message, problem.status)
@@ -227,7 +226,7 @@ class Web:
     async def _end_session(self, request: Request) -> Response:
         response = RedirectResponse("/", 303)
         try:
-            await self._page_workers.run(partial(self._page_access.close_session, request, response))
+            await self._page_access.close_session(request, response)
         except Problem as problem:
             return self._error_response(problem, PageFormat.HTML)
         response.headers["Cache-Control"] = "no-store"

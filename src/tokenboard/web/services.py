@@ -6,9 +6,10 @@ from datetime import date
 from typing import Any
 
 from tokenboard.analytics import Analytics
-from tokenboard.auth import Auth, Sessions
+from tokenboard.auth import Auth
 from tokenboard.rankings import Rankings
 from tokenboard.web.charts import Renderer
+from tokenboard.web.session_stores import SessionStore
 from tokenboard.web.site import Site
 
 
@@ -21,7 +22,7 @@ class WebServices:
     """
 
     auth: Auth
-    sessions: Sessions
+    sessions: SessionStore
     analytics: Analytics
     rankings: Rankings
     renderer: Renderer

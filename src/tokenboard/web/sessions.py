@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tokenboard.auth import LASTS_S, Auth, Peer, Sessions
+from tokenboard.auth import LASTS_S, Auth, Peer
 from tokenboard.keys import Scope
 from tokenboard.problem import Problem
+from tokenboard.web.session_stores import SessionStore
 from tokenboard.web.site import PagesVisibility, Site
 
 COOKIE = "tokenboard_session"
@@ -20,13 +21,13 @@ class PageAccess:
 
     site: Site
     auth: Auth
-    sessions: Sessions
+    sessions: SessionStore
 
-    def admits(self, request: Request) -> bool:
+    async def admits(self, request: Request) -> bool:
         """Whether the request may read pages: by a session, or by a key in its headers as the Data API takes it.
 
         Raises:
-            Problem: 404, the pages are off.
+            Problem: 404, the pages are off; 503, nobody can tell now whether there is a session.
 
         """
         match self.site.visibility:
@@ -35,13 +36,13 @@ class PageAccess:
             case PagesVisibility.OFF:
                 raise Problem(404, "This board shows no pages; its Data API is under /api/v1.")
             case PagesVisibility.KEY:
-                return self._has_session(request) or self._has_key(request)
+                return await self._has_session(request) or self._has_key(request)
 
-    def open_session(self, secret: str, response: Response, *, https: bool, peer: Peer = None) -> None:
+    async def open_session(self, secret: str, response: Response, *, https: bool, peer: Peer = None) -> None:
         """Check a key that was pasted and put a session into the response.
 
         Raises:
-            Problem: 401 or 403, the key gives no access.
+            Problem: 401 or 403, the key gives no access; 503, no session can be kept.
 
         """
         given = secret.strip().encode("utf-8", "replace")
@@ -50,7 +51,7 @@ class PageAccess:
         key = self.auth.check_credentials(None, given, Scope.DATA, peer)
         response.set_cookie(
             COOKIE,
-            self.sessions.begin(key.digest),
+            await self.sessions.begin(key.digest),
             max_age=LASTS_S,
             httponly=True,
             samesite="lax",
@@ -58,7 +59,7 @@ class PageAccess:
             path="/",
         )
 
-    def close_session(self, request: Request, response: Response) -> None:
+    async def close_session(self, request: Request, response: Response) -> None:
         """End the session of a request for good, and take its cookie out of the browser.
 
         Raises:
@@ -66,10 +67,10 @@ class PageAccess:
 
         """
         response.delete_cookie(COOKIE, path="/")
-        self.sessions.end(request.cookies.get(COOKIE, ""))
+        await self.sessions.end(request.cookies.get(COOKIE, ""))
 
-    def _has_session(self, request: Request) -> bool:
-        key = self.sessions.key_of(request.cookies.get(COOKIE, ""))
+    async def _has_session(self, request: Request) -> bool:
+        key = await self.sessions.key_of(request.cookies.get(COOKIE, ""))
         return key is not None and self.auth.holds(key, Scope.DATA)
 
     def _has_key(self, request: Request) -> bool:
