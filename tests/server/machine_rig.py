@@ -3,8 +3,8 @@
 from tests.server.rig import Asked
 from tokenboard.server import Limits
 from tokenboard.server.ending import Common
+from tokenboard.server.http_error import render_plain
 from tokenboard.server.machine import Machine
-from tokenboard.server.refusal import render_plain
 from tokenboard.server.request import Request
 from tokenboard.server.states import Event, Order, Outbound
 

@@ -11,7 +11,7 @@ import asyncio
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tokenboard.gateway.client import Client, ClientStalled, Line
+from tokenboard.gateway.client import Client, ClientStalled, Exchange
 from tokenboard.gateway.headers import HOP_BY_HOP, MAX_NAME, Headers, passed_on
 from tokenboard.gateway.upstream import Limits, Pool, PoolExhausted, Response, Timeouts, UnixOrigin, UpstreamError
 from tokenboard.http_fields.peer import PEER, write_peer
@@ -86,10 +86,10 @@ class BoardRelay:
         """Say that all paths are the board's."""
         return True
 
-    async def answer(self, line: Line, /) -> None:
+    async def answer(self, exchange: Exchange, /) -> None:
         """Answer one HTTP request, as an `InlineTask`; an answer that breaks off is cut by returning."""
-        asked = _asked(line)
-        client = Client(line, self._send_timeout_s)
+        asked = _asked(exchange)
+        client = Client(exchange, self._send_timeout_s)
         task = InlineTask.current
         try:
             body = await client.read_body(self._max_body, "this address")
@@ -150,8 +150,8 @@ async def _pass_on(answer: Response, client: Client) -> None:
         answer.cancel()
 
 
-def _asked(line: Line) -> _Asked:
-    head = line.head
+def _asked(exchange: Exchange) -> _Asked:
+    head = exchange.head
     target = head.raw_path + b"?" + head.query if head.query else head.raw_path
     return _Asked(head.method, head.path, target, head.headers, head.client)
 

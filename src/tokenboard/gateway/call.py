@@ -4,7 +4,7 @@ from typing import Final, final
 
 from tokenboard.attribution import Attribution
 from tokenboard.event import Source, UsageEvent
-from tokenboard.gateway.client import Client, Line
+from tokenboard.gateway.client import Client, Exchange
 from tokenboard.gateway.introduction import Introduction
 from tokenboard.intake import MAX_MODEL, MAX_PROVIDER
 from tokenboard.keys import Key
@@ -43,9 +43,9 @@ class Call:
         "asked",
         "client",
         "endpoint",
+        "exchange",
         "id",
         "key",
-        "line",
         "model",
         "own",
         "provider",
@@ -53,9 +53,9 @@ class Call:
         "ts_ms",
     )
 
-    def __init__(self, line: Line, call_id: str, ts_ms: int, send_timeout_s: float) -> None:
-        self.line = line
-        self.client = Client(line, send_timeout_s)
+    def __init__(self, exchange: Exchange, call_id: str, ts_ms: int, send_timeout_s: float) -> None:
+        self.exchange = exchange
+        self.client = Client(exchange, send_timeout_s)
         self.id = call_id
         self.ts_ms = ts_ms
         self.own: list[tuple[bytes, bytes]] = [(b"x-generation-id", call_id.encode())]

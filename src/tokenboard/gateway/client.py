@@ -54,7 +54,7 @@ class Head(Protocol):
         """Shared with requests whose heads are the same but for the digits of their Content-Length."""
 
 
-class Line(Protocol):
+class Exchange(Protocol):
     """The server's side of one request; ``tokenboard.server.exchange.Exchange`` says what holds."""
 
     on_leave: Callable[[], object] | None
@@ -106,10 +106,10 @@ class Client:
     it for whole.
     """
 
-    __slots__ = ("_began", "_leave", "_line", "_send_timeout_s", "_timer", "left", "started")
+    __slots__ = ("_began", "_exchange", "_leave", "_send_timeout_s", "_timer", "left", "started")
 
-    def __init__(self, line: Line, send_timeout_s: float = math.inf) -> None:
-        self._line = line
+    def __init__(self, exchange: Exchange, send_timeout_s: float = math.inf) -> None:
+        self._exchange = exchange
         self._send_timeout_s = send_timeout_s
         self._began = 0.0
         self._leave: Callable[[], None] | None = None
@@ -119,7 +119,7 @@ class Client:
 
     def whole_body(self, limit: int) -> bytes | None:
         """Return the request's body if all of it is here; None says to `read_body`. Raises as that does."""
-        body = self._line.whole_body()
+        body = self._exchange.whole_body()
         if body is not None and len(body) > limit:
             raise _too_large(limit, _OF_GATEWAY)
         return body
@@ -131,10 +131,10 @@ class Client:
             Problem: 413 when it is larger, 400 when the client left before its end.
 
         """
-        line = self._line
-        if line.length is not None and line.length > limit:
+        exchange = self._exchange
+        if exchange.length is not None and exchange.length > limit:
             raise _too_large(limit, limit_of)
-        body = line.whole_body()
+        body = exchange.whole_body()
         if body is not None:
             if len(body) > limit:
                 raise _too_large(limit, limit_of)
@@ -142,36 +142,36 @@ class Client:
         pieces: list[bytes] = []
         size = 0
         while True:
-            piece = await line.read()
+            piece = await exchange.read()
             if piece is None:
                 self.left = True
                 raise Problem(400, "The connection closed before the body was complete.")
             size += len(piece)
             if size > limit:
                 raise _too_large(limit, limit_of)
-            if line.read_to_end and not pieces:
+            if exchange.read_to_end and not pieces:
                 return piece
             pieces.append(piece)
-            if line.read_to_end:
+            if exchange.read_to_end:
                 return b"".join(pieces)
 
     def watch(self, leave: Callable[[], None]) -> None:
         """Call ``leave`` once when the client goes, or, if it goes at once, soon; only after its body was read."""
         self._leave = leave
         self._began = time.monotonic()
-        self._line.on_leave = self._note_leaving
-        if self._line.gone:
+        self._exchange.on_leave = self._note_leaving
+        if self._exchange.gone:
             self._note_leaving()
 
     def unwatch(self) -> None:
         """Watch no more."""
-        self._line.on_leave = self._leave = None
+        self._exchange.on_leave = self._leave = None
         if self._timer is not None:
             self._timer.cancel()
 
     def _note_leaving(self) -> None:
         """Tell that the client has gone; not in a request's first moments, most short answers are out by then."""
-        self._line.on_leave = None
+        self._exchange.on_leave = None
         wait_s = self._began + WATCH_AFTER_S - time.monotonic()
         if wait_s > 0:
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._has_left)
@@ -186,7 +186,7 @@ class Client:
     def send_head(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Send the response's status and headers; they leave with the first piece of the body."""
         self.started = True
-        self._line.begin(status, headers)
+        self._exchange.begin(status, headers)
 
     async def send_body(self, body: bytes, *, last: bool) -> None:
         """Send a piece of the response's body.
@@ -198,20 +198,20 @@ class Client:
         if len(body) > LONGEST_PIECE:
             start = 0
             while len(body) - start > LONGEST_PIECE:
-                if self._line.write(body[start : start + LONGEST_PIECE], last=False):
+                if self._exchange.write(body[start : start + LONGEST_PIECE], last=False):
                     await self.until_taken()
                 start += LONGEST_PIECE
             body = body[start:]
-        if self._line.write(body, last=last):
+        if self._exchange.write(body, last=last):
             await self.until_taken()
 
     def send_last(self, body: bytes) -> None:
         """Send the last piece of the response's body, of at most `LONGEST_PIECE` bytes; nobody need wait behind it."""
-        self._line.write(body, last=True)
+        self._exchange.write(body, last=True)
 
     def send_piece(self, body: bytes) -> bool:
         """Send a piece of the response's body, of at most `LONGEST_PIECE` bytes; whether to await `until_taken`."""
-        return self._line.write(body, last=False)
+        return self._exchange.write(body, last=False)
 
     async def until_taken(self) -> None:
         """Wait until the client keeps up, or has gone.
@@ -222,12 +222,12 @@ class Client:
         """
         task = InlineTask.current
         if task is None or math.isinf(self._send_timeout_s):
-            await self._line.writable()
+            await self._exchange.writable()
             return
         stalled = ClientStalled()
         timer = asyncio.get_running_loop().call_later(self._send_timeout_s, task.cancel, stalled)
         try:
-            await self._line.writable()
+            await self._exchange.writable()
         except ClientStalled as error:
             self.left = True
             raise error
@@ -241,8 +241,8 @@ class Client:
         if not self.started:
             self.started = True
             start, body = problem.asgi_messages(headers, dialect, request_id)
-            self._line.begin(start["status"], start["headers"])
-            self._line.write(body["body"], last=True)
+            self._exchange.begin(start["status"], start["headers"])
+            self._exchange.write(body["body"], last=True)
 
 
 def _too_large(limit: int, limit_of: str) -> Problem:

@@ -7,7 +7,7 @@ import msgspec
 
 from tokenboard import __version__
 from tokenboard.gateway.board import BoardRelay
-from tokenboard.gateway.client import Line
+from tokenboard.gateway.client import Exchange
 from tokenboard.gateway.gateway import Gateway
 
 READY: Final = "/readyz/gateway"
@@ -30,23 +30,23 @@ class Front:
         """Say that all paths are its own."""
         return True
 
-    async def answer(self, line: Line, /) -> None:
+    async def answer(self, exchange: Exchange, /) -> None:
         """Answer one HTTP request."""
-        path = line.head.path
+        path = exchange.head.path
         if self._gateway.owns(path):
-            await self._gateway.answer(line)
-        elif path == ALIVE and line.head.method in {"GET", "HEAD"}:
-            _say(line, 200, {"status": "alive", "version": __version__})
-        elif path == READY and line.head.method in {"GET", "HEAD"}:
+            await self._gateway.answer(exchange)
+        elif path == ALIVE and exchange.head.method in {"GET", "HEAD"}:
+            _say(exchange, 200, {"status": "alive", "version": __version__})
+        elif path == READY and exchange.head.method in {"GET", "HEAD"}:
             reason = self._ready()
             said = {"status": "ready"} if reason is None else {"status": "not ready", "spool": reason}
-            _say(line, 200 if reason is None else 503, said)
+            _say(exchange, 200 if reason is None else 503, said)
         else:
-            await self._board.answer(line)
+            await self._board.answer(exchange)
 
 
-def _say(line: Line, status: int, said: dict[str, str]) -> None:
+def _say(exchange: Exchange, status: int, said: dict[str, str]) -> None:
     body = _encoder.encode(said)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    line.begin(status, headers)
-    line.write(b"" if line.head.method == "HEAD" else body, last=True)
+    exchange.begin(status, headers)
+    exchange.write(b"" if exchange.head.method == "HEAD" else body, last=True)

@@ -9,7 +9,7 @@ from tokenboard.attribution import AttributionOptions, attribute, client_family
 from tokenboard.auth import Auth
 from tokenboard.gateway.attempts import Attempts
 from tokenboard.gateway.call import Attributed, Call
-from tokenboard.gateway.client import ClientStalled, Head, Line
+from tokenboard.gateway.client import ClientStalled, Exchange, Head
 from tokenboard.gateway.count import count_tokens
 from tokenboard.gateway.cross_origin import cors_headers, preflight_headers
 from tokenboard.gateway.endpoints import ENDPOINTS, MAX_ENDPOINT, Endpoint
@@ -93,18 +93,18 @@ class Gateway:
             or (self._upstreams.takes_more and bool(self._upstreams.methods(_below_base(path))))
         )
 
-    async def answer(self, line: Line, /) -> None:
+    async def answer(self, exchange: Exchange, /) -> None:
         """Answer one HTTP request whose path the gateway owns, as an `InlineTask`."""
         now = self._clock_ms()
-        call = Call(line, f"gen-{now}-{self._dice.getrandbits(80):020x}", now, self._send_timeout_s)
+        call = Call(exchange, f"gen-{now}-{self._dice.getrandbits(80):020x}", now, self._send_timeout_s)
         try:
-            asked = call.asked = _introduced(line.head)
+            asked = call.asked = _introduced(exchange.head)
             app = call.app = self._attributed.recall(asked.of_the_app) or self._attribute(asked.of_the_app)
             call.own.append(app.header)
-            path = line.head.path
+            path = exchange.head.path
             if self._cors:
                 call.own += self._cors
-                if line.head.method == "OPTIONS":
+                if exchange.head.method == "OPTIONS":
                     call.client.send_head(204, [*preflight_headers(self._methods(path)), *call.own])
                     call.client.send_last(b"")
                     return
@@ -138,7 +138,7 @@ class Gateway:
         return found
 
     async def _list_models(self, call: Call) -> None:
-        head = call.line.head
+        head = call.exchange.head
         method, path = head.method, head.path
         _allow(method, "GET", "HEAD")
         self._check(call)
@@ -151,10 +151,10 @@ class Gateway:
         await call.client.send_body(b"" if method == "HEAD" else body, last=True)
 
     async def _infer(self, call: Call, endpoint: Endpoint) -> None:
-        line, asked = call.line, call.asked
-        if line.head.method != "POST":
+        exchange, asked = call.exchange, call.asked
+        if exchange.head.method != "POST":
             _refuse_web_socket(call)
-            _allow(line.head.method, "POST")
+            _allow(exchange.head.method, "POST")
         self._check(call)
         if endpoint.metered:
             self._admit()
@@ -166,7 +166,7 @@ class Gateway:
             body = await call.client.read_body(self._max_body)
             if endpoint.metered:
                 self._admit()  # once more: the body may have taken its time
-        request = parse_request(body, endpoint, line.head.query)
+        request = parse_request(body, endpoint, exchange.head.query)
         candidates = self._upstreams.candidates(request.model)
         if not candidates:
             message = f"{request.model} is not a model served here; GET /api/v1/models lists those that are."
@@ -182,7 +182,7 @@ class Gateway:
 
     async def _pass_on(self, call: Call) -> None:
         """Relay a call that is none of ours; one that uses a model is a request like any other."""
-        head, fields = call.line.head, call.asked.fields
+        head, fields = call.exchange.head, call.asked.fields
         method, path = head.method, _below_base(head.path)
         _allow(method, *sorted(self._upstreams.methods(path)))
         self._check(call)
@@ -226,7 +226,7 @@ class Gateway:
         """Find the call's key, and its app once more, now that the key may give one by a rule."""
         asked = call.asked
         key = call.key = self._auth.check_credentials(
-            asked.authorization, asked.api_key, Scope.INFERENCE, call.line.head.client
+            asked.authorization, asked.api_key, Scope.INFERENCE, call.exchange.head.client
         )
         if self._options.rules and not call.app.who.tracked:
             app = call.app = Attributed(attribute(asked.fields, self._options, key_label=key.label))
@@ -249,7 +249,7 @@ def _below_base(path: str) -> str:
 
 def _refuse(call: Call, problem: Problem) -> None:
     """Tell a client what is wrong, as clients of the address it asked at read it."""
-    head = call.line.head
+    head = call.exchange.head
     call.client.refuse(problem, call.own, dialect_of(head.path, head.headers), call.id)
 
 
@@ -258,7 +258,7 @@ def _refuse_web_socket(call: Call) -> None:
 
     The handshake is known by its key (RFC 6455 section 4.1); Upgrade names what is spoken here (RFC 9110, 15.5.22).
     """
-    if call.line.head.method == "GET" and any(name == b"sec-websocket-key" for name, _ in call.asked.fields):
+    if call.exchange.head.method == "GET" and any(name == b"sec-websocket-key" for name, _ in call.asked.fields):
         message = "No WebSocket is spoken here: send the request by POST, over HTTP/1.1."
         raise Problem(426, message, headers={"Upgrade": "HTTP/1.1", "Allow": "POST"})
 

@@ -34,7 +34,7 @@ class Connection(asyncio.Protocol):
         links.add(link)
         above = len(links) - self._limit
         if above > max(16, self._limit // 8):
-            link.abort()  # not even a refusal is free
+            link.abort()  # not even an error response is free
         elif above > 0:
             link.turn_away()
 

@@ -1,12 +1,12 @@
-"""How a connection ends: behind its last answer, by a refusal, in mid-answer, or at once."""
+"""How a connection ends: behind its last answer, by an error of the server, in mid-answer, or at once."""
 
 import math
 from typing import Final
 
 from tokenboard.server.head import Address
+from tokenboard.server.http_error import HttpError, Render, answer_of
 from tokenboard.server.limits import Limits
 from tokenboard.server.reader import Reader
-from tokenboard.server.refusal import Refusal, Render, answer_of
 from tokenboard.server.request import Request
 from tokenboard.server.response import Framing
 from tokenboard.server.states import OUTBOUND, Event, Inbound, Order, Outbound
@@ -59,7 +59,7 @@ class Ending(Reader):
         self._now = now
         self._latest: Request | None = None  # the one whose body is being read, if any
         self._queue: list[Request] = []
-        self._refusal: Refusal | None = None  # to be told in its turn
+        self._error: HttpError | None = None  # to be told in its turn
         self._unsent = 0  # bytes that were still to be written when that was last looked at
 
     def turn_outbound(self, state: Outbound) -> None:
@@ -83,13 +83,13 @@ class Ending(Reader):
 
     # -- steps
 
-    def _refuse(self, refusal: Refusal) -> None:
-        """Answer with a refusal as soon as the requests before it are answered, and read nothing more."""
+    def _refuse(self, error: HttpError) -> None:
+        """Answer with an error as soon as the requests before it are answered, and read nothing more."""
         request, latest = self.current, self._latest
-        refusal.path = self.path_read()
+        error.path = self.path_read()
         self._deafen()
-        self._refusal = refusal
-        self._tally(f"refused_requests.{refusal.status}")
+        self._error = error
+        self._tally(f"refused_requests.{error.status}")
         if latest is not None and not latest.whole and latest is not request:
             self._queue.pop()
         elif request is not None and not request.whole:
@@ -97,13 +97,13 @@ class Ending(Reader):
                 self._cut(request)
             else:
                 self._part(request)
-                self._say(refusal, linger=True)
+                self._say(error, linger=True)
             return
         if request is None and not self._queue:
-            self._say(refusal, linger=True)
+            self._say(error, linger=True)
 
-    def _say(self, refusal: Refusal, *, linger: bool) -> None:
-        self.output.append(answer_of(refusal, self.common.render, self.common.date))
+    def _say(self, error: HttpError, *, linger: bool) -> None:
+        self.output.append(answer_of(error, self.common.render, self.common.date))
         self._close(linger=linger)
 
     def _cut(self, request: Request) -> None:

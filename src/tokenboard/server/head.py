@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from tokenboard.http_fields.peer import PEER, read_peer
+from tokenboard.server.http_error import HttpError
 from tokenboard.server.limits import Limits
-from tokenboard.server.refusal import Refusal
 
 Headers = list[tuple[bytes, bytes]]
 Address = tuple[str, int]
@@ -138,13 +138,13 @@ def judge_head(
     the peer is always taken out; with ``peer_told`` it says who the client is, and nobody is known without it.
 
     Raises:
-        Refusal: 400, 417, 431, 501 or 505.
+        HttpError: 400, 417, 431, 501 or 505.
 
     """
     if version not in {"1.1", "1.0"}:
-        raise Refusal(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
+        raise HttpError(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
     if method not in METHODS:
-        raise Refusal(501, "This server does not know the request's method.")
+        raise HttpError(501, "This server does not know the request's method.")
     size = len(target)
     hosts = peers = 0
     length: int | None = 0
@@ -158,29 +158,29 @@ def judge_head(
         if kind == _HOST:
             hosts += 1
             if not _is_authority(value):
-                raise Refusal(400, "The Host header is not a host, with a port if any.")
+                raise HttpError(400, "The Host header is not a host, with a port if any.")
         elif kind == _LENGTH:
             length = int(value)  # a plain number of 64 bits: llhttp has seen to that
         elif kind == _CODING:
             if version == "1.0":
-                raise Refusal(400, "HTTP/1.0 knows no Transfer-Encoding: send a Content-Length.")
+                raise HttpError(400, "HTTP/1.0 knows no Transfer-Encoding: send a Content-Length.")
             if value.lower() != b"chunked":
-                raise Refusal(501, "The only Transfer-Encoding understood here is one `chunked`.")
+                raise HttpError(501, "The only Transfer-Encoding understood here is one `chunked`.")
             length = None
         elif kind == _PEER:
             peers += 1
             told = read_peer(value) if peers == 1 else None
         elif version == "1.1":
             if value.lower() != b"100-continue":
-                raise Refusal(417, "The only expectation met here is `100-continue`.")
+                raise HttpError(417, "The only expectation met here is `100-continue`.")
             expects = True
     if size > limits.max_header_bytes:
         raise too_much(limits)
     if hosts > 1 or (not hosts and version == "1.1"):
-        raise Refusal(400, "Send one Host header.")
+        raise HttpError(400, "Send one Host header.")
     parts = _parse_target(target) if len(target) <= _CACHED_TARGET else _split_target(target)
     if parts.raw_path == b"*" and method != b"OPTIONS":
-        raise Refusal(400, "The target `*` is for OPTIONS alone.")
+        raise HttpError(400, "The target `*` is for OPTIONS alone.")
     if parts.authority is not None:
         headers = [(b"host", parts.authority), *[field for field in headers if field[0] != b"host"]]
     if peers:
@@ -204,13 +204,13 @@ def path_of(target: bytes) -> str | None:
     """Return the path of a request's target, which may have been read in part only; None when it is no target."""
     try:
         return _split_target(target).path
-    except Refusal:
+    except HttpError:
         return None
 
 
-def too_much(limits: Limits) -> Refusal:
-    """Return the refusal of a head that is over a limit."""
-    return Refusal(
+def too_much(limits: Limits) -> HttpError:
+    """Return the error for a head that is over a limit."""
+    return HttpError(
         431, f"A request may have {limits.max_headers} headers, and {limits.max_header_bytes:,} bytes of them."
     )
 
@@ -232,9 +232,9 @@ def _parse_target(target: bytes) -> Target:
 def _split_target(target: bytes) -> Target:
     found = _TARGET.fullmatch(target)
     if found is None or (found[1] is None and not found[2]):
-        raise Refusal(400, "The request's target must be a path, or an http URL, without a fragment.")
+        raise HttpError(400, "The request's target must be a path, or an http URL, without a fragment.")
     authority, raw_path, query = found[1], found[2] or b"/", found[3] or b""
     if authority is not None and (not authority or not _is_authority(authority) or raw_path == b"*"):
-        raise Refusal(400, "The URL in the request line names no host, or more than a host and a port.")
+        raise HttpError(400, "The URL in the request line names no host, or more than a host and a port.")
     path = raw_path.decode("ascii")
     return Target(unquote(path) if "%" in path else path, raw_path, query, authority)

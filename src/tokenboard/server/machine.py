@@ -12,7 +12,7 @@ from typing import Final
 
 from tokenboard.server.ending import NEVER, Common, Ending
 from tokenboard.server.head import Address, Head, too_much
-from tokenboard.server.refusal import Refusal
+from tokenboard.server.http_error import HttpError
 from tokenboard.server.request import Request
 from tokenboard.server.response import BadResponse
 from tokenboard.server.states import Event, Inbound, Outbound
@@ -66,7 +66,7 @@ class Machine(Ending):
 
     def turn_away(self) -> None:
         """Refuse a connection that is one too many, before it says anything."""
-        self._refuse(Refusal(503, "Too many connections are open at the moment; try again later."))
+        self._refuse(HttpError(503, "Too many connections are open at the moment; try again later."))
 
     def received(self, data: bytes, now: float) -> None:
         """Take bytes from the client."""
@@ -79,8 +79,8 @@ class Machine(Ending):
         size = 0 if before is None else before.received
         try:
             count = self.read(data)
-        except Refusal as refusal:
-            self._refuse(refusal)
+        except HttpError as error:
+            self._refuse(error)
             return
         inbound = self.inbound
         latest = self._latest
@@ -167,10 +167,10 @@ class Machine(Ending):
         elif request is None and not self._framing_bytes:
             self._close(linger=False)
         elif request is None:
-            self._refuse(Refusal(408, f"The headers were not complete within {self.limits.header_timeout_s:g} s."))
+            self._refuse(HttpError(408, f"The headers were not complete within {self.limits.header_timeout_s:g} s."))
         elif not request.whole and not self.paused and self.inbound is not _ENDED:
             seconds = self.limits.body_timeout_s
-            self._refuse(Refusal(408, f"The body came too slowly: no KiB of it within {seconds:g} s."))
+            self._refuse(HttpError(408, f"The body came too slowly: no KiB of it within {seconds:g} s."))
         else:
             self.deadline = NEVER
 
@@ -301,10 +301,10 @@ class Machine(Ending):
         if request.begun:
             self._cut(request)
         else:
-            refusal = Refusal(status, message, request.head.path)
+            error = HttpError(status, message, request.head.path)
             linger = not request.whole
             self._part(request)
-            self._say(refusal, linger=linger)
+            self._say(error, linger=linger)
 
     # -- steps
 
@@ -332,7 +332,7 @@ class Machine(Ending):
             self._close(linger=True)
 
     def _next(self) -> None:
-        """Begin what comes behind a complete answer: the next request, a refusal, or the wait for either."""
+        """Begin what comes behind a complete answer: the next request, an error, or the wait for either."""
         if self._latest is self.current:
             self._latest = None
         self.current = None
@@ -347,8 +347,8 @@ class Machine(Ending):
             if not self._queue:
                 self._resume()
                 self._set_clock()
-        elif self._refusal is not None:
-            self._say(self._refusal, linger=True)
+        elif self._error is not None:
+            self._say(self._error, linger=True)
         elif self.inbound is _DEAF or self.inbound is _ENDED:
             self._close(linger=self.inbound is not _ENDED)
         else:
@@ -367,7 +367,7 @@ class Machine(Ending):
         if latest.length is None:
             self._framing_bytes += count - (latest.received - size)
             if self._framing_bytes > self.limits.max_header_bytes + _OVERHEAD_PER_BYTE * latest.received:
-                self._refuse(Refusal(400, "The chunked body is more framing than content."))
+                self._refuse(HttpError(400, "The chunked body is more framing than content."))
                 return
         if latest.received - self._mark >= _BODY_STEP:
             self._mark = latest.received

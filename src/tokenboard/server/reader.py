@@ -10,8 +10,8 @@ from typing import Any, Final
 import httptools
 
 from tokenboard.server.head import Address, Head, Headers, judge_head, path_of, too_much
+from tokenboard.server.http_error import FAULT, HttpError
 from tokenboard.server.limits import Limits
-from tokenboard.server.refusal import FAULT, Refusal
 from tokenboard.server.states import INBOUND, Inbound
 
 LONGEST_FORM: Final = 2_048
@@ -78,7 +78,7 @@ class Reader:
     """Turns bytes into requests; `Machine` is one.
 
     ``inbound`` says what the next byte belongs to. ``advanced``: a head or a request was completed by the bytes last
-    fed. ``refusal`` is what is wrong with them. ``fault`` is an exception of ours while they were read.
+    fed. ``fault`` is an exception of our own code while it read them.
     """
 
     def __init__(self, limits: Limits, client: Address | None, *, peer_told: bool) -> None:
@@ -91,7 +91,7 @@ class Reader:
         self._parser: Any = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: Headers = []
-        self._wrong: Refusal | None = None
+        self._wrong: HttpError | None = None
         self._upgrades = False
         self._keep = True
         self._form: Form | None = None
@@ -138,7 +138,7 @@ class Reader:
         """Read on; returns how many of the bytes were left to llhttp.
 
         Raises:
-            Refusal: this is no HTTP, or over a limit; nothing further is to be read.
+            HttpError: this is no HTTP, or over a limit; nothing further is to be read.
 
         """
         self.advanced = False
@@ -227,8 +227,8 @@ class Reader:
             if isinstance(error, httptools.HttpParserCallbackError):
                 # What a callback raised, and is none of the above: the request is not to blame.
                 self.fault = error.__context__
-                raise Refusal(500, FAULT) from None
-            raise _refusal_of(error) from error
+                raise HttpError(500, FAULT) from None
+            raise _error_of(error) from error
 
     def _end_request(self) -> None:
         self.turn_inbound(_IDLE if self._keep else _DEAF)
@@ -256,7 +256,7 @@ class Reader:
         """Keep a piece of the target."""
         self._target = self._target + url if self._target else url
         if len(self._target) > self.limits.max_target_bytes:
-            self._wrong = Refusal(414, f"A request's target may have {self.limits.max_target_bytes:,} bytes.")
+            self._wrong = HttpError(414, f"A request's target may have {self.limits.max_target_bytes:,} bytes.")
             raise self._wrong
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -280,8 +280,8 @@ class Reader:
                 self.client,
                 peer_told=self._peer_told,
             )
-        except Refusal as refusal:
-            self._wrong = refusal
+        except HttpError as error:
+            self._wrong = error
             raise
         if parser.should_upgrade():
             self._upgrades = True
@@ -325,9 +325,9 @@ class Reader:
         self._parse(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
 
 
-def _refusal_of(error: Any) -> Refusal:
+def _error_of(error: Any) -> HttpError:
     reason = str(error)
     if reason == "Invalid HTTP version" or "PRI" in reason:
-        return Refusal(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
+        return HttpError(505, "This server speaks HTTP/1.1 and HTTP/1.0.")
     # llhttp's own words: they repeat nothing of what it read.
-    return Refusal(400, f"This is not a valid HTTP/1.1 request: {reason}.")
+    return HttpError(400, f"This is not a valid HTTP/1.1 request: {reason}.")

@@ -9,9 +9,9 @@ from tokenboard.observability import Counters, logger
 from tokenboard.server.connection import Connection
 from tokenboard.server.ending import Common
 from tokenboard.server.exchange import App, Direct, Exchange
+from tokenboard.server.http_error import Render, render_plain
 from tokenboard.server.limits import Limits
 from tokenboard.server.link import Link
-from tokenboard.server.refusal import Render, render_plain
 from tokenboard.server.service import Service
 
 CANCELLED_WITHIN_S = 10.0

@@ -8,7 +8,7 @@ from tokenboard.inline_task import InlineTask
 from tokenboard.observability import BoundedLog, Counters, logger
 from tokenboard.server.ending import Common
 from tokenboard.server.exchange import App, Direct, Exchange
-from tokenboard.server.refusal import FAULT
+from tokenboard.server.http_error import FAULT
 
 STOPPED: Final = "The server is shutting down; try again in a moment."
 _log = logger("server")

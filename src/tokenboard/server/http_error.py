@@ -1,21 +1,21 @@
-"""What the server itself answers: requests it does not hand to the application, and failures of that."""
+"""Errors that the server itself answers: requests it does not hand to the application, and failures of that."""
 
 from collections.abc import Callable
 
 from tokenboard.server.response import render_head
 
 FAULT = "Something went wrong here, not with your request; the server's log tells more."
-"""What a client is told of a fault of ours."""
+"""The message of a 500: the fault is ours."""
 
 Render = Callable[[int, str, str | None], tuple[bytes, bytes]]
-"""Makes the body of such an answer: from status, message and path, None where unknown, to content type and bytes."""
+"""Makes an error's body: takes status, message and path (None where unknown), returns content type and bytes."""
 
 
-class Refusal(Exception):
-    """A request is answered by the server and its connection ends.
+class HttpError(Exception):
+    """The server answers a request with this error itself, and closes the connection.
 
-    ``status`` is 400 to 599, ``message`` says what is wrong and how to mend it; it repeats nothing of the request.
-    ``path`` is the request's, percent-decoded, as far as it was read: clients of different paths read different errors.
+    ``status`` is 400 to 599, ``message`` says what is wrong and how to fix it; it repeats nothing of the request.
+    ``path`` is the request's, percent-decoded, as far as it was read: the shape of an error depends on the path.
     """
 
     def __init__(self, status: int, message: str, path: str | None = None) -> None:
@@ -30,11 +30,11 @@ def render_plain(status: int, message: str, path: str | None) -> tuple[bytes, by
     return b"text/plain; charset=utf-8", f"{status} {message}\n".encode()
 
 
-def answer_of(refusal: Refusal, render: Render, date: bytes) -> bytes:
-    """Return the whole answer, head and body, that tells a refusal; it is the connection's last."""
-    content_type, body = render(refusal.status, refusal.message, refusal.path)
+def answer_of(error: HttpError, render: Render, date: bytes) -> bytes:
+    """Return the whole response, head and body, for an error; it is the last on its connection."""
+    content_type, body = render(error.status, error.message, error.path)
     head, _, _, _ = render_head(
-        refusal.status,
+        error.status,
         [(b"content-type", content_type)],
         whole=len(body),
         to_head=False,
