@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,3 +19,12 @@ def test_kill_9_in_the_middle_of_inserts_loses_and_doubles_nothing_once_the_batc
     assert [] == outcome["wrong"]
     assert outcome["batches"] >= 3
     assert outcome["interrupted"] >= KILLS / 2
+
+
+def test_a_fault_of_the_engine_ends_the_process_at_once(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys; from tokenboard.ledger import Ledger; ledger = Ledger(sys.argv[1]); "
+        "os.kill(os.getpid(), signal.SIGSEGV)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, f"chdb://{tmp_path / 'ledger'}"], timeout=50)
+    assert -signal.SIGSEGV == done.returncode

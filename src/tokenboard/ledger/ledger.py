@@ -21,6 +21,7 @@ from tokenboard.ledger.batches import BatchWriter, last_batch
 from tokenboard.ledger.columns import FIRST_TIME_MS, LAST_TIME_MS, Rows
 from tokenboard.ledger.engines import SINGLE_NODE, Engines
 from tokenboard.ledger.errors import LedgerError, LedgerOutdated, LedgerUnavailable
+from tokenboard.ledger.faults import end_at_once
 from tokenboard.ledger.generation import Generation
 from tokenboard.ledger.rollups import (
     ROLLUPS,
@@ -52,6 +53,7 @@ SILENT_S = 300
 """How long a server may be silent about a statement of the board's own, such as a batch, in seconds."""
 
 _TIMEOUT = "TIMEOUT_EXCEEDED"
+_EMBEDDED = "chdb:"
 
 GENERATION_WITHIN_MS = 60_000
 """How far an event may be from the time that a caller knows of it, in milliseconds."""
@@ -112,6 +114,8 @@ class Ledger:
         except LedgerError:
             self._thread.shutdown()
             raise
+        if dsn.startswith(_EMBEDDED):
+            end_at_once()
 
     # --- schema ----------------------------------------------------------------------------------------------------
 
@@ -386,7 +390,7 @@ class Ledger:
 
 
 def _connect(dsn: str, timeout_s: float) -> Client:
-    if dsn.startswith("chdb:"):
+    if dsn.startswith(_EMBEDDED):
         return clickhouse_connect.get_client(dsn=dsn)
     limits: dict[str, Any] = {"connect_timeout": max(math.ceil(timeout_s), 1), "send_receive_timeout": SILENT_S}
     asked = parse_qs(urlsplit(dsn).query)
