@@ -93,7 +93,7 @@ def test_while_the_catalog_is_away_the_copy_stays_and_it_is_counted_logged_once_
         told = follower.state()
         # The one that can be read is not kept back by the one that cannot.
         assert (0, 5, 20) == (keys.copy, apps.copy, counters.read()[COUNTER])
-        assert (1_000, True) == (told.failing_since_ms, "locked" in (told.reason or ""))
+        assert (1_000, True, "keys") == (told.failing_since_ms, "locked" in (told.reason or ""), told.read)
         assert 1 == len([record for record in caplog.records if "could not be read anew" in record.message])
         keys.error = None
         follower.catch_up(60)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Final
 
-from tokenboard.catalog import CatalogError, CatalogUnavailable
+from tokenboard.catalog import CatalogUnavailable
 from tokenboard.observability import BoundedLog, Counters, logger
 
 EVERY_S: Final = 0.5
@@ -34,10 +34,14 @@ _log = logger("follower")
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """Since when (UTC epoch ms) the catalog cannot be read, and why; None and None while all is well."""
+    """Since when (UTC epoch ms) a read fails, why, and which one by its name; None throughout while all is well.
+
+    Of several that fail it is the first. ``read`` is None, too, where one has not answered for long.
+    """
 
     failing_since_ms: int | None
     reason: str | None
+    read: str | None = None
 
 
 class Follower:
@@ -103,7 +107,7 @@ class Follower:
         if error is not None:
             # An error of the caller's own, as raising it adds to it.
             raise CatalogUnavailable(
-                f"the catalog could not be read anew: {_reason(error)}", within_s=getattr(error, "within_s", None)
+                f"the change is not in force everywhere: {_reason(error)}", within_s=getattr(error, "within_s", None)
             ) from error
 
     def state(self) -> Following:
@@ -121,33 +125,35 @@ class Follower:
                     return
                 self._begun += 1
             self._round_began = time.monotonic()
-            error = self._read()
+            failed, error = self._read()
             self._round_began = None
-            self._note(error)
+            self._note(error, failed)
             with self._turn:
                 self._ended = self._begun
                 self._error = error
                 self._turn.notify_all()
 
-    def _read(self) -> Exception | None:
-        """Do one round; return the first error. One read that fails keeps no other from its turn."""
+    def _read(self) -> tuple[str | None, Exception | None]:
+        """Do one round; return the first error, and whose it is. One read that fails keeps no other from its turn."""
         first: Exception | None = None
+        failed: str | None = None
         for name, read in self._reads.items():
             try:
                 read()
             except Exception as error:  # a thread that ended would leave keys in force for good
-                first = first or error
+                if first is None:
+                    failed, first = name, error
                 self._counters.add(COUNTER)
                 facts = {"reason": _reason(error), "hint": getattr(error, "hint", "")}
                 self._told.error(name, f"the {name} could not be read anew; those known so far stay in force", facts)
-                if not isinstance(error, CatalogError) and self._following.failing_since_ms is None:
+                if not hasattr(error, "hint") and self._following.failing_since_ms is None:
                     _log.error("the follower failed by a fault of ours", exc_info=error)
-        return first
+        return failed, first
 
-    def _note(self, error: Exception | None) -> None:
+    def _note(self, error: Exception | None, failed: str | None) -> None:
         since = self._following.failing_since_ms
         if error is not None:
-            self._following = Following(since or self._well_ms, _reason(error))
+            self._following = Following(since or self._well_ms, _reason(error), failed)
             return
         self._well_ms = self._clock_ms()
         if since is not None:

@@ -47,14 +47,16 @@ def test_a_nudge_carries_the_token_and_goes_over_no_proxy(monkeypatch: pytest.Mo
     with answering(200, b"{}") as (url, asked):
         told = RunningServer(1, url, "token", None).nudge()
 
-    assert (True, [("POST /internal/nudge", "token")]) == (told, asked)
+    assert (None, [("POST /internal/nudge", "token")]) == (told, asked)
 
 
 def test_a_nudge_that_is_refused_or_not_answered_is_known_to_have_failed() -> None:
-    with answering(404, b"{}") as (url, _):
-        refused = RunningServer(1, url, "token", None).nudge()
+    refusal = b'{"error": {"code": 503, "message": "the disk is full"}}'
+    with answering(503, refusal) as (url, _):
+        assert f"{url} refuses: the disk is full" == RunningServer(1, url, "token", None).nudge()
 
-    assert (False, False) == (refused, RunningServer(1, "http://127.0.0.1:9", "token", None).nudge())
+    away = RunningServer(1, "http://127.0.0.1:9", "token", None).nudge()
+    assert "http://127.0.0.1:9 does not answer; it finds the change by itself within a second" == away
 
 
 def test_a_server_is_asked_whether_it_is_ready_and_its_no_is_read_too() -> None:

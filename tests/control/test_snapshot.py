@@ -73,6 +73,18 @@ def test_a_snapshot_is_written_when_a_key_has_changed_and_then_only(tmp_path: Pa
     assert 2 == len(published)
 
 
+def test_a_snapshot_that_somebody_removes_or_overwrites_is_written_anew(tmp_path: Path) -> None:
+    path, keys = tmp_path / "snapshot", Keys()
+    board = publisher(path, keys)
+    board.refresh()
+    for harm in (path.unlink, lambda: path.write_bytes(b"of another program")):
+        harm()
+        board.refresh()
+        file = SnapshotFile(path)
+        file.refresh()
+        assert file.snapshot is not None
+
+
 def test_revisions_grow_over_runs_and_over_clocks_that_are_set_back(tmp_path: Path) -> None:
     first, second = list[int](), list[int]()
     publisher(tmp_path / "snapshot", Keys(), "one", first).refresh()

@@ -11,7 +11,7 @@ from tokenboard.api.processes import all_counters, journal_faults, uncollected
 from tokenboard.api.services import Services
 from tokenboard.api.threads import THREADS, route_in
 from tokenboard.api.upkeep import require_proof
-from tokenboard.control import GatewayState
+from tokenboard.control import SNAPSHOT, GatewayState
 from tokenboard.spool import SpoolState
 from tokenboard.workers import Workers
 
@@ -79,7 +79,12 @@ def router(services: Services) -> APIRouter:
 def _checks(services: Services, spool: SpoolState, size: int, states: Sequence[GatewayState]) -> dict[str, str]:
     checks = {"catalog": "ok", "ledger": "ok", "spool": "ok", "rankings": "ok", "gateways": "ok"}
     following = services.following()
-    if following.failing_since_ms is not None:
+    if following.read == SNAPSHOT:
+        checks["gateways"] = (
+            f"not told of changes of keys since {following.failing_since_ms} (epoch ms): {following.reason}; "
+            "see the server's log"
+        )
+    elif following.failing_since_ms is not None:
         checks["catalog"] = (
             f"cannot be read since {following.failing_since_ms} (epoch ms): keys and apps stay as they were then; "
             "see the server's log"
@@ -95,6 +100,8 @@ def _checks(services: Services, spool: SpoolState, size: int, states: Sequence[G
         checks["spool"] = "full: no new requests are taken"
     if (fault := spool.fault) is not None:
         checks["spool"] = f"{fault.what}, since {fault.since_ms} (epoch ms): no new requests are taken. {fault.hint}"
+    if waiting := [state.name for state in states if state.revision < 0]:
+        checks["gateways"] = f"{', '.join(waiting)} waits for the keys that the board publishes; see the log"
     if away := services.gateways.away:
         checks["gateways"] = f"{', '.join(away)} does not answer; see the log"
     return checks

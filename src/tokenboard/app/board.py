@@ -20,7 +20,7 @@ from tokenboard.app.upstreams import attribution_options
 from tokenboard.auth import Auth, Sessions
 from tokenboard.collector import Collector
 from tokenboard.config import Settings
-from tokenboard.control import Publisher
+from tokenboard.control import SNAPSHOT, Publisher
 from tokenboard.drain import Drain
 from tokenboard.follower import Follower
 from tokenboard.ingest import Ingest
@@ -125,7 +125,7 @@ class Board:
             published=gateways.publish,
         )
         self.follower = Follower(
-            {"keys": self.auth.refresh, "snapshot": self.publisher.refresh, "apps": self.rankings.catch_up},
+            {"keys": self.auth.refresh, SNAPSHOT: self.publisher.refresh, "apps": self.rankings.catch_up},
             counters=self.counters,
             clock_ms=wall_clock_ms,
         )

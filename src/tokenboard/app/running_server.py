@@ -54,10 +54,14 @@ class RunningServer:
     supervised: bool = False
     """Whether it is one of a supervisor's processes, and ends when that does."""
 
-    def nudge(self) -> bool:
-        """Make the server read keys and apps again, now; False when it did not answer."""
-        status, _ = self._ask("POST", "/internal/nudge", {"x-tokenboard-nudge": self.nudge_token})
-        return status == 200
+    def nudge(self) -> str | None:
+        """Make the server read keys and apps again, now; return None once they are in force, else what keeps them."""
+        status, body = self._ask("POST", "/internal/nudge", {"x-tokenboard-nudge": self.nudge_token})
+        if status == 200:
+            return None
+        if status == 0:
+            return f"{self.url} does not answer; it finds the change by itself within a second"
+        return f"{self.url} refuses: {_error(body).get('message', _NO_REASON)}"
 
     def readiness(self) -> dict[str, Any] | None:
         """Return what ``/readyz`` says, ready or not; None when the server did not answer."""

@@ -65,8 +65,8 @@ def changing_catalog_of(session: Session, *, make: bool = False) -> Iterator[Cat
     with catalog_of(session, make=make) as catalog:
         yield catalog
     running = session.folder.running()
-    if running is not None and not running.nudge():
-        typer.echo(f"note: {running.url} does not answer; it finds the change by itself within a second", err=True)
+    if running is not None and (reason := running.nudge()) is not None:
+        typer.echo(f"note: {reason}", err=True)
 
 
 def _know_ids(session: Session) -> None:

@@ -10,12 +10,13 @@ that is away, that gateway finds in the file.
 
 from tokenboard.control.endpoint import Endpoint
 from tokenboard.control.gateways import Gateways
-from tokenboard.control.publisher import Publisher
+from tokenboard.control.publisher import SNAPSHOT, Publisher
 from tokenboard.control.snapshot import Snapshot, SnapshotError, SnapshotFile
 from tokenboard.control.state import Fault, GatewayState
 from tokenboard.control.watcher import Watcher
 
 __all__ = [
+    "SNAPSHOT",
     "Endpoint",
     "Fault",
     "GatewayState",

@@ -3,17 +3,23 @@
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
+from typing import Final
 
 from tokenboard.attribution import AttributionOptions
 from tokenboard.auth import KeySource
-from tokenboard.control.snapshot import Rule, Snapshot, SnapshotError, read_snapshot, write_snapshot
+from tokenboard.control.snapshot import Look, Rule, Snapshot, SnapshotError, look_of, read_snapshot, write_snapshot
 from tokenboard.observability import BoundedLog, logger
+
+SNAPSHOT: Final = "snapshot"
+"""The name of `Publisher.refresh` among what a follower reads."""
 
 _log = BoundedLog(logger("control"))
 
 
 class Publisher:
-    """Writes the snapshot anew whenever a key has changed; called by whoever follows ``source``.
+    """Writes the snapshot anew whenever a key has changed, or the file is not the one it wrote.
+
+    ``refresh`` is called again and again by whoever follows ``source``.
 
     ``run`` names this run of the board. ``published`` is told each new revision, so that gateways may read it at once.
     Blocks: not for an event loop.
@@ -40,6 +46,7 @@ class Publisher:
         self._published = published
         self._lock = Lock()
         self._keys_revision: int | None = None
+        self._written: Look | None = None
         self._revision = self._last_revision()
 
     def refresh(self) -> None:
@@ -51,11 +58,13 @@ class Publisher:
         """
         with self._lock:
             keys_revision = self._source.keys_revision()
-            if keys_revision == self._keys_revision:
+            # A gateway that starts goes by the file alone: what has become of it is not left so.
+            if keys_revision == self._keys_revision and self._written == _look_of(self._path):
                 return
             self._revision = max(self._revision + 1, self._clock_ms() * 1000)
             keys = tuple(self._source.keys())
             write_snapshot(self._path, Snapshot(self._run, self._revision, keys, self._browser_referer, self._rules))
+            self._written = _look_of(self._path)
             self._keys_revision = keys_revision
             self._published(self._revision)
 
@@ -65,3 +74,11 @@ class Publisher:
         except SnapshotError as error:
             _log.warning("unreadable", "the last snapshot cannot be read and is written anew", {"reason": str(error)})
             return 0
+
+
+def _look_of(path: Path) -> Look | None:
+    """Return by what the file is told from another; None when there is none that can be looked at."""
+    try:
+        return look_of(path)
+    except OSError:
+        return None

@@ -14,10 +14,13 @@ FORMAT: Final = 1
 """The form of snapshots that this program writes, and the only one it reads."""
 
 
+Look = tuple[int, int, int]
+
+
 class SnapshotError(Exception):
     """The snapshot cannot be read, or cannot be written."""
 
-    hint = "Start the board, which writes it anew; see its log when it does not."
+    hint = "A running board writes it anew; see its log when it does not."
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -62,7 +65,7 @@ class SnapshotFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: Look | None = None
         self._snapshot: Snapshot | None = None
 
     @property
@@ -86,19 +89,25 @@ class SnapshotFile:
 
         """
         try:
-            found = os.stat(self._path)
-        except FileNotFoundError:
-            return False
+            seen = look_of(self._path)
         except OSError as error:
             raise SnapshotError(f"cannot read {self._path}: {error.strerror}") from error
-        seen = (found.st_ino, found.st_mtime_ns, found.st_size)
-        if seen == self._seen:
+        if seen is None or seen == self._seen:
             return False
         snapshot = read_snapshot(self._path)
         # Noted after it was read: what has come in place of it meanwhile is found the next time.
         self._seen = seen
         self._snapshot = snapshot
         return True
+
+
+def look_of(path: Path) -> Look | None:
+    """Return by what one file is told from another that took its place, None when there is none. Raises OSError."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def read_snapshot(path: Path) -> Snapshot:
