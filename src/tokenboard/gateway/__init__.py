@@ -1,9 +1,10 @@
 """The data plane: keys, upstream choice, relay, metering.
 
-    request ─▶ attribute (who) ─▶ access (key) ─▶ parse ─▶ choose upstream ─▶ relay ─▶ client
-                                                                   meter (how much) ─┴▶ intake
+    request ─▶ attribute (who) ─▶ auth (key) ─▶ parse ─▶ choose upstream ─▶ relay ─▶ client
+                                                                 meter (how much) ─┴▶ intake
 
-No framework and no task stand between a client's chunk and its upstream's; ``upstream/`` is the HTTP client.
+No web framework and no asyncio task lie between the upstream's chunk and the client's; ``upstream/`` is the HTTP
+client.
 """
 
 from tokenboard.gateway.board import BoardRelay

@@ -1,6 +1,6 @@
-"""Asking the upstreams that serve a model, one after the other, until one takes the request.
+"""Failover: tries the upstreams that serve a model, in order, until one accepts the request.
 
-What is asked again elsewhere, and what is not: docs/api.md, "When an upstream fails".
+Which failures move on to the next upstream: docs/api.md, "When an upstream fails".
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ _log = logger("gateway")
 
 
 class Attempts:
-    """One request, and the upstreams it may be put to in order (at least one).
+    """One request, and the upstreams it may be sent to, in order (at least one).
 
     The call's ``provider`` is kept up to date. Every attempt that fails is counted as ``upstream_failed.NAME.REASON``
-    (500 for every 5xx), every upstream passed over because it takes no connections as ``upstream_skipped.NAME``.
+    (500 for every 5xx), every upstream skipped because it takes no connections as ``upstream_skipped.NAME``.
     """
 
     __slots__ = ("_call", "_candidates", "_counters", "_failed", "_held", "_held_of")
@@ -41,10 +41,10 @@ class Attempts:
         return next(upstream.dialect for upstream in self._candidates if upstream.name == self._call.provider)
 
     async def ask(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
-        """Return the answer for the client: the first that is no refusal, else the last refusal.
+        """Return the answer for the client: the first that is not a 429 or 5xx, else the last of those.
 
         Raises:
-            UpstreamError: no upstream gave an answer; the fault of the one asked last.
+            UpstreamError: no upstream answered; the error of the last one tried.
             Problem: the request itself is at fault.
 
         """
@@ -55,7 +55,7 @@ class Attempts:
         except UpstreamError as error:
             if self._held is None:
                 raise error
-            # An upstream's word, even a refusal, tells a client more than ours that another one is away.
+            # A 429 or 5xx from an upstream tells the client more than our own error about another upstream.
             answer, self._held, self._call.provider = self._held, None, self._held_of
             return answer
         finally:
@@ -63,7 +63,7 @@ class Attempts:
         return answer
 
     async def _ask_only(self, upstream: Upstream, path: str, request: InferenceRequest, headers: Headers) -> Answer:
-        """Ask the one upstream there is, even where it seems away, unless that would take a connect timeout."""
+        """Try the only upstream, even if it seems down, unless that would cost a connect timeout."""
         availability = upstream.availability()
         if availability is not Availability.READY:
             self._counters.add(f"upstream_skipped.{upstream.name}")
@@ -97,7 +97,7 @@ class Attempts:
         if self._held is not None:
             answer, self._held, self._call.provider = self._held, None, self._held_of
             return answer
-        # There is nobody else: those that seem away are asked all the same, unless that would take a connect timeout.
+        # No other upstream is left: try those that seem down as well, unless that would cost a connect timeout.
         for upstream in (upstream for upstream, availability in passed_over if availability is Availability.REFUSING):
             answer, fault = await self._attempt(upstream, path, request, headers)
             if answer is not None:
@@ -107,9 +107,9 @@ class Attempts:
     async def _attempt(
         self, upstream: Upstream, path: str, request: InferenceRequest, headers: Headers
     ) -> tuple[Answer | None, UpstreamError | None]:
-        """Ask one upstream; return its answer, or the fault that says that it never took the request.
+        """Try one upstream; return its answer, or the error that shows that it never received the request.
 
-        Any other fault is raised: the upstream may have done, and billed, the work.
+        Any other error is raised: the upstream may have done, and billed, the work.
         """
         if self._failed is not None:
             failed, reason = self._failed
@@ -131,7 +131,7 @@ class Attempts:
         return answer, None
 
     def _hold(self, answer: Answer, upstream: Upstream) -> None:
-        """Keep back a refusal that the next upstream might not give."""
+        """Hold a 429 or 5xx back, in case the next upstream does better."""
         self._let_go()
         self._held, self._held_of = answer, upstream.name
 
@@ -142,7 +142,7 @@ class Attempts:
 
 
 def _refuses(status: int) -> bool:
-    """Tell whether an answer says that this upstream could not do what another one might."""
+    """Tell whether the status is one on which the next upstream is tried: 429 or 5xx."""
     return status == _TOO_MANY_REQUESTS or 500 <= status <= 599
 
 

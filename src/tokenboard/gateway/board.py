@@ -1,10 +1,10 @@
-"""Whatever is not the gateway's own, relayed to the board, which is another process behind a Unix socket.
+"""Relays every request that is not for the gateway itself to the board's process, over a Unix socket.
 
     client ─▶ gateway ─▶ BoardRelay ─ HTTP/1.1 over DIR/run/board.sock ─▶ board
 
-The board's word is passed on as it is: its cookies, CORS headers, tags and codings are those of this very address,
-unlike an upstream's (`gateway.headers`). While it is away, inference goes on; what only it can answer is told to come
-again in a moment.
+The board's answers pass unchanged: unlike an upstream's (`gateway.headers`), its cookies, CORS headers, ETags and
+encodings belong to this very origin. While the board is down, inference goes on, and requests for the board get a 503
+with Retry-After.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ from tokenboard.observability import BoundedLog, Counters, logger
 from tokenboard.problem import Problem, dialect_of
 
 RETRY_AFTER_S: Final = 2
-"""What a caller is told to wait while the board is away, in seconds: it takes about that long to start anew."""
+"""Retry-After of a 503 while the board is down, in seconds: about how long a restart takes."""
 
 ANSWER_WITHIN_S: Final = 120.0
 """How long the board may take to begin an answer, in seconds; its slowest are imports and exports."""
 
 SEND_TIMEOUT_S: Final = 60.0
-"""How long a client may take nothing of an answer before it is cut, in seconds."""
+"""How long a client may read nothing before its connection is cut, in seconds."""
 
 MAX_CONNECTIONS: Final = 256
-"""Requests at the board at once; further ones wait for one of them to end."""
+"""Concurrent requests to the board; further ones wait for a free connection."""
 
 _CONNECT_WITHIN_S: Final = 2.0
 _IDLE_S: Final = 120.0
@@ -54,13 +54,13 @@ class _Asked(NamedTuple):
 class BoardRelay:
     """Relays requests to the board that listens on the Unix socket ``path``; for use within one event loop.
 
-    Method, target and end-to-end headers go as they came, Host among them; the client's address goes along as the
-    header ``x-tokenboard-peer`` (`tokenboard.http_fields.peer`), which a client cannot send itself. Bodies may have
+    Method, target and end-to-end headers pass unchanged, including Host; the client's address is added as the header
+    ``x-tokenboard-peer`` (`tokenboard.http_fields.peer`), which a client cannot send itself. Bodies may have
     ``max_body`` bytes. ``answer_within_s`` is how long the board may take to begin an answer, ``send_timeout_s`` how
-    long a client may take nothing of it.
+    long a client may read nothing of it.
 
-    A GET or HEAD that gets no answer is put once more, over a fresh connection; what else is asked may have been done,
-    and is not. What stays without an answer is counted as ``board_unreached``.
+    A GET or HEAD without an answer is retried once, over a fresh connection; other methods are not, as the board may
+    have acted on them. A request that stays without an answer is counted as ``board_unreached``.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class BoardRelay:
         return True
 
     async def answer(self, exchange: Exchange, /) -> None:
-        """Answer one HTTP request, as an `InlineTask`; an answer that breaks off is cut by returning."""
+        """Answer one HTTP request, as an `InlineTask`; returning before the answer is complete cuts the connection."""
         asked = _asked(exchange)
         client = Client(exchange, self._send_timeout_s)
         task = InlineTask.current
@@ -108,7 +108,7 @@ class BoardRelay:
             client.unwatch()
 
     async def aclose(self) -> None:
-        """Let go of the connections to the board."""
+        """Close the connections to the board."""
         await self._pool.aclose()
 
     async def _relay(self, asked: _Asked, body: bytes, client: Client) -> None:
@@ -135,12 +135,12 @@ class BoardRelay:
 
 
 async def _pass_on(answer: Response, client: Client) -> None:
-    """Carry an answer to the client as it arrives; the board waits for a client that is slow."""
+    """Stream an answer to the client as it arrives, with back-pressure towards the board."""
     try:
         while True:
             piece = await answer.read_chunk()
             last = not piece or answer.ended_hint
-            # The head waits for the first piece: until then a fault can still be answered properly.
+            # The head waits for the first piece: until then an error can still be answered with its own status.
             if not client.started:
                 client.send_head(answer.status, passed_on(answer.headers, HOP_BY_HOP))
             await client.send_body(piece, last=last)

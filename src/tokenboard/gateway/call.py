@@ -1,4 +1,4 @@
-"""One request to the gateway: what is known of it, in one place, for all who have a part in answering it."""
+"""The state of one request to the gateway, shared by all that help to answer it."""
 
 from typing import Final, final
 
@@ -15,7 +15,7 @@ _UNCOUNTED: Final = Usage()
 
 @final
 class Attributed:
-    """An attribution as calls need it: ``header`` is the answer's ``X-Tokenboard-App``, the others are an event's."""
+    """An attribution in the form calls need: ``header`` is the answer's ``X-Tokenboard-App``, the rest event fields."""
 
     __slots__ = ("app_key", "categories", "header", "reason", "title", "who")
 
@@ -32,10 +32,10 @@ class Attributed:
 
 @final
 class Call:
-    """One request as far as it has come: ``key``, ``model``, ``endpoint`` and ``streamed`` are known once it is let in.
+    """One request; ``key``, ``model``, ``endpoint`` and ``streamed`` are set once it is authorized and parsed.
 
-    ``own`` are the gateway's own response headers. ``provider`` is the name of the upstream whose answer, or fault, the
-    client gets; until then that of the one asked last. Times are UTC epoch milliseconds.
+    ``own`` are the gateway's own response headers. ``provider`` is the name of the upstream whose answer, or error, the
+    client gets; until then that of the last one tried. Times are UTC epoch milliseconds.
     """
 
     __slots__ = (

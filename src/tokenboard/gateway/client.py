@@ -1,4 +1,4 @@
-"""The client's end of one request: whether it is still there, and what has been sent to it."""
+"""The client's side of one request: whether it is still connected, and what has been sent to it."""
 
 import asyncio
 import math
@@ -10,20 +10,20 @@ from tokenboard.inline_task import InlineTask
 from tokenboard.problem import Dialect, Problem
 
 WATCH_AFTER_S = 0.02
-"""Seconds for which a client that has left is answered as if it had not: one that only stopped sending still reads."""
+"""Seconds for which a client that closed its side is still answered: one that only stopped sending may still read."""
 
 LONGEST_PIECE = 65_536
 """Bytes handed to the server at once: a client that takes one of these within the send timeout makes progress."""
 
 
 class Memo(Protocol):
-    """A place for what was worked out from a head, for the next request that has the same."""
+    """A cache slot for what was derived from a head, for the next request with the same head."""
 
     value: object
 
 
 class Head(Protocol):
-    """What a request's head says; ``tokenboard.server.head.Head`` says what holds."""
+    """A request's head; ``tokenboard.server.head.Head`` states the contract."""
 
     @property
     def method(self) -> str:
@@ -43,67 +43,67 @@ class Head(Protocol):
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """The fields, which nobody changes."""
+        """The fields; do not modify the list."""
 
     @property
     def client(self) -> tuple[str, int] | None:
-        """The client's address and port, where they are known."""
+        """The client's address and port; None if unknown."""
 
     @property
     def memo(self) -> Memo:
-        """Shared with requests whose heads are the same but for the digits of their Content-Length."""
+        """Shared by requests whose heads differ in the digits of Content-Length at most."""
 
 
 class Exchange(Protocol):
-    """The server's side of one request; ``tokenboard.server.exchange.Exchange`` says what holds."""
+    """One request and its answer; ``tokenboard.server.exchange.Exchange`` states the contract."""
 
     on_leave: Callable[[], object] | None
 
     @property
     def head(self) -> Head:
-        """What the request's head says."""
+        """The request's head."""
 
     @property
     def length(self) -> int | None:
-        """The body's length in bytes, None when it comes in chunks."""
+        """The body's length in bytes; None when it is chunked."""
 
     @property
     def gone(self) -> bool:
-        """Whether the client is away, or sends nothing more."""
+        """Whether the client has disconnected, or closed its sending side."""
 
     def whole_body(self) -> bytes | None:
-        """Give all of the body if all of it is here and nothing of it was taken; None says to `read` it."""
+        """Return the whole body if it has arrived and none of it was read; otherwise None: use `read`."""
 
     @property
     def read_to_end(self) -> bool:
-        """Whether the end of the body was read."""
+        """Whether the body was read to its end."""
 
     async def read(self) -> bytes | None:
-        """Give what has arrived of the request's body, None once the client left."""
+        """Return the next bytes of the request's body; None once the client has disconnected."""
 
     def begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Begin the answer."""
+        """Start the response."""
 
     def write(self, body: bytes, *, last: bool) -> bool:
-        """Send a piece of the answer's body; returns whether to await `writable` before the next."""
+        """Send a piece of the response body; return whether to await `writable` before the next."""
 
     async def writable(self) -> None:
-        """Wait until the client keeps up, or has gone."""
+        """Wait until the client has caught up, or disconnected."""
 
 
 _OF_GATEWAY = "this gateway ([gateway] max_body)"
 
 
 class ClientStalled(Exception):
-    """The client is there but has taken nothing for the whole send timeout."""
+    """The client is connected but has read nothing for the whole send timeout."""
 
 
 class Client:
-    """Sends one answer and notices when the client leaves, or stops reading for ``send_timeout_s`` seconds.
+    """Sends one response, and notices when the client disconnects or reads nothing for ``send_timeout_s`` seconds.
 
-    ``started``: the response head was sent; ``left``: the client has gone, or is treated as if it had. An answer is cut
-    off by returning without having completed it: the server then closes the connection, so that the client cannot take
-    it for whole.
+    ``started``: the response head was sent; ``left``: the client has disconnected, or is treated so. Returning without
+    having completed the response cuts it off: the server closes the connection, so that the client cannot mistake it
+    for complete.
     """
 
     __slots__ = ("_began", "_exchange", "_leave", "_send_timeout_s", "_timer", "left", "started")
@@ -118,7 +118,7 @@ class Client:
         self.left = False
 
     def whole_body(self, limit: int) -> bytes | None:
-        """Return the request's body if all of it is here; None says to `read_body`. Raises as that does."""
+        """Return the request's body if all of it has arrived, else None: use `read_body`. Raises as that does."""
         body = self._exchange.whole_body()
         if body is not None and len(body) > limit:
             raise _too_large(limit, _OF_GATEWAY)
@@ -156,7 +156,7 @@ class Client:
                 return b"".join(pieces)
 
     def watch(self, leave: Callable[[], None]) -> None:
-        """Call ``leave`` once when the client goes, or, if it goes at once, soon; only after its body was read."""
+        """Call ``leave`` once when the client disconnects, `WATCH_AFTER_S` from now or later; read the body first."""
         self._leave = leave
         self._began = time.monotonic()
         self._exchange.on_leave = self._note_leaving
@@ -164,13 +164,13 @@ class Client:
             self._note_leaving()
 
     def unwatch(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._exchange.on_leave = self._leave = None
         if self._timer is not None:
             self._timer.cancel()
 
     def _note_leaving(self) -> None:
-        """Tell that the client has gone; not in a request's first moments, most short answers are out by then."""
+        """Report that the client has disconnected; not in the first moments: most short answers are sent by then."""
         self._exchange.on_leave = None
         wait_s = self._began + WATCH_AFTER_S - time.monotonic()
         if wait_s > 0:
@@ -206,15 +206,15 @@ class Client:
             await self.until_taken()
 
     def send_last(self, body: bytes) -> None:
-        """Send the last piece of the response's body, of at most `LONGEST_PIECE` bytes; nobody need wait behind it."""
+        """Send the last piece of the response's body, of at most `LONGEST_PIECE` bytes; no wait is needed after it."""
         self._exchange.write(body, last=True)
 
     def send_piece(self, body: bytes) -> bool:
-        """Send a piece of the response's body, of at most `LONGEST_PIECE` bytes; whether to await `until_taken`."""
+        """Send a piece of the response's body, at most `LONGEST_PIECE` bytes; return whether to await `until_taken`."""
         return self._exchange.write(body, last=False)
 
     async def until_taken(self) -> None:
-        """Wait until the client keeps up, or has gone.
+        """Wait until the client has caught up, or disconnected.
 
         Raises:
             ClientStalled: the client has not taken it in time; from now on it counts as gone.
@@ -237,7 +237,7 @@ class Client:
     def refuse(
         self, problem: Problem, headers: Sequence[tuple[bytes, bytes]], dialect: Dialect, request_id: str | None
     ) -> None:
-        """Answer with a problem, unless an answer was begun."""
+        """Answer with an error, unless a response was started."""
         if not self.started:
             self.started = True
             start, body = problem.asgi_messages(headers, dialect, request_id)

@@ -1,4 +1,4 @@
-"""Counting the tokens of a message before it is sent: put to the model's upstream, and never metered.
+"""Counting a message's tokens before it is sent: relayed to the model's upstream, and never metered.
 
 No model is used, so nothing is recorded and no ranking moves. https://docs.anthropic.com/en/api/messages-count-tokens
 """
@@ -26,7 +26,7 @@ MAX_ANSWER = 1024 * 1024
 """Largest answer taken from an upstream, in bytes: a count is a number, an error a few lines."""
 
 TOKENS_PER_MEDIUM = 1_600
-"""What an image, or any other part that is no text, is estimated at: the most that Anthropic counts for an image."""
+"""Estimate for an image, or any other part that is not text: the most that Anthropic counts for an image."""
 
 _UNKNOWN_THERE = frozenset({404, 405, 501})
 _COUNTED = ("system", "messages", "tools")
@@ -35,9 +35,9 @@ _log = logger("gateway")
 
 
 async def count_tokens(call: Call, attempts: Attempts, asked: Awaitable[Answer], request: InferenceRequest) -> None:
-    """Answer with the upstream's count, or its refusal; run as an inline task.
+    """Answer with the upstream's count, or its error; run as an inline task.
 
-    An upstream of OpenAI's dialect need not know the address: then the answer is an estimate, and says so.
+    An upstream of OpenAI's dialect may lack this endpoint: then the answer is an estimate, and says so.
 
     Raises:
         Problem: no upstream gave an answer.
@@ -51,7 +51,7 @@ async def count_tokens(call: Call, attempts: Attempts, asked: Awaitable[Answer],
         headers, body = await _read(answer)
         status = answer.status
         if status in _UNKNOWN_THERE and attempts.dialect is UpstreamDialect.OPENAI:
-            # In a thread: a body may hold megabytes, and every other request waits for this loop.
+            # In a thread: the body may be megabytes, and all other requests share this loop.
             count = await asyncio.get_running_loop().run_in_executor(None, estimate, request.body)
             status, headers = 200, [(b"content-type", b"application/json")]
             body = msgspec.json.encode({"input_tokens": count, "estimated": True})

@@ -1,4 +1,4 @@
-"""What pages of other origins are told of the gateway's answers: https://fetch.spec.whatwg.org/#http-cors-protocol."""
+"""CORS headers of the gateway's answers: https://fetch.spec.whatwg.org/#http-cors-protocol."""
 
 from collections.abc import Iterable
 

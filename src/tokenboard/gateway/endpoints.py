@@ -1,6 +1,6 @@
 """The inference endpoints: their paths, their names in the ledger, and what differs between them.
 
-How an answer is metered is not here: that is told by the answer's own shape, not by the path.
+How an answer is metered depends on the answer's own shape, not on the path, so it is not here.
 """
 
 import time
@@ -41,11 +41,11 @@ MESSAGES = Endpoint("/messages", "messages", "messages")
 COUNT_TOKENS = Endpoint("/messages/count_tokens", "count_tokens", "messages", metered=False)
 
 ENDPOINTS = (CHAT, COMPLETIONS, EMBEDDINGS, RESPONSES, MESSAGES, COUNT_TOKENS)
-"""All of them; each answers POST under every base."""
+"""All endpoints; each answers POST under every base."""
 
 
 def last_event(endpoint: Endpoint, problem: Problem, request_id: str, model: str) -> bytes:
-    """Return the event that ends a stream which has broken off, as clients of the endpoint read it.
+    """Return the error event that ends an interrupted stream, in the form that the endpoint's clients read.
 
     Anthropic's ``event: error``; of responses, OpenAI's (its number is 0: the relay does not read the others'); of
     chat, OpenRouter's chunk that holds the error and is one for strict clients too; else the error alone.

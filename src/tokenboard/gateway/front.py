@@ -1,4 +1,4 @@
-"""Every request that comes to a gateway's process: its own, the board's, and whether it lives."""
+"""Routes every request of a gateway process: to the gateway, the board, or the health checks."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,7 +11,7 @@ from tokenboard.gateway.client import Exchange
 from tokenboard.gateway.gateway import Gateway
 
 READY: Final = "/readyz/gateway"
-"""Tells load balancers of inference whether this gateway takes it, whatever becomes of the board."""
+"""Readiness of this gateway for inference, for load balancers; independent of the board."""
 
 ALIVE: Final = "/healthz"
 
@@ -19,7 +19,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class Front:
-    """Hands each request to whoever owns its path. ``ready`` gives the reason why no inference is taken, or None."""
+    """Dispatches each request by its path. ``ready`` returns the reason why no inference is taken, or None."""
 
     def __init__(self, gateway: Gateway, board: BoardRelay, *, ready: Callable[[], str | None]) -> None:
         self._gateway = gateway

@@ -1,4 +1,4 @@
-"""The data plane: no framework, and no task, between a request and its upstream."""
+"""The data plane: from a request to its upstream without a web framework or an asyncio task."""
 
 import asyncio
 import random
@@ -37,11 +37,11 @@ _log = logger("gateway")
 
 
 class Gateway:
-    """Answers the inference endpoints, and what models there are; `owns` tells which paths these are.
+    """Answers the inference endpoints and the lists of models; `owns` tells which paths these are.
 
-    ``max_body`` is in bytes. ``drain_s`` is for how many seconds an upstream is read on after the client has left; None
-    cancels it at once (usage: rule 4). A client that takes nothing for ``send_timeout_s`` counts as one that left.
-    ``cors_origin`` is what Access-Control-Allow-Origin says to pages of other origins; None tells them nothing.
+    ``max_body`` is in bytes. ``drain_s`` is how many seconds an upstream is still read after the client disconnects;
+    None cancels it at once (usage: rule 4). A client that reads nothing for ``send_timeout_s`` counts as disconnected.
+    ``cors_origin`` is the value of Access-Control-Allow-Origin; None sends no CORS headers.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Gateway:
         self._options = options
         self._clock_ms = clock_ms
         self._max_body = max_body
-        # Ids must not meet, they need not be secret: whoever asks for one is asked for its account's key.
+        # Ids must be unique, not secret: looking one up needs a key of its account.
         self._dice = random.Random(secrets.randbits(256))  # noqa: S311
         self._send_timeout_s = send_timeout_s
         self._counters = counters
@@ -81,12 +81,12 @@ class Gateway:
         self._unmetered = Terms(NotRecorded(), None, headers, drain_s=drain_s, clock_ms=clock_ms)
 
     def attribute_by(self, options: AttributionOptions) -> None:
-        """Attribute requests by other options from now on."""
+        """Use other attribution options from now on."""
         self._options = options
         self._attributed = Memory()
 
     def owns(self, path: str) -> bool:
-        """Whether a path is the gateway's: inference, what models there are, and what an upstream takes beside them."""
+        """Whether a path is the gateway's: inference, lists of models, and calls that upstreams pass through."""
         return (
             path in self._paths
             or (path.startswith(self._one_model) and not path.endswith("/apps"))
@@ -129,7 +129,7 @@ class Gateway:
             _refuse(call, _fault())
 
     async def aclose(self) -> None:
-        """Let go of the upstreams' connections."""
+        """Close the connections to upstreams."""
         await self._upstreams.aclose()
 
     def _attribute(self, fields: Fields) -> Attributed:
@@ -143,7 +143,7 @@ class Gateway:
         _allow(method, "GET", "HEAD")
         self._check(call)
         anthropic = dialect_of(path, call.asked.fields) is Dialect.ANTHROPIC
-        # In a task: upstreams are asked under a timeout, which an inline task has not.
+        # In a task: asyncio.timeout does not work in an inline task.
         answer = self._models.answer(_below_base(path), head.query, anthropic=anthropic)
         body = await asyncio.ensure_future(answer)
         framing = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
@@ -165,7 +165,7 @@ class Gateway:
         if body is None:
             body = await call.client.read_body(self._max_body)
             if endpoint.metered:
-                self._admit()  # once more: the body may have taken its time
+                self._admit()  # again: the body may have taken long to arrive
         request = parse_request(body, endpoint, exchange.head.query)
         candidates = self._upstreams.candidates(request.model)
         if not candidates:
@@ -177,11 +177,11 @@ class Gateway:
         if not endpoint.metered:
             await count_tokens(call, attempts, answer, request)
             return
-        del request, body  # it may be large, and the answer may take minutes
+        del request, body  # it may be large, and the answer may take minutes: free it now
         await Relay(call, endpoint, self._metered).run(answer)
 
     async def _pass_on(self, call: Call) -> None:
-        """Relay a call that is none of ours; one that uses a model is a request like any other."""
+        """Relay a pass-through call; one that uses a model is metered like any other request."""
         head, fields = call.exchange.head, call.asked.fields
         method, path = head.method, _below_base(head.path)
         _allow(method, *sorted(self._upstreams.methods(path)))
@@ -212,7 +212,7 @@ class Gateway:
         return sorted(self._upstreams.methods(_below_base(path)))
 
     def _note_unattributed(self, call: Call) -> None:
-        """Count who names no app, by reason and family of client: whom to tell, or to make a rule for."""
+        """Count requests that name no app by reason and client family: candidates for a fix, or for a rule."""
         reason = call.app.reason
         if reason is not None:
             agent = next((value for name, value in call.asked.fields if name == b"user-agent"), None)
@@ -223,7 +223,7 @@ class Gateway:
             raise _full()
 
     def _check(self, call: Call) -> None:
-        """Find the call's key, and its app once more, now that the key may give one by a rule."""
+        """Check the call's key, and attribute again if a rule may give the key an app."""
         asked = call.asked
         key = call.key = self._auth.check_credentials(
             asked.authorization, asked.api_key, Scope.INFERENCE, call.exchange.head.client
@@ -234,7 +234,7 @@ class Gateway:
 
 
 def _introduced(head: Head) -> Introduction:
-    """Take a request's headers apart, unless that was done for the head before it, which was the same."""
+    """Parse a request's headers, or reuse the result of an earlier request with the same head."""
     known = head.memo.value
     if isinstance(known, Introduction):
         return known
@@ -243,20 +243,20 @@ def _introduced(head: Head) -> Introduction:
 
 
 def _below_base(path: str) -> str:
-    """Return what follows the base; nothing where there is none."""
+    """Return the path after the base; empty when it has none."""
     return next((path[len(base) :] for base in BASES if path.startswith(f"{base}/")), "")
 
 
 def _refuse(call: Call, problem: Problem) -> None:
-    """Tell a client what is wrong, as clients of the address it asked at read it."""
+    """Answer with an error, in the shape that clients of this path read."""
     head = call.exchange.head
     call.client.refuse(problem, call.own, dialect_of(head.path, head.headers), call.id)
 
 
 def _refuse_web_socket(call: Call) -> None:
-    """Tell a client that wants a WebSocket to use HTTP: at 426 it does so at once, anything else it tries again.
+    """Refuse a WebSocket handshake with 426: clients then fall back to HTTP at once, and retry on anything else.
 
-    The handshake is known by its key (RFC 6455 section 4.1); Upgrade names what is spoken here (RFC 9110, 15.5.22).
+    The handshake is recognized by its key (RFC 6455 section 4.1); Upgrade names our protocol (RFC 9110, 15.5.22).
     """
     if call.exchange.head.method == "GET" and any(name == b"sec-websocket-key" for name, _ in call.asked.fields):
         message = "No WebSocket is spoken here: send the request by POST, over HTTP/1.1."

@@ -12,7 +12,7 @@ ATTRIBUTION = frozenset({b"http-referer", b"x-openrouter-title", b"x-title", b"x
 """The headers that say which app a request belongs to (attribution: Headers)."""
 
 MAX_NAME = 256
-"""Longest header name passed on, in bytes; longer ones are left out, as no upstream knows them."""
+"""Longest header name passed on, in bytes; longer ones are dropped, as no upstream knows them."""
 
 HOP_BY_HOP = frozenset(
     {
@@ -27,9 +27,9 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-"""The headers that are about one connection, and cross no relay (RFC 9110, 7.6.1)."""
+"""Hop-by-hop headers, which a relay must not forward (RFC 9110, 7.6.1)."""
 
-# The client's credentials, cookies and address are for us alone; host, length and expectation belong to one connection.
+# The client's credentials, cookies and address are for us only; Host, length and Expect belong to one connection.
 _NEVER_TO_UPSTREAM = HOP_BY_HOP | {
     b"host",
     b"content-length",
@@ -49,27 +49,27 @@ _NEVER_TO_UPSTREAM = HOP_BY_HOP | {
     b"cf-connecting-ip",
     b"true-client-ip",
 }
-# The rule (docs/api.md, "Headers of an answer"): what tells of the answer goes through, whatever its name. What would
-# be taken for a word of the board's own address stays here: all that is about a host, its connection, its pages.
+# The rule (docs/api.md, "Headers of an answer"): headers that describe the answer pass, by any name. Those that a
+# client would apply to the board's own origin do not: those about a host, its connection, its pages.
 _NEVER_TO_CLIENT = HOP_BY_HOP | {
-    # The host that answered, and its software.
+    # The server that answered, and its software.
     b"date",
     b"server",
     b"via",
     b"x-powered-by",
     b"x-aspnet-version",
-    # Where else to go, and how to reach it: the board's clients go nowhere else, with the board's keys least of all.
+    # Redirects and alternative addresses: clients must not go elsewhere, least of all with the board's keys.
     b"location",
     b"content-location",
     b"refresh",
     b"alt-svc",
     b"link",
-    # Who is known there, and how to make oneself known: that is between the board and its upstream.
+    # Authentication and cookies: these are between the board and its upstream.
     b"set-cookie",
     b"set-cookie2",
     b"www-authenticate",
     b"authentication-info",
-    # What a browser keeps of an origin, or does with its pages.
+    # Policies that a browser keeps for an origin, or applies to its pages.
     b"strict-transport-security",
     b"public-key-pins",
     b"public-key-pins-report-only",
@@ -101,7 +101,7 @@ _NEVER_TO_CLIENT = HOP_BY_HOP | {
     b"nel",
     b"report-to",
     b"reporting-endpoints",
-    # Orders to a proxy in front of the board: to send a file of its own, for instance.
+    # Commands to a proxy in front of the board, such as to send a file of its own.
     b"x-accel-redirect",
     b"x-sendfile",
     b"x-lighttpd-send-file",
@@ -114,14 +114,14 @@ _NEVER_BEGINNING = (b"access-control-", b"cross-origin-", b"proxy-", b"sec-", b"
 _BODILESS: Final = frozenset({204, 304})
 
 NAMES_NOTHING: Final = frozenset({b"keep-alive", b"close", b""})
-"""Values of a Connection, in lower case, that name no field which could be passed on."""
+"""Values of Connection, in lower case, that name no header."""
 
-# A Connection header may not take these off: without them the message could not be understood (RFC 9110, 7.6.1).
+# Connection must not remove these: the message could not be parsed without them (RFC 9110, 7.6.1).
 _ALWAYS = frozenset({b"content-type", b"content-encoding", b"content-length", b"host"})
 
 
 class ForwardAttribution(StrEnum):
-    """What becomes of a client's attribution headers on the way to an upstream."""
+    """How a client's attribution headers are forwarded to an upstream."""
 
     PASS = "pass"  # noqa: S105 - not a password
     REPLACE = "replace"
@@ -131,7 +131,7 @@ class ForwardAttribution(StrEnum):
 def withheld_from_upstream(forward: ForwardAttribution, own: Headers) -> frozenset[bytes]:
     """Return the lower-case names of a client's headers that an upstream does not get.
 
-    Where ``own``, the gateway's headers for that upstream, names one, the client's is left out.
+    A header in ``own``, the gateway's headers for that upstream, replaces the client's.
     """
     withheld = _NEVER_TO_UPSTREAM | {name.lower() for name, _ in own}
     return withheld if forward is ForwardAttribution.PASS else withheld | ATTRIBUTION
@@ -147,8 +147,8 @@ def request_headers(
 def response_headers(received: Iterable[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
     """Return those of the upstream's response headers that the client gets, names in lower case.
 
-    They are those that tell of the answer; what tells of the upstream's address, or would bind the board's, is not.
-    A 204 or 304 has no body, whatever length it tells (RFC 9110, 8.6).
+    These describe the answer; headers about the upstream's origin, or with an effect on the board's, are dropped.
+    A 204 or 304 has no body, whatever its Content-Length (RFC 9110, 8.6).
     """
     passed = passed_on(received, _NEVER_TO_CLIENT)
     headers = [field for field in passed if not field[0].startswith(_NEVER_BEGINNING)]
@@ -159,10 +159,10 @@ def response_headers(received: Iterable[tuple[bytes, bytes]], status: int) -> li
 
 @final
 class AnswerHeaders:
-    """The headers of one answer that go to the client, and what they say of the body.
+    """The headers of one answer that the client gets, and what they say about the body.
 
-    ``kind`` is its type in lower case and ``coding`` its coding, b"" where they do not say; ``sized``: they tell its
-    length. Of several of one name the first counts.
+    ``kind`` is its media type in lower case and ``coding`` its content coding, b"" if absent; ``sized``: they give its
+    length. Of duplicates the first counts.
     """
 
     __slots__ = ("coding", "fields", "kind", "sized")
@@ -176,7 +176,7 @@ class AnswerHeaders:
 
 @final
 class _Form:
-    """What follows from the names of an answer's headers: which go on, in lower case, and where others stand."""
+    """What follows from the names of an answer's headers: those passed on, in lower case, and the others' indexes."""
 
     __slots__ = ("coding", "connections", "kind", "picked", "sized")
 
@@ -195,7 +195,7 @@ class _Form:
 
 @final
 class AnswerHeadersReader:
-    """Takes the headers of answers, by forms that it keeps in mind: an upstream's answers have names that repeat."""
+    """Reads the headers of answers, with a cache by their names: these repeat from answer to answer."""
 
     __slots__ = ("_forms",)
 
@@ -203,7 +203,7 @@ class AnswerHeadersReader:
         self._forms: Memory[tuple[bytes, ...], _Form] = Memory()
 
     def read(self, received: Headers, status: int) -> AnswerHeaders:
-        """Return what `response_headers` does, and what it says of the body."""
+        """Return what `response_headers` does, and what it says about the body."""
         names = tuple([name for name, _ in received])
         form = self._forms.recall(names)
         if form is None:

@@ -1,4 +1,4 @@
-"""A request for inference, parsed: what the relay needs to know of a body."""
+"""A parsed request for inference: what the relay needs to know about a body."""
 
 import msgspec
 
@@ -7,12 +7,11 @@ class InferenceRequest(msgspec.Struct, frozen=True, gc=False):
     """One parsed request: ``model`` as the client named it, whether it wants a stream, and the body's bytes.
 
     ``can_ask_usage``: its endpoint knows ``stream_options.include_usage``; ``asks_usage``: it is set.
-    ``body`` is what the client sent, unless an upstream could read another ``model`` or ``stream`` in it than we did:
-    of these, members given twice, the last alone is kept. ``query`` is the client's, undecoded, without its
-    question mark.
+    ``body`` is what the client sent; only where ``model`` or ``stream`` is given twice, so that an upstream might read
+    another value than we did, just the last is kept. ``query`` is the client's, undecoded, without its question mark.
 
-    An ``opaque`` request is relayed as it is, whatever its body; ``model`` may be empty then, and ``span`` is where a
-    form names it.
+    An ``opaque`` request is relayed unchanged, whatever its body; its ``model`` may be empty, and ``span`` is the
+    model's position in a form.
     """
 
     model: str
@@ -26,5 +25,5 @@ class InferenceRequest(msgspec.Struct, frozen=True, gc=False):
     span: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
-        # Without the body: what is logged of a request, even by a traceback, holds no prompt.
+        # Without the body: a log, even a traceback, must not hold a prompt.
         return f"InferenceRequest(model={self.model!r}, stream={self.stream!r}, body of {len(self.body)} bytes)"

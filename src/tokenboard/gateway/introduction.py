@@ -1,4 +1,4 @@
-"""What a client says of itself in a request's headers, taken apart in one pass."""
+"""A request's headers, parsed in one pass: credentials, content coding, attribution."""
 
 from typing import Final, NamedTuple
 
@@ -28,9 +28,9 @@ _APART: Final = dict.fromkeys(READ, _OF_THE_APP) | {
 class Introduction(NamedTuple):
     """One request's credentials, whether its body is compressed, ``fields`` that may be passed on, and ``of_the_app``.
 
-    The latter are those of the fields that attribution reads. Clients send the same with every request, so what follows
-    from them may be kept in mind. No credential is among the fields, and nothing of this one request's framing; a
-    Connection is only where it names other fields.
+    ``of_the_app`` are the fields that attribution reads. Clients send the same with every request, so what follows from
+    them can be cached. ``fields`` holds no credentials and no framing; Connection is among them only where it names
+    other fields.
     """
 
     authorization: bytes | None
@@ -41,9 +41,9 @@ class Introduction(NamedTuple):
 
 
 def introduce(headers: Headers) -> Introduction:
-    """Take a request's headers apart; names in lower case, values without white space around them, as the server gives.
+    """Parse a request's headers; names in lower case, values without surrounding white space, as the server gives them.
 
-    Of several credentials of one name the first counts.
+    Of duplicate credentials the first counts.
     """
     authorization = api_key = None
     compressed = False

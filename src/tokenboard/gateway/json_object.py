@@ -1,7 +1,7 @@
-"""A JSON object in the bytes in which it came: its members are found, and changed, where they stand.
+"""A JSON object as the bytes received: its members are found, and changed, in place.
 
-What is not changed keeps its bytes: white space, the spelling of numbers, the order of members, members given twice,
-and escapes of half a surrogate pair, which JSON's grammar allows (RFC 8259 section 8.2) and Unicode knows nothing of.
+Everything else keeps its bytes: white space, the spelling of numbers, the order of members, duplicate members, and
+escaped lone surrogates, which JSON's grammar allows (RFC 8259 section 8.2) although they are not valid Unicode.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 MAX_REPEATED: Final = 32
-"""Members beyond the first of their name that are looked for one by one; each costs a walk over the rest."""
+"""Duplicate members that are looked for one by one; each costs a pass over the rest."""
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _string = msgspec.json.Decoder(str)
@@ -23,13 +23,13 @@ _name_and_colon = re.compile(rb'\s*("[^"\\]*(?:\\.[^"\\]*)*")\s*:\s*', re.DOTALL
 _behind_value = re.compile(rb"\s*[,}]")
 _surrogate = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _escape = re.compile(rb"\\(?:(u[dD][89abAB]..\\u[dD][c-fC-F]..)|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
-_IN_THEIR_PLACE: Final = rb"\\ufffd"  # as long as what it replaces: places found in the one hold in the other
+_IN_THEIR_PLACE: Final = rb"\\ufffd"  # as long as what it replaces: offsets found in one text hold in the other
 _BACKSLASH: Final = b"\\"
 _ESCAPED_ASCII: Final = b"\\u00"
 
 
 class Member(NamedTuple):
-    """Where one member stands: its name, where that begins, where its value begins and where that ends."""
+    """One member's position: its name, the offset of the name, of its value, and of the value's end."""
 
     name: str
     begins: int
@@ -38,9 +38,9 @@ class Member(NamedTuple):
 
 
 class JsonObject:
-    """One object. Of members given twice the last counts.
+    """One object. Of duplicate members the last counts.
 
-    Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError for what is no JSON object.
+    Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError when it is not a JSON object.
     """
 
     __slots__ = ("_found", "_members", "_readable", "_text")
@@ -81,7 +81,7 @@ class JsonObject:
     def repeats(self, names: frozenset[str]) -> bool:
         """Tell whether one of these ASCII names is given twice, so that another parser might find another value.
 
-        Nearly always each stands in the bytes once at most, and cannot be spelled otherwise than with escaped ASCII.
+        Fast path: the name occurs once at most in the bytes, and another spelling of it would need escaped ASCII.
         """
         text, members = self._text, self._members
         if _BACKSLASH not in text or _ESCAPED_ASCII not in text:
@@ -125,7 +125,7 @@ class JsonObject:
         return b"".join(pieces)
 
     def _place(self, name: str) -> Member:
-        """Return where the member that counts stands; looked for directly where its name is the only one spelled so."""
+        """Return the position of the member that counts; found directly where its spelled name occurs only once."""
         text, spelled = self._readable, _spelled(name)
         if self._found is None and _ESCAPED_ASCII not in text and text.count(spelled) == 1:
             found = _name_and_colon.match(text, text.index(spelled))
@@ -134,9 +134,9 @@ class JsonObject:
         return next(place for place in reversed(self._places()) if place.name == name)
 
     def _places(self) -> list[Member]:
-        """Return where all members stand, in their order.
+        """Return the positions of all members, in order.
 
-        The members, as parsed, are laid beside the bytes: each fits, unless another of its name comes behind it.
+        The parsed members are matched with the bytes: each fits, unless a duplicate follows.
         """
         if self._found is not None:
             return self._found
@@ -161,7 +161,7 @@ class JsonObject:
         return found
 
     def _length_at(self, begins: int) -> int:
-        """Return the length of the value that begins there: the parser reads the rest once more, under another name."""
+        """Return the length of the value that begins there: the parser reads the rest again, under another name."""
         name = max(self._members, key=len) + "+"
         rest = b"{%b:%b" % (msgspec.json.encode(name), self._readable[begins:])
         return len(bytes(_members.decode(rest)[name]))
@@ -174,9 +174,9 @@ def _spelled(name: str) -> bytes:
 
 
 def meaning(text: bytes) -> Any:
-    """Return what JSON says, half a surrogate pair as U+FFFD.
+    """Return the value of a JSON text; lone surrogates become U+FFFD.
 
-    Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError for what is no JSON.
+    Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError when it is not JSON.
     """
     try:
         return _any.decode(text)

@@ -1,4 +1,4 @@
-"""What follows from things that clients send again and again, kept in mind."""
+"""A bounded cache of what follows from header fields that clients send again and again."""
 
 from typing import Generic, TypeVar
 
@@ -11,14 +11,14 @@ MAX_BYTES = 2 * 1024 * 1024
 """Bounds of one memory's keys; what follows from a key takes about as much as the key."""
 
 FIELD_BYTES = 150
-"""What a header field takes beside its letters: three objects."""
+"""Memory of a header field beside its characters, in bytes: three objects."""
 
 
 class Memory(Generic[_Key, _Value]):
-    """Values by keys made of header fields, within bounds of number and of weight; the one kept longest goes first.
+    """A cache keyed by header fields, bounded in entries and bytes; the oldest entry is evicted first.
 
-    A key is made of what its value follows from and of nothing else, or a field that a proxy gives anew to each request
-    would make each key the only one of its kind. Not for secrets.
+    A key holds only what its value depends on: a field that a proxy sets anew for each request would make every key
+    unique. Not for secrets.
     """
 
     __slots__ = ("_kept", "_weights", "bytes", "recall")
@@ -27,7 +27,7 @@ class Memory(Generic[_Key, _Value]):
         self._kept: dict[_Key, _Value] = {}
         self._weights: dict[_Key, int] = {}
         self.bytes = 0
-        """What all keys weigh."""
+        """The size of all keys, in bytes."""
         self.recall = self._kept.get
         """Return what is kept under a key, or None."""
 

@@ -1,7 +1,7 @@
-"""One model, in one shape whatever its upstream told: with every field that OpenRouter's clients require.
+"""One model in one shape, whatever its upstream listed: with every field that OpenRouter's clients require.
 
-Of upstreams' lists each has fields of its own, and some use the same names for something else: what has not the type
-that clients expect is left out, as one odd entry would make a strict client refuse the whole list.
+Upstreams' lists have fields of their own, and some use the same names with another meaning: a value without the type
+that clients expect is left out, as one odd entry would make a strict client reject the whole list.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _LATEST = 253_402_300_799
 def model_of(entry: Entry, provider: str) -> Entry:
     """Return the model of an upstream's entry, in the fields of OpenAI's list and of OpenRouter's.
 
-    What nobody told is null where that is allowed; a price nobody told is "0", as the fields are required strings.
+    Unknown values are null where that is allowed; an unknown price is "0", as the fields are required strings.
     """
     name = entry["id"]
     context = entry.get("context_length") or entry.get("max_model_len") or entry.get("max_input_tokens")
@@ -74,7 +74,7 @@ def anthropic_model(model: Entry) -> Entry:
 
 
 def endpoint_of(provider: str, model: Entry) -> Entry:
-    """Return what an upstream says of a model, as OpenRouter's ``GET /models/…/endpoints`` has it (PublicEndpoint).
+    """Return an upstream's entry for a model as OpenRouter's ``GET /models/…/endpoints`` has it (PublicEndpoint).
 
     The board measures neither latency nor uptime, and a number that is required but not known is 0.
     """
@@ -109,7 +109,7 @@ def is_embedding_model(model: Entry) -> bool:
 
 
 def _looks_like_embedding(entry: Entry) -> bool:
-    """Tell by an upstream's own word for what a model does, else by its name: plain lists say nothing of it."""
+    """Tell by the model's type if the upstream lists one, else by its name: plain lists have no type."""
     kind = entry.get("type") or entry.get("task")
     if isinstance(kind, str) and kind != "model":
         return "embed" in kind.lower()
@@ -117,7 +117,7 @@ def _looks_like_embedding(entry: Entry) -> bool:
 
 
 def _seconds(created_at: Any) -> int:
-    """Return the Unix seconds of Anthropic's ``created_at``, 0 where it is no time."""
+    """Return the Unix seconds of Anthropic's ``created_at``, 0 if it is not a time."""
     try:
         return max(int(datetime.fromisoformat(created_at).timestamp()), 0)
     except (TypeError, ValueError, OverflowError):

@@ -1,7 +1,7 @@
 """Which models a list holds, and in which order: the parameters of OpenRouter's ``GET /models``.
 
-What nobody has told of a model is unknown, and an unknown passes no filter. A parameter of OpenRouter's that asks for
-what is never known here is refused, not ignored.
+An unknown property of a model passes no filter. A parameter of OpenRouter's that needs data never known here is
+refused, not ignored.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,14 +40,14 @@ REFUSED: Mapping[str, str] = MappingProxyType(
         ),
     }
 )  # fmt: skip
-"""The parameters that cannot be honoured, each with why."""
+"""The parameters that are not supported, each with the reason."""
 
 
 def choose(listed: Sequence[Entry], given: Mapping[str, str]) -> list[Entry]:
     """Return the models that the parameters ask for: those of which each holds, in their order or the one asked for.
 
     Raises:
-        Problem: 400, a parameter has a value that it does not allow, or cannot be honoured here.
+        Problem: 400, a parameter has a value that it does not allow, or is not supported here.
 
     """
     for name in REFUSED.keys() & given.keys():
@@ -110,7 +110,7 @@ _TESTS: Mapping[str, Callable[[str], _Test]] = MappingProxyType(
 )
 
 HONOURED = (*_TESTS, "sort")
-"""The parameters that are honoured here; ``offset`` and ``limit`` are the page's."""
+"""The supported parameters; ``offset`` and ``limit`` are those of paging."""
 
 
 def _names(parameter: str, text: str, allowed: Sequence[str] | None) -> set[str]:

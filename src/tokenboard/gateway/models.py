@@ -1,9 +1,9 @@
-"""What models there are: every upstream's list, merged, and asked for in the ways of OpenRouter, OpenAI and Anthropic.
+"""The lists of models: every upstream's list, merged, in the shapes of OpenRouter, OpenAI and Anthropic.
 
-    upstreams ─▶ entries ─▶ models (`model`: one shape, whatever an upstream told) ─▶ `ModelList.answer`
+    upstreams ─▶ entries ─▶ models (`model`: one shape, whatever an upstream listed) ─▶ `ModelList.answer`
 
-One document serves OpenAI's clients and OpenRouter's, as both ask at the same addresses; Anthropic's name themselves by
-a header and are answered in their own shape.
+One document serves OpenAI's and OpenRouter's clients, as both use the same paths; Anthropic's are recognized by a
+header and answered in their own shape.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ FRESH_S = 300.0
 """How long a merged list is served before the upstreams are asked again, in seconds."""
 
 RETRY_S = 10.0
-"""The same when an upstream gave no list."""
+"""The same, when an upstream gave no list."""
 
 MAX_LIMIT = 1_000
 ANTHROPIC_LIMIT = 20
-"""Models of one answer: at most, and to Anthropic's clients where they ask for no number."""
+"""Models of one page: the maximum, and the default for Anthropic's clients."""
 
 PATHS = (
     "/models",
@@ -42,10 +42,10 @@ PATHS = (
     "/embeddings/models",
     "/providers",
 )
-"""Where, under each base, it is asked by GET."""
+"""The paths, below each base, for GET."""
 
 ONE_MODEL = ("/models/", "/model/")
-"""What the paths of single models begin with. The Data API's ``/models/…/apps`` is no such path."""
+"""Prefixes of the paths of single models. The Data API's ``/models/…/apps`` is not one of them."""
 
 _LISTS = frozenset({"/models", "/models/user", "/embeddings/models"})
 _ENDPOINTS = "/endpoints"
@@ -57,14 +57,14 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Merged:
-    """Each model under the upstream that a request for it would go to; and what each upstream said of it, in order."""
+    """Each model as listed by the upstream that a request for it would go to; and all upstreams' entries, in order."""
 
     models: dict[str, Entry] = field(default_factory=dict)
     told: dict[str, list[tuple[str, Entry]]] = field(default_factory=dict)
 
 
 class ModelList:
-    """Asks all upstreams at once, and keeps what they said for a while; one question at a time."""
+    """Asks all upstreams concurrently and caches their lists; one refresh at a time."""
 
     def __init__(self, upstreams: Upstreams) -> None:
         self._upstreams = upstreams
@@ -74,7 +74,7 @@ class ModelList:
         self._fresh_until = float("-inf")
 
     async def answer(self, path: str, query: bytes = b"", *, anthropic: bool = False) -> bytes:
-        """Return the JSON body of a GET for one of `PATHS`; ``query`` is undecoded, ``anthropic`` whose client asks.
+        """Return the JSON body of a GET for one of `PATHS`; ``query`` is undecoded, ``anthropic`` selects the shape.
 
         Raises:
             Problem: 404, no such model; 400, a parameter is wrong.
@@ -159,7 +159,7 @@ def _provider(name: str) -> Entry:
 
 
 def _page(listed: list[Entry], query: bytes) -> Entry:
-    """Return the models that the parameters ask for, of these ``limit`` behind ``offset``; without a limit all."""
+    """Return the models that the parameters ask for, of these ``limit`` after ``offset``; all without a limit."""
     given = _parameters(query)
     listed = choose(listed, given)
     offset = _number(given, "offset", 0, 0, None)
@@ -169,7 +169,7 @@ def _page(listed: list[Entry], query: bytes) -> Entry:
 
 
 def _anthropic_page(listed: list[Entry], query: bytes) -> Entry:
-    """Return a page as Anthropic has it: behind ``after_id``, or before ``before_id``."""
+    """Return a page as Anthropic has it: after ``after_id``, or before ``before_id``."""
     given = _parameters(query)
     limit = _number(given, "limit", ANTHROPIC_LIMIT, 1, MAX_LIMIT)
     names = [entry["id"] for entry in listed]

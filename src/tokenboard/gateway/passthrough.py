@@ -1,9 +1,9 @@
-"""Calls that the gateway knows nothing of, relayed as they are where an upstream's settings say so.
+"""Pass-through calls: endpoints that the gateway does not know, relayed unchanged where an upstream's settings say so.
 
     [[upstream]] passthrough = ["POST /rerank", "POST /audio/*", "GET /files/*"]
 
-A call is a method and a path below the base; its body is the upstream's affair. Where a model is named, in JSON or in a
-form, it chooses among the upstreams that take the call.
+A call is a method and a path below the base; its body is not interpreted. Where it names a model, in JSON or in a form,
+the model selects among the upstreams that take the call.
 """
 
 import fnmatch
@@ -19,7 +19,7 @@ from tokenboard.gateway.inference import InferenceRequest
 from tokenboard.gateway.request import MAX_MODEL
 
 METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-"""What can be relayed."""
+"""The methods that can be relayed."""
 
 UNKNOWN_MODEL: Final = "unknown"
 """The model of a request that names none."""
@@ -30,7 +30,7 @@ RESERVED: Final = frozenset(
         "keys", "model", "models", "openapi.json", "providers", "traces", "usage",
     }
 )  # fmt: skip
-"""First segments of the board's own addresses: no upstream takes them, whatever its settings say."""
+"""First path segments of the board's own routes: never passed through, whatever the settings say."""
 
 _OWN: Final = frozenset({"/embeddings/models"})
 _RULE = re.compile(r"([A-Z]+|\*) +(/\S*)", re.ASCII)
@@ -92,9 +92,9 @@ class PassRules:
 
 
 def may_pass(path: str) -> bool:
-    """Whether a decoded path below the base can be an upstream's at all.
+    """Whether a decoded path below the base may be passed through at all.
 
-    It is none of the board's own, and it is read the same way by everybody: no segment of it is empty or climbs up.
+    It must not be one of the board's own, and must be unambiguous: no segment is empty or goes up.
     """
     segments = path.split("/")[1:]
     return (
@@ -108,27 +108,27 @@ def may_pass(path: str) -> bool:
 
 
 def _is_ambiguous(segment: str) -> bool:
-    """Whether some server takes a segment for no step down: some leave out what follows a semicolon, or white space."""
+    """Whether a server might read a segment as empty or going up: some ignore white space, or all after a semicolon."""
     return "/" in segment or segment.partition(";")[0].strip() in {"", ".", ".."}
 
 
 def encoded_path(raw: str, path: str, bases: Iterable[str]) -> str:
-    """Return a path below the base as the client spelled it; spelled anew where the base itself was percent-encoded."""
+    """Return a path below the base in the client's own encoding; encoded anew where the base was percent-encoded."""
     below = next((raw[len(base) :] for base in bases if raw.startswith(f"{base}/")), None)
     return quote(path, safe="/!$&'()*+,;=:@") if below is None else below
 
 
 def is_use(method: str, path: str) -> bool:
-    """Whether a call is a use of a model, and so one request: POST, but not what only stores, counts or cancels.
+    """Whether a call uses a model, and so is recorded: POST, except what only stores, counts or cancels.
 
-    Reading a stored answer again is none: its tokens were counted when it was made.
+    Reading a stored answer again does not: its tokens were counted when it was made.
     """
     segments = path.split("/")[1:]
     return method == "POST" and segments[0] not in _STORED and not _NO_USE.intersection(segments[1:])
 
 
 def opaque_request(method: str, body: bytes, content_type: bytes, query: bytes) -> InferenceRequest:
-    """Return a call to relay as it is; its model is empty where none is named."""
+    """Return a call to relay unchanged; its model is empty if it names none."""
     model, stream, span = "", False, None
     kind = content_type.partition(b";")[0].strip().lower()
     if kind == b"application/json" or kind.endswith(b"+json"):
@@ -150,7 +150,7 @@ def opaque_request(method: str, body: bytes, content_type: bytes, query: bytes) 
 
 
 def _form_model(body: bytes) -> re.Match[bytes] | None:
-    """Find the model's part, at either end of a form: what lies between is a file, most of the time."""
+    """Find the model's part at either end of a form: the middle is a file, most of the time."""
     return _FORM_MODEL.search(body, 0, _HEAD_OF_FORM) or (
         _FORM_MODEL.search(body, max(len(body) - _HEAD_OF_FORM, 0)) if len(body) > _HEAD_OF_FORM else None
     )

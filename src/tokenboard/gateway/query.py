@@ -1,15 +1,15 @@
-"""The query of a request on its way to an upstream: the client's own, less credentials, then what the settings fix."""
+"""The query string sent to an upstream: the client's, without credentials, then the parameters from the settings."""
 
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_plus, urlencode
 
 _CREDENTIALS: Final = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
-"""Parameters in which clients of other services put their key: it is for us alone, as the headers' are."""
+"""Parameters in which clients of other services send their key: for us only, as the keys in headers are."""
 
 
 class UpstreamQuery:
-    """What one upstream is asked with. ``fixed`` parameters take the place of a client's of the same name."""
+    """The query parameters of one upstream. ``fixed`` ones replace a client's of the same name."""
 
     __slots__ = ("_fixed", "_withheld", "alone")
 
@@ -19,7 +19,7 @@ class UpstreamQuery:
         self.alone = b"?" + self._fixed if self._fixed else b""
 
     def of(self, query: bytes) -> bytes:
-        """Return the query to send for a client's: with its question mark, or nothing; parameters keep their bytes."""
+        """Return the query to send: with its question mark, or empty; the client's parameters keep their bytes."""
         if not query:
             return self.alone
         parts = [part for part in query.split(b"&") if part and not self._withholds(part)]
@@ -28,7 +28,7 @@ class UpstreamQuery:
         return b"?" + b"&".join(parts) if parts else b""
 
     def _withholds(self, part: bytes) -> bool:
-        # Some servers take a semicolon for a separator, too: what one of them would read as a key goes nowhere.
+        # Some servers split at semicolons too: what one of them would read as a key is not sent.
         return any(_name(each) in self._withheld for each in part.split(b";"))
 
 

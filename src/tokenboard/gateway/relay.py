@@ -1,11 +1,11 @@
-"""One request for inference, from the upstream it is put to up to the last byte of the answer.
+"""One request for inference, from its upstream to the last byte of the answer.
 
     send ─▶ head ─▶ chunk ─▶ meter ─┬▶ client, as it arrived
                                     └▶ at the end: record (durable) ─▶ the last bytes
 
-The piece of the answer that completes it (the last body byte, or a stream's terminal event) leaves only after the usage
-is on disk. One request makes one event, whatever happens on the way. A terminal event waits a moment for what follows
-it, mostly the end, because usage in there counts too (decision 0017).
+The piece that completes the answer (the last body byte, or a stream's terminal event) is sent only after the usage is
+on disk. One request makes one event, whatever happens on the way. A terminal event is held back for a moment, because
+usage in what follows it counts too (decision 0017).
 """
 
 import asyncio
@@ -36,13 +36,13 @@ from tokenboard.spool import SpoolError
 from tokenboard.usage import Meter, Usage, UsageSource, read_whole
 
 CLIENT_GONE = 499
-"""The status recorded when the client left before it was sent anything (nginx's number for it)."""
+"""Status recorded when the client disconnected before anything was sent (499, as in nginx)."""
 
 RETRY_AFTER_S = 5
-"""What a caller is told to wait while something is full or away, in seconds."""
+"""Retry-After while a store is full or unavailable, in seconds."""
 
 REST_WAIT_S: Final = 0.05
-"""For how long a terminal event is held back for what follows it, in seconds: mostly the end, which comes at once."""
+"""How long a terminal event is held back for what follows it, in seconds: mostly the end, which comes at once."""
 
 USAGE_WAIT_S: Final = 0.5
 """The same while nothing has reported usage: what follows may."""
@@ -50,7 +50,7 @@ USAGE_WAIT_S: Final = 0.5
 LONGEST_HELD: Final = 65_536
 """Bytes held back at most, together with a terminal event."""
 
-# What the terminal events of streams hold; finding it elsewhere, or not at all, costs a moment and nothing else.
+# What the terminal events of streams contain; a match elsewhere, or none at all, costs a short wait and nothing else.
 _TERMINAL: Final = re.compile(
     rb"\[DONE\]|message_stop|response\.(?:completed|incomplete|failed|cancelled)|(?:text|audio)\.done"
 )
@@ -61,7 +61,7 @@ _NOTHING: Final = Usage(source=UsageSource.UNKNOWN)
 
 
 class Recorder(Protocol):
-    """Where a relay's one event goes; the intake, unless nothing is to be recorded."""
+    """Where a relay records its event: the intake, unless nothing is to be recorded."""
 
     async def record(self, event: UsageEvent, /) -> object:
         """Return once the use is on disk; raises SpoolError when it cannot be."""
@@ -75,16 +75,16 @@ class NotRecorded:
 
 
 class _WaitedEnough(Exception):
-    """Nothing came within the time for which a terminal event may be held back."""
+    """Nothing arrived while a terminal event was held back."""
 
 
 @final
 class Terms:
-    """What holds for all relays of a kind.
+    """What all relays of one kind share.
 
-    ``drain_s`` is for how many seconds the upstream is read on when the client has left; None cancels it at once
-    (usage: rule 4). ``unread`` is told what could not be read; None where no usage is looked for. ``clock_ms`` tells
-    UTC epoch milliseconds.
+    ``drain_s`` is for how many seconds the upstream is still read after the client has disconnected; None cancels it at
+    once (usage: rule 4). ``unread`` is given what could not be read; None where usage is not metered. ``clock_ms``
+    returns UTC epoch milliseconds.
     """
 
     __slots__ = ("clock_ms", "drain_s", "headers", "recorder", "unread")
@@ -107,9 +107,9 @@ class Terms:
 
 @final
 class Relay:
-    """Awaits the answer to one request, carries it to the client and records the usage, once; run as an inline task.
+    """Awaits the answer to one request, streams it to the client and records the usage, once; run as an inline task.
 
-    ``endpoint`` is that of the call, and tells what ends a stream that has broken off.
+    ``endpoint`` is the call's, and determines the error event that ends an interrupted stream.
     """
 
     __slots__ = (
@@ -138,19 +138,19 @@ class Relay:
         self._began = time.monotonic()
         self._first_s = 0.0  # 0 until the first byte of the body has come
         self._held = b""  # received, and not yet sent
-        self._ends_line = True  # what the client was sent so far, that is
+        self._ends_line = True  # what the client has been sent so far
         self._recorded = False
         self._committing = False
         self._task: InlineTask | None = None
 
     async def run(self, asked: Awaitable[Answer]) -> None:
-        """Await the upstream's answer and carry it to the client, who is watched meanwhile.
+        """Await the upstream's answer and stream it to the client, whose connection is watched meanwhile.
 
-        What breaks off after something was sent is ended with an error event if it is a stream between two lines, and
-        cut off otherwise.
+        An answer that breaks off after something was sent is ended with an error event if it is an event stream at the
+        end of a line, and cut off otherwise.
 
         Raises:
-            Problem: the client was sent nothing, and is to be told this instead.
+            Problem: the client was sent nothing, and gets this error instead.
             ClientStalled: the client stopped reading; its usage is recorded.
             SpoolError: the usage could not be recorded; the answer must not be completed.
 
@@ -166,7 +166,7 @@ class Relay:
             except Problem:
                 raise  # the request itself was at fault: no use of a model
             except BaseException as error:
-                fault = error  # what waits, waits behind the handler: mypyc confuses exceptions otherwise
+                fault = error  # awaits come after the handler: mypyc mixes up exceptions otherwise
             if answer is not None:
                 await self._carry(answer)
             elif fault is not None:
@@ -180,14 +180,14 @@ class Relay:
                 self._drain_end.cancel()
 
     def _leave(self) -> None:
-        """Stop now, or in a while, because the client has gone."""
+        """Stop now, or after `drain_s`, because the client has disconnected."""
         if self._drain_s is None:
             self._stop()
         elif self._drain_end is None:
             self._drain_end = asyncio.get_running_loop().call_later(self._drain_s, self._stop)
 
     def _stop(self) -> None:
-        # A commit under way is not disturbed: it takes no longer than an answer does, and its outcome matters.
+        # A commit under way is not cancelled: it is short, and its outcome matters.
         if self._task is not None and not self._committing:
             self._task.cancel()
 
@@ -200,7 +200,7 @@ class Relay:
                 chunk = await answer.read_chunk()
                 whole = answer.ended_hint and 200 <= answer.status < 300 and not headers.coding
                 told = read_whole(chunk, headers.kind) if whole else None
-                # No return in here: compiled, what stands under `finally` would take the meter for made.
+                # No return in here: compiled by mypyc, the `finally` block would read the meter as if it were set.
                 if told is not None:
                     await self._send_whole(answer, headers, chunk, told[0], tool_calls=told[1])
                 else:
@@ -219,7 +219,7 @@ class Relay:
                 unread.tell(meter, self._call.provider, self._call.id)
 
     async def _end_unanswered(self, fault: BaseException) -> None:
-        """Record a request to which no answer began, and raise what its client is to be told."""
+        """Record a request that got no answer, and raise the error for its client."""
         if isinstance(fault, UpstreamError):
             problem = self._problem("an upstream gave no answer", fault)
             await self._record(problem.status, _NOTHING, failed=True)
@@ -229,7 +229,7 @@ class Relay:
         raise fault
 
     async def _end(self, answer: Answer, headers: AnswerHeaders, meter: Meter, fault: BaseException) -> None:
-        """End an answer that could not be carried to its end, and record it; what is no upstream's fault is raised."""
+        """End an answer that could not be completed, and record it; raise whatever is not the upstream's fault."""
         if isinstance(fault, UpstreamError):
             await self._end_broken(answer, headers, meter, fault)
             return
@@ -237,7 +237,7 @@ class Relay:
         client = self._client
         if isinstance(fault, SpoolError):
             if client.started and not client.left and self._takes_event(meter, headers):
-                # Said in words, and cut all the same: nobody shall take it for whole.
+                # With an error event, and still cut: no client may mistake it for complete.
                 ending = last_event(self._endpoint, unrecorded_problem(), self._call.id, self._call.model)
                 await client.send_body(b"\n" + ending, last=False)
         else:
@@ -249,7 +249,7 @@ class Relay:
     async def _send_whole(
         self, answer: Answer, headers: AnswerHeaders, body: bytes, usage: Usage, *, tool_calls: bool
     ) -> None:
-        """Send an answer of which all has come, once it is recorded: in one piece, unless it is large."""
+        """Record an answer that has arrived completely, then send it: in one piece, unless it is large."""
         await self._record(answer.status, usage, failed=False, tool_calls=tool_calls, first=True)
         client = self._client
         if client.left:
@@ -270,18 +270,18 @@ class Relay:
         await self._record_rest(answer.status, meter, broken=True)
         if client.left:
             return
-        # Once the terminal event is out, all that matters was sent.
+        # Once the terminal event is sent, nothing that matters is missing.
         await self._let_go(answer, headers, last=meter.ended and not headers.sized)
         if not meter.ended and self._takes_event(meter, headers):
             ending = last_event(self._endpoint, problem, self._call.id, self._call.model)
             await client.send_body(b"\n" + ending, last=True)
 
     def _takes_event(self, meter: Meter, headers: AnswerHeaders) -> bool:
-        """Whether what was sent so far is a stream of events between two lines, which a further event can end."""
+        """Whether what was sent so far is an event stream at the end of a line, so that another event can follow."""
         return meter.streams and not headers.sized and self._ends_line
 
     async def _pass_on(self, answer: Answer, headers: AnswerHeaders, meter: Meter, first: bytes) -> None:
-        """Pass the answer on as it arrives, less the last byte of a document, for then any byte may be the last."""
+        """Pass the answer on as it arrives, holding back one byte of a document, as any byte may be the last."""
         client = self._client
         wait_until: float | None = None
         chunk: bytes | None = first
@@ -331,7 +331,7 @@ class Relay:
                 await self._until_taken()
 
     async def _read_until(self, answer: Answer, until: float) -> bytes | None:
-        """Read the next piece, None when none has come by ``until``, in the loop's time."""
+        """Read the next piece; None when none has arrived by ``until``, in the loop's time."""
         task = self._task
         if task is None:
             return None
@@ -352,7 +352,7 @@ class Relay:
             self._leave()
 
     async def _send_on(self, answer: Answer, headers: AnswerHeaders, piece: bytes, *, last: bool) -> None:
-        """Send a piece; a client that stopped reading has left, and while the upstream is read on that is no fault."""
+        """Send a piece; a client that stopped reading counts as gone: no error while the upstream is drained."""
         try:
             await self._send(answer, headers, piece, last=last)
         except ClientStalled as error:
@@ -361,20 +361,20 @@ class Relay:
             self._leave()
 
     async def _send(self, answer: Answer, headers: AnswerHeaders, piece: bytes, *, last: bool) -> None:
-        # The head waits for the first piece: until then a fault can still be answered properly.
+        # The head waits for the first piece: until then an error can still be answered with its own status.
         if not self._client.started:
             self._client.send_head(answer.status, [*headers.fields, *self._call.own])
         await self._client.send_body(piece, last=last)
         self._ends_line = piece.endswith(_LINE_ENDS)
 
     async def _let_go(self, answer: Answer, headers: AnswerHeaders, *, last: bool) -> None:
-        """Send what is held back: whatever ends an answer, the client gets what was received of it."""
+        """Send what is held back: however an answer ends, the client gets all that was received."""
         held, self._held = self._held, b""
         if held or last:
             await self._send(answer, headers, held, last=last)
 
     async def _record_rest(self, status: int, meter: Meter, *, broken: bool) -> None:
-        """Record an answer that was not carried to its end, unless it has been recorded."""
+        """Record an incomplete answer, unless it has been recorded."""
         if self._recorded:
             return
         usage = meter.finish(complete=False)
@@ -388,10 +388,10 @@ class Relay:
     async def _record(
         self, status: int, usage: Usage, *, failed: bool, tool_calls: bool | None = None, first: bool = False
     ) -> None:
-        """Record the use, once; ``first``: its first byte has come just now."""
+        """Record the use, once; ``first``: its first byte has just arrived."""
         if self._recorded:
             return
-        # Set before waiting: once handed to the spool it will be written, even if this task is cancelled meanwhile.
+        # Set before the wait: once queued it will be written, even if this task is cancelled meanwhile.
         self._recorded = self._committing = True
         now, began = time.monotonic(), self._began
         first_s = now if first else self._first_s
@@ -411,7 +411,7 @@ class Relay:
             self._committing = False
 
     def _unanswered(self) -> int:
-        """Return the status of a request that was stopped before anything was sent: by its client, or by us."""
+        """Return the status of a request that was cancelled before anything was sent: by its client, or by us."""
         return CLIENT_GONE if self._client.left else 503
 
     def _problem(self, what: str, error: UpstreamError) -> Problem:
@@ -423,7 +423,7 @@ class Relay:
 
 
 def unrecorded_problem() -> Problem:
-    """Return what a client is told of an answer that is withheld, or not completed, as no store takes note of it."""
+    """Return the error for an answer that is withheld, or not completed, as its usage could not be recorded."""
     return Problem(
         503,
         "A store behind the board does not answer at the moment, so no answer can be given; try again later.",
@@ -432,9 +432,9 @@ def unrecorded_problem() -> Problem:
 
 
 def upstream_problem(error: UpstreamError, provider: str) -> Problem:
-    """Return what a client is told of an upstream's fault; where the upstream lives is for the log alone.
+    """Return the client's error for an upstream's fault; the upstream's address appears only in the log.
 
-    503 when our own connections to it are all taken, 504 for its slowness, 502 for anything else.
+    503 when our own connections to it are all in use, 504 for a timeout, 502 for anything else.
     """
     if isinstance(error, PoolExhausted):
         message = f"Too many requests wait for the upstream {provider}; try again later."
@@ -453,13 +453,13 @@ def upstream_problem(error: UpstreamError, provider: str) -> Problem:
 
 
 def _tool_calls(meter: Meter) -> bool | None:
-    """Return whether what was read of an answer calls a tool; None when some of it could not be read."""
+    """Return whether the answer calls a tool, as far as it was read; None when some of it could not be read."""
     hidden = any(reason.hides for reason in meter.unread)
     return meter.tool_calls or (None if hidden else False)
 
 
 def _begin_of_ending(piece: bytes) -> int:
-    """Return where, in a piece of an event stream, its terminal event begins at the earliest; 0 if that is not seen."""
+    """Return the earliest offset at which a stream's terminal event may begin in this piece; 0 if not found."""
     found = _TERMINAL.search(piece)
     if found is None:
         return 0

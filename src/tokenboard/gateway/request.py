@@ -1,4 +1,4 @@
-"""Parsing the body of a request for inference, once, and making the body to send on."""
+"""Parses the body of a request for inference, once, and makes the body to send upstream."""
 
 import msgspec
 
@@ -25,7 +25,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def parse_request(body: bytes, endpoint: Endpoint = CHAT, query: bytes = b"") -> InferenceRequest:
-    """Parse a JSON body sent to an inference endpoint. Of members given twice the last counts.
+    """Parse a JSON body sent to an inference endpoint. Of duplicate members the last counts.
 
     Raises:
         Problem: 400, naming the member at fault.
@@ -60,12 +60,12 @@ def parse_request(body: bytes, endpoint: Endpoint = CHAT, query: bytes = b"") ->
 
 
 def body_for_upstream(request: InferenceRequest, model: str, *, include_usage: bool) -> bytes:
-    """Return the body to send on: the client's own bytes, unless the model's name or the stream's options must change.
+    """Return the body to send upstream: the client's bytes, unless the model's name or the stream's options change.
 
-    With ``include_usage`` a stream asks the upstream for its usage (usage: rule 3). All else keeps its bytes.
+    With ``include_usage`` a stream requests its usage from the upstream (usage: rule 3). The rest keeps its bytes.
 
     Raises:
-        Problem: 400, what must change cannot be found; a body that is relayed as it is was not looked through before.
+        Problem: 400, what must change cannot be found: a body that is relayed unchanged was not parsed before.
 
     """
     if request.span is not None and model != request.model:
@@ -92,7 +92,7 @@ def _changed(request: InferenceRequest, model: str, *, add_usage: bool) -> bytes
 
 
 def _asking(options: bytes) -> bytes:
-    """Return a stream's options with its usage asked for."""
+    """Return a stream's options with ``include_usage`` set."""
     given = JsonObject(options)
     if given.repeats(_USAGE):
         given = JsonObject(given.without_repeats(_USAGE))
@@ -100,7 +100,7 @@ def _asking(options: bytes) -> bytes:
 
 
 def _refuse_look_alikes(given: JsonObject) -> None:
-    """Refuse ``Model`` and its like: servers that match names without regard to case would take it for ``model``."""
+    """Refuse ``Model`` and the like: servers that match names case-insensitively would read it as ``model``."""
     for name in given.names() - _FREQUENT:
         if name not in _READ and name.casefold() in _READ:
             raise Problem(400, f"Member names are case-sensitive: send `{name.casefold()}`, not `{name}`.")

@@ -1,4 +1,4 @@
-"""What the meter could not read, counted and told by reason; never a word of the answer itself."""
+"""Counts and logs what the meter could not read, by reason; never any text of the answer."""
 
 import logging
 
@@ -20,5 +20,5 @@ class UnreadReport:
             facts = {"reason": reason.value, "upstream": upstream, "request_id": request_id}
             if meter.fault:
                 facts["fault"] = meter.fault
-            # Apart for each upstream: one that never reports usage does not hide another's first fault.
+            # Per upstream: one that never reports usage must not hide another's first fault.
             self._log.warning(f"{reason} {upstream}", "usage of an answer could not be read", facts)

@@ -1,4 +1,4 @@
-"""The upstreams: which of them serves a model, and how a request is put to it."""
+"""The upstreams: which of them serves a model, and how a request is sent to it."""
 
 import asyncio
 import fnmatch
@@ -35,26 +35,26 @@ from tokenboard.gateway.upstream.request import Template, render_head
 from tokenboard.observability import logger
 
 ANTHROPIC_VERSION = b"2023-06-01"
-"""Sent when we ask an Anthropic upstream for its models; a client's own version is passed on with its requests."""
+"""Sent when we list an Anthropic upstream's models; requests carry the client's own version."""
 
 MAX_LISTED_MODELS = 5_000
 """Models taken from one upstream's list at most."""
 
 MAX_ASKED = 1_000
-"""Models that an Anthropic upstream is asked for, the most it gives at once."""
+"""Page size for an Anthropic upstream's list of models: its maximum."""
 
 LIST_WITHIN_S = 10.0
 """How long an upstream may take to list its models, in seconds."""
 
 REMEMBERED_MODELS = 1_024
-"""Model names, as clients give them, whose upstreams are kept in mind."""
+"""Model names, as clients send them, whose upstreams are cached."""
 
 _MAX_LIST_BYTES = 16 * 1024 * 1024
 _log = logger("gateway")
 
 
 class UpstreamDialect(StrEnum):
-    """How an upstream wants its key: ``Authorization: Bearer …``, or ``x-api-key: …``."""
+    """How an upstream expects its key: ``Authorization: Bearer …``, or ``x-api-key: …``."""
 
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
@@ -95,20 +95,20 @@ class Upstream(Protocol):
 
     @property
     def dialect(self) -> UpstreamDialect:
-        """Whose API it has."""
+        """Whose API it speaks."""
 
     def serves(self, model: str) -> bool:
         """Whether this upstream serves the model."""
 
     def availability(self) -> Availability:
-        """Whether it takes connections, as far as is known; ask only before sending (see `Breaker.availability`)."""
+        """Whether it takes connections, as far as is known; call only before sending (see `Breaker.availability`)."""
 
     @property
     def passes(self) -> PassRules:
-        """The calls beside inference that it takes."""
+        """The pass-through calls that it takes."""
 
     async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
-        """Put a request to it; raises UpstreamError, or Problem when the request itself is at fault."""
+        """Send a request; raises UpstreamError, or Problem when the request itself is at fault."""
 
     async def probe(self) -> str | None:
         """Return what is wrong with it, None when it answers."""
@@ -117,17 +117,17 @@ class Upstream(Protocol):
         """Return its models, each an object with an ``id`` as clients name it; False when it could not be asked."""
 
     async def aclose(self) -> None:
-        """Let go of its connections."""
+        """Close its connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamSpec:
-    """What the settings say of one upstream.
+    """The settings of one upstream.
 
-    ``models`` are globs over the names clients use; with ``strip_prefix`` the part up to the first slash is cut off on
-    the way up. ``query`` are parameters of every request, ``passthrough`` the calls beside inference that it takes.
-    ``api_key`` is a secret: it is sent to this upstream and shown nowhere. What begins with ``tls_`` is of
-    https alone (see `client_context`).
+    ``models`` are globs over the names clients use; with ``strip_prefix`` the part up to the first slash is removed
+    before sending. ``query`` are parameters of every request, ``passthrough`` the pass-through calls that it takes.
+    ``api_key`` is a secret: it is sent to this upstream and shown nowhere. ``tls_…`` apply to https only (see
+    `client_context`).
     """
 
     name: str
@@ -152,7 +152,7 @@ class UpstreamSpec:
 class HttpUpstream:
     """A server with the OpenAI or the Anthropic API. ``board`` are the attribution headers of the gateway itself.
 
-    Raises ValueError for a specification that could never be asked anything; the text holds no secret.
+    Raises ValueError for a specification that could never work; the text holds no secret.
     """
 
     def __init__(self, spec: UpstreamSpec, board: Headers) -> None:
@@ -192,12 +192,12 @@ class HttpUpstream:
         return self._breaker.availability()
 
     async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
-        """Put a request to the upstream; returns once its response head has arrived.
+        """Send a request to the upstream; return once its response head has arrived.
 
-        The names of ``headers`` are kept in mind for a while, not their values: these may differ each time.
+        What follows from the names of ``headers`` is cached; their values may differ each time.
 
         Raises:
-            UpstreamError: it could not be reached, or its answer is no HTTP.
+            UpstreamError: it could not be reached, or its answer is not valid HTTP.
 
         """
         model = request.model.partition("/")[2] or request.model if self._spec.strip_prefix else request.model
@@ -209,7 +209,7 @@ class HttpUpstream:
             return await self._pool.send(request.method, self._target(path), passed, body)
         names = tuple([name for name, _ in headers])
         if b"connection" in names:
-            # It may name others that must not go on: that depends on its value.
+            # It may name headers that must not be forwarded: that depends on its value.
             passed = request_headers(headers, self._withheld, self._own)
             return await self._pool.send(b"POST", self._target(path), passed, body)
         template, picked = self._forms.recall(names) or self._form_of(names)
@@ -217,7 +217,7 @@ class HttpUpstream:
         return await self._pool.send_rendered(template.render(self._target(path), values, len(body)), body)
 
     def _form_of(self, names: tuple[bytes, ...]) -> tuple[Template, list[int]]:
-        """Return how a request with headers of these names is put to it, and which of them go along, by position."""
+        """Return the template for requests with headers of these names, and the indexes of those that are sent."""
         lower = [name.lower() for name in names]
         picked = [at for at, name in enumerate(lower) if name not in self._withheld and len(name) <= MAX_NAME]
         form = Template(self._authority, [lower[at] for at in picked], self._own), picked
@@ -225,7 +225,7 @@ class HttpUpstream:
         return form
 
     async def probe(self) -> str | None:
-        """Return what is wrong with the upstream and how to mend it, None when it lists its models."""
+        """Return what is wrong with the upstream and how to fix it; None when it lists its models."""
         try:
             await self._listed()
         except UpstreamError as error:
@@ -237,7 +237,7 @@ class HttpUpstream:
         return None
 
     async def list_models(self) -> tuple[list[dict[str, Any]], bool]:
-        """Return the models that the upstream lists, or listed last, and those that the globs name in full."""
+        """Return the models that the upstream lists, or last listed, and those that the globs name literally."""
         reached = True
         try:
             self._known = await self._listed()
@@ -313,7 +313,7 @@ def _version(spec: UpstreamSpec) -> list[tuple[bytes, bytes]]:
 class Upstreams:
     """The upstreams in order; a model's request may go to those that serve it, and then to ``default``.
 
-    Without ``failover`` it goes to the first of them alone.
+    Without ``failover`` it goes to the first of them only.
     """
 
     def __init__(
@@ -326,7 +326,7 @@ class Upstreams:
         self._found = lru_cache(maxsize=REMEMBERED_MODELS)(self._find)
 
     def candidates(self, model: str) -> tuple[Upstream, ...]:
-        """Return the upstreams that a model's request may be put to, in order; empty when nobody serves it."""
+        """Return the upstreams that a model's request may be sent to, in order; empty when none serves it."""
         return self._found(model)
 
     def _find(self, model: str) -> tuple[Upstream, ...]:
@@ -337,18 +337,18 @@ class Upstreams:
 
     @property
     def takes_more(self) -> bool:
-        """Whether any of them takes calls beside inference."""
+        """Whether any of them takes pass-through calls."""
         return bool(self._passing)
 
     def methods(self, path: str) -> set[str]:
-        """Return the methods with which a path beside inference can be relayed; none when no upstream takes it."""
+        """Return the methods with which a path is passed through; none when no upstream takes it."""
         return set().union(*(upstream.passes.methods(path) for upstream in self._passing)) if may_pass(path) else set()
 
     def passing(self, method: str, path: str, model: str) -> tuple[tuple[Upstream, ...], PassRule | None]:
-        """Return the upstreams that a call beside inference may be put to, in order, and the first one's rule.
+        """Return the upstreams that a pass-through call may be sent to, in order, and the first one's rule.
 
-        Those that serve the model it names; where it names none, or nobody serves it, the first that takes the call:
-        what was stored there is found there again.
+        Those that serve the model it names; where it names none, or none serves it, the first that takes the call, so
+        that what was stored there is found again.
         """
         taken = [upstream for upstream in self._passing if upstream.passes.find(method, path) is not None]
         found = [upstream for upstream in taken if model and upstream.serves(model)] or taken[:1]
