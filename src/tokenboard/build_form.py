@@ -1,13 +1,13 @@
-"""Which form of the hot modules runs: their source, or what mypyc made of it.
+"""Which form of the hot modules runs: pure Python, or compiled by mypyc.
 
-Python takes an extension module before the source beside it, whatever the source says by then. So `compile` leaves a
-manifest, ``compiled.json``, and the package asks it before any module of ours is imported: unless every source that
-the compiled modules were made of is still the same, and every one of them is there for this interpreter, all of them
-are passed over and the sources run. Compiled modules use one another's memory layout, so it is all or none.
+Python prefers an extension module to the source beside it, even if the source has changed since. So `compile` writes a
+manifest, ``compiled.json``, which the package checks before any of its modules is imported: unless all sources are the
+ones that were compiled, and all compiled modules are there for this interpreter, all of them are ignored and the
+sources run. Compiled modules depend on one another's memory layout, so it is all or none.
 
     compiled.json   {"suffix": ".cpython-311.so", "modules": ["usage/meter", …], "sources": {"usage/meter.py": SHA-256}}
 
-An empty ``sources`` is a build that has not ended. Paths are relative to this package.
+An empty ``sources`` marks an unfinished build. Paths are relative to this package.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Final, NamedTuple
 
 PURE: Final = "TOKENBOARD_PURE"
-"""The environment variable that has the sources run though compiled modules are there."""
+"""The environment variable that makes the sources run although compiled modules are there."""
 
 MANIFEST: Final = "compiled.json"
 LIBRARY: Final = "tokenboard__mypyc"
@@ -51,7 +51,7 @@ class BuildForm(NamedTuple):
 
     @property
     def compiled(self) -> bool:
-        """Whether the hot modules run as mypyc made them."""
+        """Whether the hot modules run compiled."""
         return self.why is Why.COMPILED
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class BuildForm(NamedTuple):
 
 
 def find_form(package: Path = _PACKAGE, environment: Mapping[str, str] = os.environ) -> BuildForm:
-    """Return which form of the modules in ``package`` is the right one to run."""
+    """Return which form of the modules in ``package`` is to run."""
     try:
         manifest = json.loads((package / MANIFEST).read_bytes())
         suffix, modules, sources = manifest["suffix"], manifest["modules"], manifest["sources"]
@@ -128,7 +128,7 @@ class SourcesFirst:
 
 
 def settle_form(package: Path = _PACKAGE) -> BuildForm:
-    """Find the form, and have the sources imported where compiled modules must not be; for the package's own import."""
+    """Determine the form; where compiled modules must not be used, import sources. Called at the package's import."""
     form = find_form(package)
     if form.why in {Why.STALE, Why.ASKED_FOR, Why.OTHER_PYTHON}:
         sys.meta_path.insert(0, SourcesFirst(package))

@@ -1,10 +1,10 @@
-"""A coroutine that is resumed by the call that ends its wait, within that call.
+"""A coroutine that is resumed synchronously, within the call that ends its wait.
 
     inline task ─▶ runs ─▶ awaits a Pause ─▶ … ─▶ Pause.end() is called ─▶ runs on, within that call ─▶ …
 
-A task of asyncio costs a turn of the event loop, and several calls through it, for each wait. What is done many
-thousand times a second, and waits only for callbacks, is run as an inline task instead. Everything here belongs to one
-event loop.
+An asyncio task costs an iteration of the event loop, and several calls through it, for each wait. What runs many
+thousand times a second, and waits only for callbacks, is an inline task instead. Everything here belongs to one event
+loop.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 
 class Pause:
-    """One wait for one thing; an inline task or a task of asyncio may await it, once.
+    """A one-shot wait; an inline task or an asyncio task may await it, once.
 
-    `end` may be called before anything waits, and again; an inline task goes on within that call.
+    `end` may be called before anything waits, and repeatedly; an inline task resumes within that call.
     """
 
     __slots__ = ("_ended", "_future", "_task")
@@ -27,11 +27,11 @@ class Pause:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing to wait for."""
+        """Whether the wait has ended."""
         return self._ended
 
     def end(self) -> None:
-        """Let who waits go on."""
+        """Resume the waiter."""
         if self._ended:
             return
         self._ended = True
@@ -81,7 +81,7 @@ class InlineTask:
         return self._done
 
     def step(self, error: BaseException | None = None) -> None:
-        """Run on to the next wait; with ``error`` the wait that was ends in it."""
+        """Run to the next wait; with ``error`` the current wait raises it."""
         before = InlineTask.current
         InlineTask.current = self
         self._waits_for = None
@@ -101,7 +101,7 @@ class InlineTask:
             return
         if isinstance(waits_for, Pause):
             self._waits_for = waits_for
-        elif waits_for is None:  # a task would give others a turn
+        elif waits_for is None:  # a task would yield to others
             self._loop.call_soon(self._resume, None)
         else:
             self._waits_for = waits_for
@@ -110,14 +110,14 @@ class InlineTask:
             self._interrupt()
 
     def ended(self, error: BaseException | None) -> None:
-        """See to the coroutine's end, and to the exception that has ended it, if any; for subclasses to change."""
+        """Handle the coroutine's end, and the exception that ended it, if any; subclasses may override it."""
         if error is not None and not isinstance(error, asyncio.CancelledError):
             self._loop.call_exception_handler({"message": "an inline task failed", "exception": error})
 
     def cancel(self, error: BaseException | None = None) -> None:
-        """End what it waits for in ``error``, or else in `asyncio.CancelledError`, in the loop's next turn.
+        """Make the current wait raise ``error``, or `asyncio.CancelledError`, in the loop's next iteration.
 
-        As with a task, that befalls also a future that is done by then: its result is for the waiting code to look at.
+        As with a task, this applies even if the awaited future is done by then: the waiting code must check its result.
         """
         if not self._done and self._interruption is None:
             self._interruption = error or asyncio.CancelledError()
@@ -130,7 +130,7 @@ class InlineTask:
             self._loop.call_soon(self._resume, None)
         elif waits_for is not None:
             waits_for.cancel()
-        # Else it runs, or is about to: `step` and `_resume` come back to this.
+        # Otherwise it is running, or about to: `step` and `_resume` check for this.
 
     def _resume(self, future: "asyncio.Future[Any] | None") -> None:  # noqa: ARG002 - as a future calls it
         error, self._interruption = self._interruption, None

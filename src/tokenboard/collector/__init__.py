@@ -1,8 +1,8 @@
-"""The collector: what gateways have recorded, brought from their journals into the board's spool.
+"""The collector: moves what gateways have recorded from their journals into the board's spool.
 
-    journal ─▶ read behind the cursor ─▶ joined to parcels ─▶ spool, and the cursor with it ─▶ the journal forgets
+    journal ─▶ read after the cursor ─▶ joined into parcels ─▶ spool, with the cursor ─▶ segments are deleted
 
-Usage and cursor are committed in one transaction, so each event is taken over once, whenever either process dies.
+Usage and cursor are committed in one transaction, so each event is collected exactly once, whichever process dies.
 """
 
 from tokenboard.collector.collector import Collector, Uncollected

@@ -1,4 +1,4 @@
-"""The thread that empties the journals of a spool's folder."""
+"""The thread that collects the journals of a spool's folder."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -15,11 +15,11 @@ from tokenboard.observability import BoundedLog, Counters, logger
 from tokenboard.spool import Spool
 
 EVERY_S: Final = 0.05
-"""How long an event may lie in a journal before the collector looks, in seconds."""
+"""Polling interval in seconds."""
 
 MAX_EVENTS: Final = 10_000
 MAX_BYTES: Final = 4 * 1024 * 1024
-"""Events and bytes taken over in one transaction at most: a parcel holds as many, and the drain reads it as one."""
+"""Maximum events and bytes of one transaction: a parcel holds as many, and the drain reads a parcel as a whole."""
 
 _UNSOUND_MARK: Final = b"\xc1"  # what no MessagePack begins with: nobody reads it by mistake when it is queued again
 _FAILED_S: Final = 1.0
@@ -29,14 +29,14 @@ _positions = msgspec.json.Decoder(tuple[int, int, int, int])
 
 
 class Uncollected(NamedTuple):
-    """What journals hold that the spool does not have yet: events, and the bytes of them."""
+    """Events, and their bytes, that are in journals and not yet in the spool."""
 
     events: int
     bytes: int
 
 
 class _Collected(NamedTuple):
-    """Of one journal: how many events and bytes were collected, and how many were committed when it was last read."""
+    """One journal: events and bytes collected, and those committed when it was last read."""
 
     events: int
     bytes: int
@@ -45,10 +45,10 @@ class _Collected(NamedTuple):
 
 
 class Collector:
-    """Brings every journal below ``folder`` into ``spool``, on a thread of its own, from `start` until `stop`.
+    """Collects every journal below ``folder`` into ``spool``, on its own thread, from `start` until `stop`.
 
-    A journal that cannot be read is logged at a bounded rate and told by `faults`; the others go on. Journals that
-    come later are found by themselves.
+    A journal that cannot be read is logged at a bounded rate and reported by `faults`; the others go on. New journals
+    are found automatically.
     """
 
     def __init__(self, spool: Spool, folder: Path, *, counters: Counters) -> None:
@@ -59,7 +59,7 @@ class Collector:
         self._readers: dict[Path, JournalReader] = {}
         self._cursors: dict[str, Position] = {}
         self._not_before: dict[Path, float] = {}
-        # Replaced as a whole, never changed: an event loop reads them without waiting.
+        # Replaced, never mutated: an event loop reads them without a lock.
         self._collected: Mapping[str, _Collected] = {}
         self._faults: Mapping[str, str] = {}
         self._published: tuple[int, int] | None = None
@@ -85,7 +85,7 @@ class Collector:
     def uncollected(self, committed: Mapping[str, tuple[int, int]]) -> Uncollected:
         """Return what waits in journals, from memory.
 
-        ``committed`` tells what gateways say of theirs, by the journal's id: all events and bytes ever committed to it,
+        ``committed`` is what gateways report of theirs, by the journal's id: all events and bytes ever committed to it,
         which the collector may not have seen yet.
         """
         events = size = 0
@@ -98,12 +98,12 @@ class Collector:
         return Uncollected(events, size)
 
     def look(self) -> Uncollected:
-        """Return what waits in journals at this moment, and leave it there. Blocks; raises SpoolError."""
+        """Return what waits in journals now, without collecting it. Blocks; raises SpoolError."""
         waiting = [reader.waiting(self._cursor(reader)) for reader in map(JournalReader, journals_in(self._folder))]
         return Uncollected(sum(each.events for each in waiting), sum(each.bytes for each in waiting))
 
     def collect(self) -> int:
-        """Take over what there is at this moment; return how many events. Blocks; one caller at a time."""
+        """Collect what there is now; return how many events. Blocks; one caller at a time."""
         taken = 0
         faults = {}
         collected = {}
@@ -129,7 +129,7 @@ class Collector:
         return taken
 
     def bodies(self) -> Iterator[bytes]:
-        """Yield the events that wait in journals, each as its bytes, for a look before any of them moves.
+        """Yield the encoded events that wait in journals, without collecting them.
 
         Raises SpoolError.
         """
@@ -172,7 +172,7 @@ class Collector:
         parcels = [(len(read.bodies), join_events(read.bodies))] if read.bodies else []
         letters = [(each.reason, _UNSOUND_MARK + each.body) for each in read.damaged]
         after = None if cursor == Position() else _noted(cursor)
-        self._cursors.pop(reader.id)  # whatever comes of this, the spool knows it
+        self._cursors.pop(reader.id)  # committed: the spool has it, whatever happens next
         self._spool.collect(reader.id, _noted(read.next), after=after, parcels=parcels, dead_letters=letters)
         self._cursors[reader.id] = read.next
         reader.forget(read.next)

@@ -1,11 +1,11 @@
-"""What a board and its gateways tell each other, beside usage.
+"""What a board and its gateways exchange, apart from usage.
 
-    board ─▶ snapshot (keys, rules): a file, put in place of the last one ─▶ gateway      `Publisher`, `SnapshotFile`
+    board ─▶ snapshot (keys, rules): a file, replaced atomically ─▶ gateway               `Publisher`, `SnapshotFile`
     board ─▶ "read it now", "how are you?" over the gateway's Unix socket ─▶ gateway      `Gateways`, `Endpoint`
-    gateway ─▶ `GatewayState`: its journal, its counters, which snapshot it goes by ─▶ board
+    gateway ─▶ `GatewayState`: its journal, its counters, the snapshot it uses ─▶ board
 
-Neither waits for the other: without a board a gateway goes on by its last snapshot, and what a board tells to a gateway
-that is away, that gateway finds in the file.
+Neither depends on the other: without a board a gateway goes on with its last snapshot, and a gateway that misses a
+request of the board finds the new snapshot in the file.
 """
 
 from tokenboard.control.endpoint import Endpoint

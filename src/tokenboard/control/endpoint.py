@@ -1,4 +1,4 @@
-"""The gateway's side: what it answers at its Unix socket, to its board alone."""
+"""The gateway's side: the control endpoint at its Unix socket, for its board only."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,8 +18,8 @@ _encoder = msgspec.json.Encoder()
 class Endpoint:
     """An ASGI application: ``GET /state``, and ``POST /snapshot?revision=N``, answered once N is in force.
 
-    ``state`` gives the gateway's state; ``catch_up`` reads the snapshot anew and returns the revision that is in force
-    then, and blocks. Whoever can reach the socket owns the data folder.
+    ``state`` returns the gateway's state; ``catch_up`` reads the snapshot again, which blocks, and returns the revision
+    then in force. No authentication: only the data folder's owner can reach the socket.
     """
 
     def __init__(self, state: Callable[[], GatewayState], catch_up: Callable[[], int]) -> None:

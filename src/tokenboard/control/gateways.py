@@ -1,4 +1,4 @@
-"""The board's side: asking every gateway of the data folder."""
+"""The board's side: requests to every gateway of the data folder."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from tokenboard.observability import BoundedLog, logger
 from tokenboard.unix_sockets import unix_address
 
 SUFFIX: Final = ".sock"
-"""What the names of gateways' sockets end with."""
+"""Suffix of the names of gateways' sockets."""
 
 _WITHIN_S: Final = 1.0
 _MAX_ANSWER: Final = 4_000_000
@@ -23,7 +23,7 @@ _log = BoundedLog(logger("control"))
 
 
 class Gateways:
-    """The gateways whose sockets lie in ``folder``, as they are at the moment of the question.
+    """The gateways whose sockets are in ``folder`` at the time of each call.
 
     One that does not answer within a second is left out, and named by `away`.
     """
@@ -31,10 +31,10 @@ class Gateways:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.away: tuple[str, ...] = ()
-        """The names of those that did not answer the last time."""
+        """The names of those that did not answer last time."""
 
     async def states(self) -> list[GatewayState]:
-        """Ask each one how it is; by name."""
+        """Return the state of each, by name."""
         names = await asyncio.to_thread(self._names)
         answers = await asyncio.gather(*(self._ask("GET", name, "/state") for name in names))
         found = []
@@ -49,9 +49,9 @@ class Gateways:
         return found
 
     def publish(self, revision: int) -> None:
-        """Let every gateway go by the snapshot of this revision, or a later one; blocks until those that live do.
+        """Have every gateway use the snapshot of this revision, or a later one; block until those that answer do.
 
-        One that does not answer in time finds it by itself, within a tenth of a second.
+        One that does not answer in time finds it by itself within a tenth of a second.
         """
         names = self._names()
         if names:
@@ -72,7 +72,7 @@ class Gateways:
         return [name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX)]
 
     async def _ask(self, method: str, name: str, target: str) -> bytes | None:
-        """Return the body of a gateway's answer; None without a good one. An own connection each: they are few."""
+        """Return the body of a gateway's answer; None without a 200. One connection per request: there are few."""
         request = f"{method} {target} HTTP/1.1\r\nhost: {name}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         try:
             async with asyncio.timeout(_WITHIN_S):

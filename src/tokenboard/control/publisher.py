@@ -17,12 +17,10 @@ _log = BoundedLog(logger("control"))
 
 
 class Publisher:
-    """Writes the snapshot anew whenever a key has changed, or the file is not the one it wrote.
+    """Writes a new snapshot whenever a key has changed, or the file is not the one it wrote.
 
-    ``refresh`` is called again and again by whoever follows ``source``.
-
-    ``run`` names this run of the board. ``published`` is told each new revision, so that gateways may read it at once.
-    Blocks: not for an event loop.
+    ``refresh`` is called repeatedly by the thread that follows ``source``, and blocks. ``run`` names this run of the
+    board. ``published`` is called with each new revision, so that gateways can read it at once.
     """
 
     def __init__(
@@ -53,7 +51,7 @@ class Publisher:
         """Publish what has changed since the last time; cheap when nothing has.
 
         Raises:
-            CatalogUnavailable, SnapshotError: gateways go on by the last one; to be called again.
+            CatalogUnavailable, SnapshotError: gateways keep using the last one; call again.
 
         """
         with self._lock:

@@ -1,4 +1,4 @@
-"""The snapshot: all that a gateway needs to know of the catalog, as one file that is replaced as a whole."""
+"""The snapshot: all that a gateway needs of the catalog, as one file that is replaced atomically."""
 
 import os
 from contextlib import suppress
@@ -11,7 +11,7 @@ from tokenboard.attribution import AttributionOptions, AttributionRule
 from tokenboard.keys import Key
 
 FORMAT: Final = 1
-"""The form of snapshots that this program writes, and the only one it reads."""
+"""The format version that this program writes, and the only one it reads."""
 
 
 Look = tuple[int, int, int]
@@ -33,9 +33,9 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What a board published: in which of its runs, the how-manieth, and what it said.
+    """What a board published: the run of the board, the revision, and the content.
 
-    ``revision`` grows with each publication, over all runs. ``keys`` holds revoked ones too: their callers are told so.
+    ``revision`` grows with each publication, over all runs. ``keys`` includes revoked ones, whose callers are told so.
     """
 
     run: str
@@ -58,9 +58,9 @@ _decoder = msgspec.msgpack.Decoder(Snapshot)
 
 
 class SnapshotFile:
-    """The file of a data folder's snapshot, as a gateway follows it; a source of keys for `tokenboard.auth.Auth`.
+    """The snapshot file of a data folder, as a gateway reads it; a source of keys for `tokenboard.auth.Auth`.
 
-    ``refresh`` and ``read`` block, and belong to one thread; what they found is there for any.
+    ``refresh`` and ``read`` block, and are for one thread only; the result may be read from any.
     """
 
     def __init__(self, path: Path) -> None:
@@ -82,10 +82,10 @@ class SnapshotFile:
         return () if self._snapshot is None else self._snapshot.keys
 
     def refresh(self) -> bool:
-        """Read the file if it is another one than last time; return whether it was.
+        """Read the file if it has been replaced since the last time; return whether it was.
 
         Raises:
-            SnapshotError: it cannot be read, or is of another program's version; the last one stays in force.
+            SnapshotError: it cannot be read, or has another format version; the last one stays in force.
 
         """
         try:
@@ -95,7 +95,7 @@ class SnapshotFile:
         if seen is None or seen == self._seen:
             return False
         snapshot = read_snapshot(self._path)
-        # Noted after it was read: what has come in place of it meanwhile is found the next time.
+        # Noted after the read: a file that replaced it meanwhile is found the next time.
         self._seen = seen
         self._snapshot = snapshot
         return True
@@ -127,10 +127,10 @@ def read_snapshot(path: Path) -> Snapshot:
 
 
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:
-    """Put a snapshot in the place of the last one; a reader finds either of them whole.
+    """Replace the snapshot atomically; a reader finds either the old or the new one, complete.
 
     Raises:
-        SnapshotError: it cannot be written; the last one is as it was.
+        SnapshotError: it cannot be written; the last one is unchanged.
 
     """
     temporary = path.with_name(f"{path.name}.new")
@@ -140,7 +140,7 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
             stream.write(_encoder.encode(snapshot))
             stream.flush()
-            # A gateway starts by it while the board is away: after a power cut it must be whole, too.
+            # Synced: a gateway starts from it without the board, also after a power cut.
             os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:

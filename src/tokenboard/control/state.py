@@ -1,10 +1,10 @@
-"""How a gateway is: what its board asks."""
+"""The state that a gateway reports to its board."""
 
 import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """Why its journal is of no use: since when (UTC epoch ms), what fails, and how the operator mends it."""
+    """Why its journal cannot be written: since when (UTC epoch ms), what fails, and a hint for the operator."""
 
     since_ms: int
     what: str
@@ -12,10 +12,10 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class GatewayState(msgspec.Struct, frozen=True):
-    """One gateway: its process, the snapshot it goes by, its journal, and what it has counted since its start.
+    """One gateway: its process, the snapshot it uses, its journal, and its counters since its start.
 
-    ``events`` and ``bytes`` are all that was ever committed to the journal ``journal``. ``full``: new requests are
-    refused, as too much usage waits.
+    ``events`` and ``bytes`` count all that was ever committed to the journal (id: ``journal``). ``full``: new requests
+    are refused, as too much usage waits.
     """
 
     name: str

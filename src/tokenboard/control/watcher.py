@@ -1,4 +1,4 @@
-"""One thread that looks at the files which others write for this process."""
+"""One thread that polls the files which other processes write for this one."""
 
 from collections.abc import Callable, Mapping
 from threading import Condition, Thread
@@ -6,16 +6,16 @@ from threading import Condition, Thread
 from tokenboard.observability import BoundedLog, Counters, logger
 
 EVERY_S = 0.1
-"""How long a change may stay unknown, in seconds."""
+"""Polling interval in seconds: how long a change may go unnoticed."""
 
 _log = logger("control")
 
 
 class Watcher:
-    """Calls ``looks``, by name, again and again on a thread of its own, from `start` until `stop`.
+    """Calls each of ``looks``, by name, every ``every_s`` seconds on its own thread, from `start` until `stop`.
 
-    Each publishes what it finds by one assignment, so that an event loop reads it without waiting. One that fails is
-    counted as ``unread_files.NAME``, logged at a bounded rate, and called again: what it had found stays in force.
+    Each publishes its result by one assignment, so that an event loop reads it without waiting. A call that fails is
+    counted as ``unread_files.NAME``, logged at a bounded rate, and repeated: its last result stays in force.
     """
 
     def __init__(self, looks: Mapping[str, Callable[[], object]], counters: Counters, every_s: float = EVERY_S) -> None:
@@ -30,12 +30,12 @@ class Watcher:
         self._thread = Thread(target=self._run, name="watcher", daemon=True)
 
     def start(self) -> None:
-        """Look at everything once, and start the thread."""
+        """Poll everything once, and start the thread."""
         self._look()
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, after the look under way."""
+        """End the thread, after the round under way."""
         with self._turn:
             self._stopping = True
             self._turn.notify_all()
@@ -43,9 +43,9 @@ class Watcher:
             self._thread.join()
 
     def look_now(self, within_s: float = 5.0) -> bool:
-        """Return once everything was looked at after this call; False when that takes longer. Blocks."""
+        """Poll everything now; return whether that was done within ``within_s`` seconds. Blocks."""
         with self._turn:
-            round_ = self._rounds + 2  # the one under way may have begun before
+            round_ = self._rounds + 2  # the round under way may have begun before the change
             self._wanted = max(self._wanted, round_)
             self._turn.notify_all()
             return self._turn.wait_for(lambda: self._rounds >= round_ or self._stopping, within_s)

@@ -1,9 +1,9 @@
-"""What the queues on disk share: their errors, their health, group commit, and the witness beside them.
+"""What the queues on disk share: errors, health, group commit, and the witness file.
 
     append ─▶ handover (once a turn of the loop) ─▶ committer's thread ─▶ file ─▶ witness ─▶ appends told, at once
 
 The `spool` (SQLite, the board's) and the `journal` (segment files, a gateway's) are made of these. Nothing here knows
-what a body holds, nor how it is kept.
+what a body holds, or how it is stored.
 """
 
 from tokenboard.durability.errors import SpoolDamaged, SpoolError, SpoolFull, SpoolUnavailable

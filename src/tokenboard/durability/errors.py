@@ -2,7 +2,7 @@
 
 
 class SpoolError(Exception):
-    """Base of the spool's errors; ``hint`` tells the operator how to mend it."""
+    """Base of the spool's errors; ``hint`` tells the operator how to fix it."""
 
     hint = "See the log of the server for the cause."
 
@@ -25,7 +25,7 @@ class SpoolUnavailable(SpoolError):
 
 
 class SpoolDamaged(SpoolError):
-    """The spool's file is not what was last acknowledged: events would be lost, or counted twice, without a word."""
+    """The spool's file is not what was last acknowledged: events would silently be lost, or counted twice."""
 
     hint = (
         "Bring back the files of the spool as they were, board.sqlite-wal and board.sqlite-witness included. If they "

@@ -1,7 +1,7 @@
-"""Group commit: what gathers while one group is being written is the next one.
+"""Group commit: the entries that arrive while one group is being written form the next one.
 
-Waking a thread, or an event loop from a thread, is the dear part of an append. So what one turn of a loop appends is
-handed over at its end, all at once, and all that wait for a group are told by one wake-up of their loop.
+Waking a thread, or an event loop from a thread, is the expensive part of an append. So the entries of one iteration of
+a loop are handed over together at its end, and all waiters of a group are resolved by one wake-up of their loop.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from tokenboard.durability.errors import SpoolError
 from tokenboard.inline_task import Pause
 
 MAX_GROUP = 2_000
-"""Entries at which a group gathers no more: bounds how long the first of it waits for the last."""
+"""Maximum entries of a group: bounds how long the first waits for the last."""
 
 Entry = TypeVar("Entry")
 
@@ -41,12 +41,12 @@ class Append(Pause):
 
 
 class Handover(Generic[Entry]):
-    """Passes entries from any thread to the one that commits them, in order."""
+    """Passes entries from any thread to the committing thread, in order."""
 
     def __init__(self) -> None:
         self._turns: dict[asyncio.AbstractEventLoop, list[Entry]] = {}
-        # Callers alone pass the door: an event loop must never wait for the thread, which may hold a lock while it
-        # waits for the interpreter.
+        # Only callers take this lock: an event loop must never wait for the committing thread, which may hold a lock
+        # while it waits for the GIL.
         self._door = Lock()
         self._handed: SimpleQueue[list[Entry] | None] = SimpleQueue()
         self._closed = False
@@ -63,7 +63,7 @@ class Handover(Generic[Entry]):
             self._handed.put([entry])
 
     def give_with_turn(self, loop: asyncio.AbstractEventLoop, entry: Entry) -> None:
-        """Hand over an entry together with all others of this turn of the running loop.
+        """Hand over an entry together with all others of this iteration of the running loop.
 
         Raises:
             SpoolError: it is closed.
@@ -79,7 +79,7 @@ class Handover(Generic[Entry]):
                 turn.append(entry)
 
     def close(self) -> None:
-        """Take no more; what was given is still handed over, and then the end is told."""
+        """Accept no more; entries already appended are still handed over, followed by the end marker."""
         with self._door:
             if not self._closed:
                 self._closed = True
@@ -88,9 +88,9 @@ class Handover(Generic[Entry]):
                 self._handed.put(None)
 
     def gather(self, timeout_s: float | None) -> tuple[list[Entry], bool]:
-        """Wait for entries and return those that wait by then, and whether more may come.
+        """Wait for entries; return those queued by then, and whether more may come.
 
-        None after ``timeout_s`` seconds. The committing thread's only.
+        None after ``timeout_s`` seconds. For the committing thread only.
         """
         group: list[Entry] = []
         try:
@@ -99,7 +99,7 @@ class Handover(Generic[Entry]):
             return group, True
         while handed is not None:
             group += handed
-            # Nobody else takes: what is not empty now is not empty in the next line.
+            # This is the only consumer: a queue that is not empty now is not empty on the next line.
             if len(group) >= MAX_GROUP or self._handed.empty():
                 return group, True
             handed = self._handed.get_nowait()
@@ -111,19 +111,19 @@ class Handover(Generic[Entry]):
 
     def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._door:
-            # Nothing is left when it was closed in this very turn: that took it over.
+            # Empty when it was closed in this same iteration, which handed it over.
             turn = self._turns.pop(loop, None)
             if turn is not None:
                 self._handed.put(turn)
 
 
 def tell(appends: Sequence[Append], failure: Callable[[], Exception] | None = None) -> None:
-    """Let those go on who wait for the appends, which failed when ``failure`` makes an error for each of them."""
+    """Resolve the appends; with ``failure`` each fails with an error that it makes."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Append]] = {}
     for append in appends:
         by_loop.setdefault(append.loop, []).append(append)
     for loop, theirs in by_loop.items():
-        # A loop that is closed has nobody left who waits.
+        # A closed loop has no waiters left.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_go_on, theirs, failure)
 

@@ -28,7 +28,7 @@ _log = logger("spool")
 
 @dataclass(frozen=True, slots=True)
 class SpoolFault:
-    """Why the spool is of no use: since when (UTC epoch ms), what fails, and how the operator mends it."""
+    """Why the spool cannot be used: since when (UTC epoch ms), what fails, and a hint for the operator."""
 
     since_ms: int
     what: str
@@ -36,15 +36,15 @@ class SpoolFault:
 
 
 def hint_for_system(error: OSError) -> str:
-    """Return how to mend what the operating system reports."""
+    """Return a hint for the operating system's error."""
     return _BY_NUMBER.get(error.errno or 0, DISK_FAILS)
 
 
 class Health:
     """Which tasks fail at the moment: writing, or one of the questions by which the spool is emptied.
 
-    A task that failed makes the spool unsound, at once and for everybody, until that same task works again. The change
-    is logged, at a bounded rate. Safe from any thread.
+    A task that failed makes the spool unsound for all callers at once, until the same task succeeds. Changes are logged
+    at a bounded rate. Safe from any thread.
     """
 
     def __init__(self, clock_ms: Callable[[], int]) -> None:
@@ -64,7 +64,7 @@ class Health:
             return next(iter(self._faults.values()), None)
 
     def fails(self, task: str, verb: str, error: Exception, hint: str | None = None) -> None:
-        """Note that a task failed; ``verb`` says what the spool cannot be (written, read), ``hint`` how to mend it."""
+        """Note that a task failed; ``verb`` says what the spool cannot be (written, read), ``hint`` how to fix it."""
         with self._lock:
             before = self._faults.get(task)
             since = self._clock_ms() if before is None else before.since_ms
@@ -75,7 +75,7 @@ class Health:
             self._told.error(verb, "the spool is of no use: new requests are refused", facts)
 
     def works(self, task: str) -> None:
-        """Note that a task worked."""
+        """Note that a task succeeded."""
         if task not in self._faults:
             return
         with self._lock:

@@ -1,4 +1,4 @@
-"""When to see whether writing works again, after it has failed."""
+"""When to probe whether writing works again, after it has failed."""
 
 import time
 from typing import Final
@@ -38,11 +38,11 @@ class Probing:
             self.put_off()
 
     def put_off(self) -> None:
-        """Let the next probe wait, twice as long as the last one did."""
+        """Double the wait for the next probe."""
         self._at = time.monotonic() + self._wait_s
         self._wait_s = min(self._wait_s * 2, LAST_PROBE_S)
 
     def worked(self) -> None:
-        """Note that a write got to the disk."""
+        """Note that a write reached the disk."""
         self.failing = False
         self._worked_since = time.monotonic()

@@ -1,8 +1,8 @@
-"""What a spool has acknowledged, told beside it, so that a file which has lost its end is noticed.
+"""A file beside a spool that says what was acknowledged, so that a truncated spool is noticed.
 
-A log is read up to the first record that is not whole, as if the rest had never been. One that was cut, damaged or
-removed therefore looks like an earlier state of the spool: usage that was acknowledged is gone, and a batch that was
-delivered comes back. The witness says how far the spool had come.
+A log is read up to the first incomplete record, as if the rest had never existed. One that was truncated, damaged or
+removed therefore looks like an earlier state of the spool: acknowledged usage is missing, and a delivered batch comes
+back. The witness says how far the spool had come.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Self
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _SLOT = 128
-"""Bytes of one of two places written in turn, so that a process killed while it writes leaves the other whole."""
+"""Bytes of one of two places written in turn, so that a process killed during a write leaves the other intact."""
 
 _TRIES = 3
 _FORM = struct.Struct("<32s36s?QQQ")
@@ -23,7 +23,7 @@ _SUM = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class Testimony:
-    """What a witness says: of which spool, how far it had come, and what a power cut since may have cost it.
+    """The content of a witness: which spool, how far it had come, and whether a power cut since may have cost records.
 
     ``extent`` is two numbers of the spool's own that never fall.
     """
@@ -35,10 +35,10 @@ class Testimony:
 
 
 class Witness:
-    """A file of two places written in turn; one `write` costs a system call and waits for no disk.
+    """A file of two slots written in turn; one `write` is one system call, without a sync.
 
-    It outlives the process, whatever ends it. A power cut may cost its last words, never those of the spool before
-    them when each commit is flushed: then it says less than is there, and that is no reason to doubt.
+    It survives the end of the process. A power cut may lose its last writes, but not the spool's commits before them if
+    each commit is synced: the witness then says less than is there, which is not taken for damage.
     """
 
     def __init__(self, path: Path, spool: str, *, fsync: bool) -> None:
@@ -59,9 +59,9 @@ class Witness:
             self._number = found[0]
 
     def write(self, first: int, second: int) -> None:
-        """Say how far the spool has come.
+        """Record how far the spool has come.
 
-        Raises OSError; then the file says what it said before, or this.
+        Raises OSError; the file then has its previous content, or this.
         """
         self._number += 1
         told = _FORM.pack(self._spool, self._boot, self._fsync, self._number, first, second)
@@ -77,7 +77,7 @@ class Witness:
 
     @classmethod
     def says(cls: type[Self], path: Path) -> Testimony | None:
-        """Return what the file says; None when there is none, or none that can be read.
+        """Return the file's content; None when it is missing or unreadable.
 
         Raises OSError.
         """
@@ -92,16 +92,16 @@ class Witness:
 
     @staticmethod
     def says_open(file: int) -> Testimony | None:
-        """Return what an open file says, as `says`; another process may be writing to it. Raises OSError."""
+        """Return the content of an open file, as `says`; another process may be writing to it. Raises OSError."""
         for _ in range(_TRIES):
-            # Both places are written within one look only by a writer that is quicker than it, not each time.
+            # A retry is enough: the writer would have to write both slots during every read.
             if (found := _read(file)) is not None:
                 return found[1]
         return None
 
 
 def boot_id() -> str:
-    """Return what names this run of the machine, empty where the system does not tell."""
+    """Return the system's boot id; empty if the system has none."""
     try:
         return _BOOT_ID.read_text("ascii").strip()[:36]
     except (OSError, UnicodeDecodeError):
@@ -109,7 +109,7 @@ def boot_id() -> str:
 
 
 def _read(file: int) -> tuple[int, Testimony] | None:
-    """Return the later of the two places that are whole, with its number."""
+    """Return the later of the two intact slots, with its number."""
     found: list[tuple[int, Testimony]] = []
     for at in (0, _SLOT):
         slot = os.pread(file, _FORM.size + _SUM.size, at)

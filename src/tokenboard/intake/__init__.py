@@ -1,9 +1,9 @@
-"""The gateway's way of recording: every use of a model that it serves becomes an event on disk.
+"""How the gateway records usage: every use of a model that it serves becomes an event on disk.
 
     gateway ─▶ Intake: room? ─▶ … ─▶ event ─▶ encode ─▶ journal ─▶ on disk
                          └─▶ Dropped(reason), counted
 
-What was metered elsewhere comes as `Facts`, by way of ``tokenboard.ingest``.
+Usage metered elsewhere arrives as `Facts`, through ``tokenboard.ingest``.
 """
 
 from tokenboard.intake.facts import OPERATOR, Caller, Facts

@@ -1,4 +1,4 @@
-"""What is known of one use when it reaches the door."""
+"""One use of a model as it is reported, before it becomes an event."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from tokenboard.usage import Usage
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who brought the use: ids of the account and of the key in the catalog, and the key's label."""
+    """Who reported the use: ids of the account and of the key in the catalog, and the key's label."""
 
     account_id: int
     key_id: int
@@ -16,7 +16,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 OPERATOR = Caller(account_id=0, key_id=0, label="import")
-"""Who brings usage out of files on the board's own machine: no key, no account."""
+"""Usage imported from files on the board's own machine: no key, no account."""
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):

@@ -1,4 +1,4 @@
-"""The door of what the gateway serves: is there room, and is it on disk."""
+"""Recording of the usage that the gateway serves: is there room, and is it on disk."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class EventLog(Protocol):
 
 
 class Intake:
-    """Commits the uses that the gateway has served, and says whether there is room for more."""
+    """Commits the usage that the gateway has served, and tells whether there is room for more."""
 
     def __init__(self, log: EventLog, counters: Counters) -> None:
         self._log = log

@@ -1,13 +1,12 @@
-"""Child processes kept running, ended in order, and heard: the process side of ``tokenboard serve``.
+"""Keeps child processes running, ends them in order, and reads their status: the process side of ``tokenboard serve``.
 
     supervisor ──starts, restarts, SIGTERM──▶ child      `Supervisor`, `Child`
-        │ ◀────── status: JSON lines ────────── │        `Status` in the child, a pipe for each run
-        └─────── lifeline: never written ─────▶ │        `Lifeline` in the child, one pipe for all; its end = end
+        │ ◀────── status: JSON lines ────────── │        `Status` in the child, one pipe per run
+        └─────── lifeline: never written ─────▶ │        `Lifeline` in the child, one pipe for all; EOF = end
     listening sockets, kept open here ────────▶ │        `public_listeners`, `unix_listener`
 
 It knows nothing of boards and gateways. A child finds what it inherits with `Supervised.from_environment`. Only the
-standard library, `observability` and `unix_sockets` are imported, so that a process which does nothing but wait stays
-small.
+standard library, `observability` and `unix_sockets` are imported, to keep the supervisor's process small.
 """
 
 from tokenboard.supervisor.child import Child

@@ -1,4 +1,4 @@
-"""What a child process is started with, and how it is ended."""
+"""The description of a child process: how it is started and ended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ from tokenboard.supervisor.listeners import Listener
 class Child:
     """One process to keep running.
 
-    ``name`` stands in the log, and is told to the child. ``listeners`` are what it accepts connections from, by the
-    name under which it finds them. ``environment`` is all of its environment; None: the supervisor's own. Children of
-    a lower ``group`` are ended first, and have ended before a higher one is told to; whoever has not ended
-    ``end_within_s`` seconds after it was told is killed.
+    ``name`` appears in the log, and is passed to the child. ``listeners`` are the sockets it accepts on, by the name
+    under which it finds them. ``environment`` is its whole environment; None: the supervisor's own. Groups are
+    ended in ascending order, each once the one before has ended; a child that is still running ``end_within_s`` seconds
+    after SIGTERM is killed.
     """
 
     name: str

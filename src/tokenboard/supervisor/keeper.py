@@ -1,4 +1,4 @@
-"""One child kept running, through as many runs as it takes."""
+"""Keeps one child running: a loop over its runs."""
 
 import asyncio
 import contextlib
@@ -14,15 +14,15 @@ from tokenboard.supervisor.process import Process
 
 _TOLD_EVERY_S: Final = 10.0
 _REFUSALS: Final = (1, 2)
-"""Exit codes of a process that has said on standard error why it cannot start: our commands' own."""
+"""Exit codes of our commands that refuse to start, with the reason on standard error."""
 
 _log = logger("supervisor")
 
 
 class Keeper:
-    """Starts a child, and again whenever it ends, until it is told to end it.
+    """Starts a child, and restarts it whenever it ends, until `end`.
 
-    ``refused`` is called with the exit code of a first run that refused to start; it is not started again then.
+    ``refused`` is called with the exit code of a first run that refused to start; it is not restarted then.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class Keeper:
         self._runs = 0
 
     async def keep(self) -> int:
-        """Run it until `end`; return how it ended then: its exit code, 1 when a signal ended it.
+        """Run it until `end`; return its exit code then, 1 when a signal ended it.
 
-        0 for one that was away at the time, or that was told before it had begun.
+        0 when it was not running at the time, or had not begun its work.
         """
         while not self._ending.is_set():
             self._runs += 1
@@ -70,7 +70,7 @@ class Keeper:
         return 0
 
     def end(self) -> None:
-        """Tell it to end, and let nobody connect any more; it takes the connections that wait."""
+        """Send SIGTERM and stop new connections; it still accepts those that wait."""
         self._ending.set()
         self.send(signal.SIGTERM)
         for listener in self.child.listeners.values():
@@ -82,7 +82,7 @@ class Keeper:
             self._process.send(number)
 
     def poll(self) -> None:
-        """Look whether it has ended."""
+        """Check whether it has ended."""
         if self._process is not None:
             self._process.poll()
 
@@ -122,6 +122,6 @@ def _how(code: int) -> dict[str, object]:
 
 def _code_of(code: int, *, began: bool) -> int:
     if code == -signal.SIGTERM and not began:
-        # The signal came before it had a handler for it, and before it had anything to finish.
+        # The signal came before its handler was set, so there was nothing to finish.
         return 0
     return code if code >= 0 else 1

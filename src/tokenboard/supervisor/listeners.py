@@ -1,4 +1,4 @@
-"""Listening sockets that outlive the processes which accept from them."""
+"""Listening sockets that outlive the processes accepting from them."""
 
 import contextlib
 import socket
@@ -25,9 +25,9 @@ class UnixSocketError(ServeError):
 
 
 class Listener:
-    """A listening socket, kept open by the supervisor so that connections wait while its process is away.
+    """A listening socket, kept open by the supervisor so that connections wait while its process restarts.
 
-    One that shares its port with others can be withdrawn, so that the kernel hands new connections to the others.
+    One that shares its port (SO_REUSEPORT) can be withdrawn: the kernel then gives new connections to the others.
     """
 
     def __init__(self, opened: socket.socket, *, port: "_Port | None" = None, file: Path | None = None) -> None:
@@ -39,10 +39,10 @@ class Listener:
 
     @property
     def socket(self) -> socket.socket:
-        """The socket; opened anew if it was withdrawn.
+        """The socket; reopened if it was withdrawn.
 
         Raises:
-            ServeError: it cannot be.
+            ServeError: it cannot be opened.
 
         """
         if self._socket is None:
@@ -57,9 +57,9 @@ class Listener:
         return self.socket.fileno()
 
     def withdraw(self) -> bool:
-        """Close the socket until it is asked for again, if it shares its port; whoever waits in its queue is reset.
+        """Close the socket until it is next used, if it shares its port; connections in its queue are reset.
 
-        The last one open at a port stays, so that nobody else can take the port. Returns whether it was closed.
+        The last one open at a port stays, so that no other program can take the port. Return whether it was closed.
         """
         if self._port is None or self._port.open_now < 2 or self._socket is None:
             return False
@@ -99,8 +99,8 @@ class _Port:
 def public_listeners(host: str, port: int, count: int = 1) -> list[Listener]:
     """Return ``count`` listeners at one port; port 0 is a free one.
 
-    On Linux each is a socket of its own, among which the kernel shares the connections out. Elsewhere sockets at one
-    port do not share them, so all are one socket.
+    On Linux each is a socket of its own, and the kernel distributes connections among them. Other systems do not, so
+    there all are one socket.
 
     Raises:
         ServeError: the address cannot be listened on, such as a port that another process has.
@@ -115,8 +115,8 @@ def public_listeners(host: str, port: int, count: int = 1) -> list[Listener]:
             return [Listener(first)]
         if sys.platform != "linux":
             return [Listener(first if number == 0 else first.dup()) for number in range(count)]
-        # The first took the port for itself alone, which fails where anybody else listens, another serve included:
-        # sockets that share from the beginning would share with that, too. Now that it is ours it may be shared.
+        # The first took the port exclusively, which fails where anyone else listens, even another serve: sockets that
+        # share from the beginning would share with that as well. Now that the port is ours it may be shared.
         opened = [first]
         try:
             first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -130,14 +130,14 @@ def public_listeners(host: str, port: int, count: int = 1) -> list[Listener]:
 
 
 def unix_listener(file: Path) -> Listener:
-    """Return a listener at a path that only this user may connect to. A socket left there by a dead process goes.
+    """Return a listener at a path that only this user may connect to. A dead process's socket there is replaced.
 
     Raises:
-        UnixSocketError: it cannot be made, or a living process listens there.
+        UnixSocketError: it cannot be created, or a running process listens there.
 
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # Made under another name, and put in its place when it is whole: whoever finds it can connect to it.
+    # Created under another name and renamed once it listens: whoever finds it can connect to it.
     new = file.with_name(f"{file.name}.new")
     try:
         if _is_answered(file):
@@ -166,7 +166,7 @@ def _is_answered(file: Path) -> bool:
             with unix_address(file) as address:
                 client.connect(address)
         except BlockingIOError:
-            # A queue that is full has a listener.
+            # A full queue has a listener.
             return True
         except OSError:
             return False

@@ -1,11 +1,11 @@
-"""How soon a process that ended is started again."""
+"""Restart backoff: how soon a process that ended is started again."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds before the first restart, which double with each until the longest, and begin anew after health.
+    """Seconds before the first restart; doubled with each up to the longest, and reset after a healthy run.
 
     Health is the time since a process said that it was ready; one that never did had none.
     """
@@ -21,14 +21,14 @@ STANDARD = Pace()
 
 
 class Backoff:
-    """The waits of one process."""
+    """The restart delays of one process."""
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._next_s = pace.first_s
 
     def after(self, healthy_s: float) -> float:
-        """Return the seconds to wait before the next start, after a run that was healthy for so long."""
+        """Return the delay in seconds before the next start, after a run that was healthy for so long."""
         if healthy_s >= self._pace.healthy_s:
             self._next_s = self._pace.first_s
         wait_s = self._next_s

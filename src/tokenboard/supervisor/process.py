@@ -14,13 +14,13 @@ from tokenboard.supervisor.supervised import READY, describe
 
 
 class Process:
-    """A child's process from its start to its end. It inherits its listeners, lifeline and status pipe, and no more.
+    """A child's process from its start to its end. It inherits its listeners, lifeline and status pipe, nothing else.
 
-    It leads a session of its own: Ctrl-C at a terminal reaches the supervisor alone, which ends all in their order.
+    It leads a session of its own: Ctrl-C at a terminal reaches only the supervisor, which ends all in order.
 
     Raises:
         OSError: it could not be started.
-        ServeError: a listener could not be opened anew.
+        ServeError: a listener could not be reopened.
 
     """
 
@@ -53,11 +53,11 @@ class Process:
 
     @property
     def was_ready(self) -> bool:
-        """Whether it has said that it does its work."""
+        """Whether it has reported that it is ready."""
         return self._ready_at is not None
 
     def healthy_s(self) -> float:
-        """Return the seconds since it said that it does its work; 0 when it has not."""
+        """Return the seconds since it reported that it was ready; 0 when it has not."""
         return 0.0 if self._ready_at is None else time.monotonic() - self._ready_at
 
     def send(self, number: signal.Signals) -> None:
@@ -67,9 +67,9 @@ class Process:
             self._process.send_signal(number)
 
     def poll(self) -> None:
-        """Look whether it has ended, and if so take its last words and settle ``ended`` with its exit code.
+        """Check whether it has ended; if so read its last status lines and resolve ``ended`` with its exit code.
 
-        The code of a process that a signal ended is that signal's number, negative.
+        A process ended by a signal has the signal's negative number.
         """
         if self.ended.done() or (code := self._process.poll()) is None:
             return

@@ -16,9 +16,9 @@ _log = BoundedLog(logger("supervisor"))
 
 
 class StatusLines:
-    """Reads JSON objects from a pipe, one a line, as they come; hands each to ``hear``.
+    """Reads JSON objects from a pipe, one per line, and passes each to ``hear``.
 
-    What is no JSON object, or longer than 64 KiB, is left out and told in the log: a child at fault does not harm its
+    A line that is not a JSON object, or longer than 64 KiB, is logged and skipped: a faulty child must not harm its
     supervisor. Owns the descriptor.
     """
 
@@ -34,7 +34,7 @@ class StatusLines:
         self._loop.add_reader(descriptor, self._read)
 
     def close(self) -> None:
-        """Take what has already been written, and end."""
+        """Read what has already been written, and close."""
         while self._open and self._read():
             pass
         if self._open:
@@ -43,7 +43,7 @@ class StatusLines:
             os.close(self._descriptor)
 
     def _read(self) -> bool:
-        """Read once; False when there is nothing for now, or no more at all."""
+        """Read once; return False when there is nothing now, or the end."""
         data = b""
         with contextlib.suppress(BlockingIOError):
             data = os.read(self._descriptor, _READ)

@@ -1,4 +1,4 @@
-"""The child's side: what it inherits from its supervisor, and what it tells it."""
+"""The child's side: what it inherits from its supervisor, and what it reports."""
 
 import asyncio
 import contextlib
@@ -14,11 +14,11 @@ VARIABLE: Final = "_TOKENBOARD_SUPERVISED"
 """The variable that describes a child's inherited descriptors. The underscore keeps it apart from settings."""
 
 READY: Final = "ready"
-"""The member of a status line that is true once the process does its work."""
+"""The member of a status line that is true once the process is ready."""
 
 
 class Lifeline:
-    """The reading end of a pipe that nobody writes to: it ends when the supervisor does, however that ends."""
+    """The reading end of a pipe that nobody writes to: it reaches EOF when the supervisor ends, however that ends."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -40,17 +40,17 @@ class Lifeline:
 
 
 class Status:
-    """Tells the supervisor facts, one JSON object a line. It never waits: what does not fit the pipe is not told."""
+    """Reports facts to the supervisor, one JSON object per line. Never waits: what does not fit the pipe is dropped."""
 
     def __init__(self, descriptor: int) -> None:
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
 
     def say(self, facts: Mapping[str, Any]) -> bool:
-        """Tell some facts; False when nobody listens, or nobody has for a long time. Safe from any thread.
+        """Report facts; return False when nobody reads, or the pipe is full. Safe from any thread.
 
         Raises:
-            ValueError: they make more than ``PIPE_BUF`` bytes (4,096 on Linux), which could arrive in parts.
+            ValueError: they take more than ``PIPE_BUF`` bytes (4,096 on Linux), which might not be written atomically.
 
         """
         line = json.dumps(facts).encode() + b"\n"
@@ -61,7 +61,7 @@ class Status:
         return False
 
     def ready(self, **facts: Any) -> bool:
-        """Tell that the process does its work from now on."""
+        """Report that the process is ready."""
         return self.say({READY: True} | facts)
 
 
@@ -78,8 +78,8 @@ class Supervised:
     def from_environment(cls, environment: MutableMapping[str, str]) -> "Supervised | None":
         """Take over what the environment describes; None in a process that no supervisor started.
 
-        To be asked once: the variable is removed, and the descriptors are from now on not passed on to processes that
-        this one starts.
+        Call once: the variable is removed, and the descriptors are no longer inherited by processes that this one
+        starts.
         """
         described = environment.pop(VARIABLE, None)
         if described is None:

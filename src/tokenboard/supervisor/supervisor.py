@@ -1,4 +1,4 @@
-"""All children of one program: started together, ended in their order."""
+"""All children of one program: started together, ended in order."""
 
 import asyncio
 import contextlib
@@ -20,12 +20,12 @@ _log = logger("supervisor")
 class Supervisor:
     """Keeps children running until SIGTERM, SIGINT or SIGHUP, and ends them group by group.
 
-    A further signal while they end goes on to those that are ending: do not wait for open answers. SIGHUP stays
-    ignored where it is (nohup). ``on_status`` is called in the event loop with each line that a child tells.
-    ``reap_orphans`` says whether processes that lost their parents become this one's, as they do to a container's
-    first process, so that they must be waited for; None: find out.
+    A further signal meanwhile is forwarded to the children that are ending: do not wait for open answers. SIGHUP stays
+    ignored where it is (nohup). ``on_status`` is called in the event loop with each status line of a
+    child. ``reap_orphans``: whether orphaned processes become this one's children, as with a container's first process,
+    so that they must be reaped; None: find out.
 
-    However this process ends, its lifeline ends with it, and its children end by themselves.
+    However this process ends, its lifeline closes with it, and its children end by themselves.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class Supervisor:
     async def run(self) -> int:
         """Run until a signal, or until a child refuses to start for the first time; return the exit code.
 
-        That is the code of the child that refused, else of the first in the order of ending that did not end with 0.
-        To be run in the main thread, by asyncio's own loop: it waits for children by SIGCHLD.
+        That is the code of the child that refused, else the first code in the order of ending that is not 0. Run it in
+        the main thread with asyncio's own loop: it waits for children by SIGCHLD.
         """
         with self._lifeline() as lifeline, self._signals():
             self._keepers = [
@@ -59,7 +59,7 @@ class Supervisor:
             runs = {keeper: asyncio.create_task(keeper.keep()) for keeper in self._keepers}
             try:
                 stop = asyncio.create_task(self._asked_to_end.wait())
-                # A task that fails is a fault of ours, and ends the program rather than leave a child unkept.
+                # A task that fails is a bug, and ends the program rather than leave a child without restarts.
                 await asyncio.wait([stop, *runs.values()], return_when=asyncio.FIRST_COMPLETED)
                 codes = [
                     code
@@ -97,7 +97,7 @@ class Supervisor:
         self._asked_to_end.set()
 
     def _look(self) -> None:
-        """Find out which children have ended; wait for orphans where they are ours."""
+        """Check which children have ended; reap orphans where they are ours."""
         for keeper in self._keepers:
             keeper.poll()
         while self._reap_orphans:
