@@ -44,13 +44,16 @@ class Site:
 
 
 @contextlib.asynccontextmanager
-async def site(folder: Path, *, answer_within_s: float = 10.0, send_timeout_s: float = 10.0) -> AsyncIterator[Site]:
+async def site(
+    folder: Path, *, answer_within_s: float = 10.0, send_timeout_s: float = 10.0, max_held: int = MAX_BODY
+) -> AsyncIterator[Site]:
     counters = Counters()
     path = folder / "board.sock"
     relay = BoardRelay(
         path,
         max_body=MAX_BODY,
         counters=counters,
+        max_held=max_held,
         answer_within_s=answer_within_s,
         send_timeout_s=send_timeout_s,
     )
@@ -246,6 +249,23 @@ def test_a_body_has_a_limit_which_is_told_in_the_callers_dialect(
             assert 413 == reply.status
             assert error.items() <= told.items()
             assert "The body is larger than 100,000 bytes, the limit of this address." == told["message"]
+
+    run(main)
+
+
+def test_large_bodies_have_so_much_memory_together_and_small_ones_are_taken_all_the_same(tmp_path: Path) -> None:
+    async def main() -> None:
+        head = b"POST /api/v1/usage HTTP/1.1\r\nHost: b\r\n"
+        async with site(tmp_path, max_held=30_000) as there, board(there.path, echo):
+            slow = await there.call(head + b"Content-Length: 90001\r\n\r\n" + bytes(90_000))
+            refused = await there.ask(head, bytes(90_000))
+            while refused.status != 503:  # until all of the slow one has arrived
+                refused = await there.ask(head, bytes(90_000))
+            assert (2, True) == (int(refused.header("retry-after") or 0), b"Too many large bodies" in refused.body)
+            assert 200 == (await there.ask(head, bytes(60_000))).status
+            await slow.say(b"x")
+            assert 200 == (await slow.reply()).status
+            assert 200 == (await there.ask(head, bytes(90_000))).status
 
     run(main)
 

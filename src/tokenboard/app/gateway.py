@@ -28,8 +28,8 @@ from tokenboard.supervisor import Supervised
 _BOARD_WITHIN_S: Final = 10.0
 """How long a gateway waits for what this run of the board publishes before it goes on by what an earlier one did."""
 
-_MAX_RELAYED: Final = 64 * 1024 * 1024
-"""Largest body that is passed on to the board, in bytes; the board's own limits are lower."""
+_MAX_RELAYED: Final = 16 * 1024 * 1024
+"""Largest body that is passed on to the board, in bytes: the largest that it takes anywhere, at ``POST /usage``."""
 
 _log = logger("gateway")
 

@@ -31,6 +31,12 @@ SEND_TIMEOUT_S: Final = 60.0
 MAX_CONNECTIONS: Final = 256
 """Concurrent requests to the board; further ones wait for a free connection."""
 
+MAX_HELD: Final = 96 * 1024 * 1024
+"""Bytes of large request bodies held at once: their senders are not authenticated yet, and inference needs memory."""
+
+_SMALL: Final = 65_536
+"""Bytes of a body that are always accepted: the server buffers as many per connection anyway."""
+
 _CONNECT_WITHIN_S: Final = 2.0
 _IDLE_S: Final = 120.0
 _KEPT: Final = 32
@@ -51,13 +57,45 @@ class _Asked(NamedTuple):
     client: tuple[str, int] | None
 
 
+class _Held:
+    """The memory that all request bodies share."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.bytes = 0
+
+
+class _Share:
+    """One body's part of that memory."""
+
+    def __init__(self, held: _Held) -> None:
+        self._held = held
+        self._size = 0
+        self._counted = 0
+
+    def take(self, size: int) -> None:
+        """Add ``size`` bytes to it; raises Problem 503 when there is no room for them."""
+        self._size += size
+        more = max(self._size - _SMALL, 0) - self._counted
+        if self._held.bytes + more > self._held.most:
+            message = "Too many large bodies are on their way to the board; try again. Inference is not affected."
+            raise Problem(503, message, headers={"Retry-After": str(RETRY_AFTER_S)})
+        self._held.bytes += more
+        self._counted += more
+
+    def give_back(self) -> None:
+        """Release the body's memory."""
+        self._held.bytes -= self._counted
+        self._counted = 0
+
+
 class BoardRelay:
     """Relays requests to the board that listens on the Unix socket ``path``; for use within one event loop.
 
     Method, target and end-to-end headers pass unchanged, including Host; the client's address is added as the header
     ``x-tokenboard-peer`` (`tokenboard.http_fields.peer`), which a client cannot send itself. Bodies may have
-    ``max_body`` bytes. ``answer_within_s`` is how long the board may take to begin an answer, ``send_timeout_s`` how
-    long a client may read nothing of it.
+    ``max_body`` bytes each, and ``max_held`` together beyond the first 64 KiB of each. ``answer_within_s`` is how long
+    the board may take to begin an answer, ``send_timeout_s`` how long a client may read nothing of it.
 
     A GET or HEAD without an answer is retried once, over a fresh connection; other methods are not, as the board may
     have acted on them. A request that stays without an answer is counted as ``board_unreached``.
@@ -69,10 +107,12 @@ class BoardRelay:
         *,
         max_body: int,
         counters: Counters,
+        max_held: int = MAX_HELD,
         answer_within_s: float = ANSWER_WITHIN_S,
         send_timeout_s: float = SEND_TIMEOUT_S,
     ) -> None:
         self._max_body = max_body
+        self._held = _Held(max_held)
         self._counters = counters
         self._send_timeout_s = send_timeout_s
         self._told = BoundedLog(_log)
@@ -91,8 +131,9 @@ class BoardRelay:
         asked = _asked(exchange)
         client = Client(exchange, self._send_timeout_s)
         task = InlineTask.current
+        share = _Share(self._held)
         try:
-            body = await client.read_body(self._max_body, "this address")
+            body = await client.read_body(self._max_body, "this address", share.take)
             if task is not None:
                 client.watch(task.cancel)
             await self._relay(asked, body, client)
@@ -106,6 +147,7 @@ class BoardRelay:
                 raise error  # compiled, a bare raise behind an await may raise an older exception
         finally:
             client.unwatch()
+            share.give_back()
 
     async def aclose(self) -> None:
         """Close the connections to the board."""

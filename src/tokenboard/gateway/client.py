@@ -124,8 +124,12 @@ class Client:
             raise _too_large(limit, _OF_GATEWAY)
         return body
 
-    async def read_body(self, limit: int, limit_of: str = _OF_GATEWAY) -> bytes:
+    async def read_body(
+        self, limit: int, limit_of: str = _OF_GATEWAY, take: Callable[[int], object] | None = None
+    ) -> bytes:
         """Return the request's body, of at most ``limit`` bytes, which is the limit of what ``limit_of`` names.
+
+        ``take`` is told of each piece how many bytes it has, and may raise a Problem of its own.
 
         Raises:
             Problem: 413 when it is larger, 400 when the client left before its end.
@@ -138,6 +142,8 @@ class Client:
         if body is not None:
             if len(body) > limit:
                 raise _too_large(limit, limit_of)
+            if take is not None:
+                take(len(body))
             return body
         pieces: list[bytes] = []
         size = 0
@@ -149,6 +155,8 @@ class Client:
             size += len(piece)
             if size > limit:
                 raise _too_large(limit, limit_of)
+            if take is not None:
+                take(len(piece))
             if exchange.read_to_end and not pieces:
                 return piece
             pieces.append(piece)
