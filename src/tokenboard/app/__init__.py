@@ -1,7 +1,8 @@
-"""The composition root: settings in, a running board out.
+"""The composition root: settings in, running processes out.
 
-    Settings ─▶ Board (all parts, wired once) ─▶ gateway, asgi (api | web) ─▶ serve (HTTP server, signals, drain)
+    `supervise` ─▶ `serve`: the board's process (`board`, `stores`), or everything in one
+              └▶ `gateway`: a gateway's process (`data_plane`), any number of them
 
-The only place that knows every part. Nothing below it builds another part, reads the environment or keeps a global. Its
-names are imported from the modules they are in: a command that needs the folder or a store does not load the server.
+The only place that knows every part. Nothing below it builds another part, reads the environment or keeps a global.
+Import from its modules directly: a command that needs only the folder or a store must not load the server.
 """

@@ -1,4 +1,4 @@
-"""The API for its own paths, the pages for all others; the gateway, which is no ASGI application, comes before both."""
+"""Dispatch by path: the API's paths, and the pages for all others. The gateway is not ASGI, and comes before both."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,11 +10,11 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 API_PATHS = ("/api", "/v1", "/healthz", "/readyz", "/internal", "/docs/api/try")
-"""What the API answers, and everything below each."""
+"""Path prefixes of the API."""
 
 
 class Application:
-    """Hands each request to whoever owns its path."""
+    """Dispatches each request by its path."""
 
     def __init__(self, api: FastAPI, web: Starlette) -> None:
         self._api = api
@@ -24,7 +24,7 @@ class Application:
         """Answer one request."""
         path = scope["path"]
         if any(path == own or path.startswith(f"{own}/") for own in API_PATHS):
-            # FastAPI's routes know no HEAD: it is answered as GET is, and the server leaves the body out.
+            # FastAPI's routes have no HEAD: it is answered like GET, and the server omits the body.
             asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
             await self._api(asked, receive, send)
         else:

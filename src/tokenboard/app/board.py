@@ -1,4 +1,4 @@
-"""A board: everything right of the journals, wired together once."""
+"""The board: everything behind the journals, wired together."""
 
 import asyncio
 import enum
@@ -60,7 +60,7 @@ class Ending(enum.Enum):
     """How a board ended.
 
     DELIVERED: the ledger has everything. WAITING: events wait in a sound spool for the next start. AT_FAULT: the spool
-    could not be written or read, so that nobody knows whether the next start will find them.
+    could not be written or read, so that it is unknown whether the next start will find them.
     """
 
     DELIVERED = enum.auto()

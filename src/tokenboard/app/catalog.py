@@ -8,7 +8,7 @@ from tokenboard.catalog import Catalog
 from tokenboard.config import Settings
 
 FOLLOWED_WITHIN_S = 2.0
-"""How long what follows the catalog waits for it, in seconds: it asks again at once."""
+"""Timeout of the follower's reads of the catalog, in seconds: it retries at once."""
 
 
 def open_catalog(settings: Settings, data: Path) -> Catalog:
@@ -36,6 +36,6 @@ def open_catalog(settings: Settings, data: Path) -> Catalog:
 
 
 def open_followed(settings: Settings, data: Path) -> Catalog:
-    """Return the same catalog for what follows it: it writes nothing, and waits no longer than it may."""
+    """Return the same catalog for the follower: read-only, and with a shorter timeout."""
     within_s = min(settings.catalog.timeout_s, FOLLOWED_WITHIN_S)
     return Catalog.open(settings.catalog_url(data), clock=wall_clock_ms, timeout_s=within_s)

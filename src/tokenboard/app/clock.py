@@ -1,4 +1,4 @@
-"""The clock that all of a board goes by."""
+"""The wall clock of all processes."""
 
 import time
 

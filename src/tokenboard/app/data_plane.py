@@ -16,7 +16,7 @@ from tokenboard.observability import Counters
 
 
 class DataPlane:
-    """One gateway and what is its own: upstreams, and the journal ``name`` in the spool's folder.
+    """One gateway with its own upstreams, and its journal ``name`` in the spool's folder.
 
     Raises:
         ConfigError: an upstream cannot be as the settings have it.
@@ -59,7 +59,7 @@ class DataPlane:
         )
 
     def state(self, *, run: str, revision: int, counters: bool) -> GatewayState:
-        """Return how it is, by the snapshot of this revision; with its counters where nobody else tells them."""
+        """Return its state with the given snapshot revision; ``counters``: with its counters."""
         fault = self.journal.fault()
         committed = self.journal.committed()
         return GatewayState(
@@ -76,7 +76,7 @@ class DataPlane:
         )
 
     async def aclose(self) -> bool:
-        """Let go of upstreams and journal; return whether the journal could be written to the end."""
+        """Close upstreams and journal; return whether all usage could be written to the journal."""
         await self.gateway.aclose()
         sound = self.journal.sound
         self.journal.close()

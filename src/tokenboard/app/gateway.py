@@ -1,4 +1,4 @@
-"""The gateway's process: the data plane alone, by what the board has published."""
+"""The gateway's process: the data plane only, with the keys and rules that the board has published."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ from tokenboard.server import HttpServer, Limits
 from tokenboard.supervisor import Supervised
 
 _BOARD_WITHIN_S: Final = 10.0
-"""How long a gateway waits for what this run of the board publishes before it goes on by what an earlier one did."""
+"""Seconds to wait at the start for this run's board to publish; after that an earlier run's snapshot is used."""
 
 _MAX_RELAYED: Final = 16 * 1024 * 1024
 """Largest body that is passed on to the board, in bytes: the largest that it takes anywhere, at ``POST /usage``."""
@@ -112,7 +112,9 @@ class GatewayProcess:
             if snapshot is not None and (self._job.run in ("", snapshot.run) or self._loop.time() > until):
                 if self._job.run not in ("", snapshot.run):
                     facts = {"hint": "Keys made or revoked since then are unknown here until the board starts."}
-                    _log.warning("the board is away: going on by what it published in an earlier run", extra=facts)
+                    _log.warning(
+                        "the board is away: using the keys and rules it published in an earlier run", extra=facts
+                    )
                 return True
             if not told and self._loop.time() > until:
                 told = True
@@ -122,7 +124,7 @@ class GatewayProcess:
         return False
 
     def _adopt(self) -> None:
-        """Go by the snapshot that is there now; in the watcher's thread."""
+        """Use the snapshot that is there now; in the watcher's thread."""
         if not self._snapshot.refresh():
             return
         self._auth.refresh()
@@ -131,7 +133,7 @@ class GatewayProcess:
         if options != self._options:
             self._options = options
             self._loop.call_soon_threadsafe(self._plane.gateway.attribute_by, options)
-        # Last, as nothing is served, nor a change confirmed, before the keys are those of the snapshot.
+        # Last: nothing is served, and no change confirmed, before the snapshot's keys are in force.
         self._adopted = snapshot
 
     def _catch_up(self) -> int:
@@ -151,7 +153,7 @@ class GatewayProcess:
         return None if self._plane.journal.has_room() else "full: no new requests are taken"
 
     def _stop(self) -> None:
-        # A second signal does not wait for open answers any more.
+        # A second signal: do not wait for open answers.
         if self._stopped.is_set():
             self._server.hurry()
         self._stopped.set()

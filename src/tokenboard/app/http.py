@@ -21,7 +21,7 @@ _log = logger("serve")
 
 
 def limits_of(settings: Settings) -> Limits:
-    """Return what clients may send, and how fast they must be."""
+    """Return the limits of the HTTP server."""
     given = settings.server
     return Limits(
         max_connections=given.max_connections,
@@ -30,18 +30,18 @@ def limits_of(settings: Settings) -> Limits:
         header_timeout_s=given.header_timeout_s,
         body_timeout_s=given.body_timeout_s,
         keep_alive_s=given.keep_alive_s,
-        # The gateway's own look at a client that takes nothing comes first: it records the usage as it should.
+        # The gateway's own timeout for a stalled client must fire first: it records the usage.
         write_timeout_s=settings.gateway.send_timeout_s + _AFTER_THE_GATEWAY_S,
     )
 
 
 def render_problem(status: int, message: str, path: str | None) -> tuple[bytes, bytes]:
-    """Give what the HTTP server itself answers the shape of every other error."""
+    """Render the HTTP server's own errors in the shape of all others."""
     return b"application/json", Problem(status, message).body(dialect_of(path or ""))
 
 
 def let_the_loop_go_first() -> None:
-    """Make other threads give the interpreter back to the event loop soon."""
+    """Shorten the GIL's switch interval, so that other threads do not delay the event loop."""
     sys.setswitchinterval(_SWITCH_S)
 
 

@@ -1,4 +1,4 @@
-"""Where things lie in a data folder that board and gateways share."""
+"""Paths in the data folder that board and gateways share."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Who may read the stores: their owner alone, whatever the folder they were put in."""
+"""File permissions of the stores: only their owner may read them, whatever folder they are in."""
 
 import os
 import stat
@@ -9,7 +9,7 @@ from pathlib import Path
 from tokenboard.observability import logger
 
 UMASK = 0o077
-"""What every command makes, its owner alone may read."""
+"""The umask of all commands: only the owner may read what they create."""
 
 _OTHERS = 0o077
 _OURS = ("catalog.sqlite", "limits.sqlite", "sessions.sqlite", "server.lock", "server.json", "demo.json", "ids.json")
@@ -19,9 +19,9 @@ _log = logger("folder")
 
 
 def tighten(data: Path, elsewhere: Iterable[Path] = ()) -> None:
-    """Take from others what they may do with the stores in the data folder, and with those that lie elsewhere.
+    """Remove other users' permissions from the stores, in the data folder and elsewhere.
 
-    Files that are not ours stay as they are, and so does the folder itself: somebody made it so. What cannot be changed
+    Files of other users are left alone, and so is the folder itself, whose mode is deliberate. What cannot be changed
     is logged.
     """
     for path in (*(data / name for name in (*_OURS, *_OURS_TOO)), *elsewhere):

@@ -1,4 +1,4 @@
-"""Room that is kept for a start on a full disk.
+"""Disk space reserved for a start on a full disk.
 
 SQLite cannot even read a database in write-ahead mode without some 32 KiB for an index beside it, which it removes at a
 clean end. So a board that was stopped on a full disk could not be started again to answer from what it has. A file of

@@ -123,18 +123,18 @@ def serve_board(settings: Settings, folder: DataFolder, job: BoardJob, *, config
 
 
 class InProcess(GatewaysView):
-    """The one gateway of a board that is one process with it: it goes by the board's own keys and counters."""
+    """The gateway of a one-process board: it uses the board's own keys and counters."""
 
     def __init__(self) -> None:
         self.plane: DataPlane | None = None
         self.away = ()
 
     async def states(self) -> list[GatewayState]:
-        """Ask it how it is."""
+        """Return its state."""
         return [] if self.plane is None else [self.plane.state(run="", revision=0, counters=False)]
 
     def publish(self, revision: int) -> None:
-        """Do nothing: it goes by the board's own keys."""
+        """Do nothing: it uses the board's own keys."""
 
 
 class BoardProcess:
@@ -167,7 +167,7 @@ class BoardProcess:
         stopped = asyncio.Event()
 
         def stop() -> None:
-            # A second signal does not wait for open answers any more.
+            # A second signal: do not wait for open answers.
             if stopped.is_set():
                 server.hurry()
             stopped.set()
@@ -217,7 +217,7 @@ def _announcement(
     board: Board, folder: DataFolder, url: str, local: str, config: Path | None, ready: Ready, *, supervised: bool
 ) -> Callable[[], None]:
     settings_file = str(config.resolve()) if config else None
-    # The process that an operator ends is the one that keeps the others running.
+    # An operator ends the supervisor, not this process.
     pid = os.getppid() if supervised else os.getpid()
     server = RunningServer(pid, local, board.nudge_token, settings_file, supervised)
 
@@ -229,7 +229,7 @@ def _announcement(
 
 
 async def _keep_room(plane: DataPlane) -> None:
-    """Learn again and again what of the journal was collected; in a gateway's own process its watcher does so."""
+    """Poll how much of the journal was collected; in a gateway's own process its watcher does so."""
     while True:
         with contextlib.suppress(OSError):
             await asyncio.to_thread(plane.journal.refresh)

@@ -17,14 +17,14 @@ from tokenboard.supervisor import Child, Listener, public_listeners, supervise, 
 _GATEWAYS_FIRST: Final = 1
 _THEN_THE_BOARD: Final = 2
 _BEYOND_GRACE_S: Final = 30.0
-"""How long a process may take to end beyond the time that open answers may take, in seconds."""
+"""Seconds a process may take to end in addition to `[server] shutdown_grace_s`."""
 
 MAX_GATEWAYS: Final = 8
-"""Most gateways that are started where nobody says how many."""
+"""Maximum number of gateways where none is set."""
 
 
 def gateways_wanted(settings: Settings) -> int:
-    """Return how many gateways to run: as set, or one for each core but one."""
+    """Return how many gateways to run: as set, or one per core but one."""
     given = settings.server.gateways
     if given != "auto":
         return int(given)
@@ -40,7 +40,7 @@ def serve(
 ) -> int:
     """Run gateways and the board until SIGTERM or SIGINT; return the exit code.
 
-    ``ready`` is called once all take requests, with the public URL and what the board has told of itself.
+    ``ready`` is called once all take requests, with the public URL and the board's status.
 
     Raises:
         ServeError: the address cannot be listened on.
@@ -106,7 +106,7 @@ def _unix(opened: ExitStack, path: Path) -> Listener:
 
 
 def _make_folders(data: Path) -> None:
-    """Make the folders of sockets, without those of gateways that an earlier run had."""
+    """Create the folders of sockets, and remove the sockets of an earlier run's gateways."""
     try:
         for folder in (run_folder(data), gateways_folder(data)):
             folder.mkdir(mode=0o700, exist_ok=True)

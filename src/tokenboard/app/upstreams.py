@@ -1,4 +1,4 @@
-"""What a gateway is made of that the settings tell: its upstreams, and how requests are attributed."""
+"""Builds a gateway's upstreams and attribution options from the settings."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ def attribution_options(settings: Settings) -> AttributionOptions:
 
 
 def open_upstreams(settings: Settings, base_url: str, data: Path) -> Upstreams:
-    """Return the upstreams in order: the echo first, as its name is its own."""
+    """Return the upstreams in order: the echo first, as no other may have its model's name."""
     names = [upstream.name for upstream in settings.upstream]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ConfigError(f"[[upstream]]: two are named {twice!r}; give each a name of its own")

@@ -1,4 +1,4 @@
-"""A journal that takes no more new work once too much usage waits: in all of a spool's folder together."""
+"""A journal that refuses new work once too much usage waits in the whole spool folder."""
 
 from pathlib import Path
 from typing import Final
@@ -21,15 +21,15 @@ def journals_in(folder: Path) -> list[Path]:
 
 
 def elsewhere_of(folder: Path) -> Path:
-    """Return the file by which the board tells how much waits in its own spool, in the folder of all journals."""
+    """Return the file, in the folder of all journals, in which the board says how much waits in its own spool."""
     return folder / _ELSEWHERE
 
 
 class BoundedJournal:
     """One gateway's journal, and whether there is room for more in ``folder``, where all of a board's usage waits.
 
-    What counts is what waits in this journal, in the others beside it, and in the board's spool: ``max_bytes`` at most.
-    `refresh` reads the files of the others, and blocks; all else is from memory.
+    The limit of ``max_bytes`` applies to this journal, the others beside it, and the board's spool together.
+    `refresh` reads the files of the others, and blocks; everything else answers from memory.
     """
 
     def __init__(self, journal: JournalWriter, path: Path, *, max_bytes: int) -> None:
@@ -65,7 +65,7 @@ class BoundedJournal:
         return self._journal.committed()
 
     def refresh(self) -> None:
-        """Find out anew what of it was collected, and how much waits elsewhere. Raises OSError."""
+        """Read again how much of it was collected, and how much waits elsewhere. Raises OSError."""
         self._journal.refresh()
         folder = self._path.parent
         size = 0
@@ -81,5 +81,5 @@ class BoundedJournal:
         self._elsewhere = size
 
     def close(self) -> None:
-        """Commit what is waiting and let go of the journal."""
+        """Commit what is waiting and close the journal."""
         self._journal.close()

@@ -3,8 +3,8 @@
     header   magic 8 | journal's id 16 | number 8 | previous 8 | previous_end 8 | first 8 | bytes 8 | crc32 4
     frame    magic 2 | kind 2 | length 4 | seq 8 | crc32 of the body 4 | crc32 of the 20 bytes before 4 | body
 
-Integers are little-endian. A frame's head has a sum of its own, so that a body that is damaged hides nothing after it.
-Where the records end there are zeros, or the file does.
+Integers are little-endian. A frame's head has its own checksum, so that a damaged body hides nothing after it. The
+records end at zeros, or at the end of the file.
 """
 
 import struct
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 RECORD: Final = 1
 SKIPPED: Final = 2
-"""A frame over bytes that were given up; its ``seq`` is that of the record after it."""
+"""A frame over bytes that were given up as lost; its ``seq`` is that of the record after it."""
 
 _HEADER: Final = struct.Struct("<8s16s5Q")
 _HEAD: Final = struct.Struct("<HHIQI")
@@ -31,7 +31,7 @@ HEAD_SIZE: Final = _WHOLE_HEAD.size
 class Header(NamedTuple):
     """How a segment begins.
 
-    ``number`` orders segments and is never used again. What was committed to the segment ``previous`` ends at
+    ``number`` orders segments and is never reused. What was committed to the segment ``previous`` ends at
     ``previous_end``, whatever lies after that; 0 when nothing was before. ``first`` is the first record's seq, and
     ``bytes`` the size of all bodies before it.
     """
@@ -45,7 +45,7 @@ class Header(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """The head of a frame: ``length`` bytes follow, whose sum should be ``sum``."""
+    """The head of a frame: ``length`` bytes follow, whose checksum is ``sum``."""
 
     kind: int
     length: int

@@ -1,8 +1,8 @@
-"""A damaged journal made one to go on with, on an operator's word: it holds what is left.
+"""Repairs a damaged journal, when an operator accepts the loss: it keeps what is left.
 
-Segments stay as they are but for what cannot be read: that is covered by a frame which says so, a header that is
-damaged is made anew, and a segment that is missing gets an empty one in its place. So every cursor stays good, and a
-reader is told how many events it will never see. Files are copied before they are changed.
+Segments change only where they cannot be read: those bytes are covered by a frame that marks them as lost, a damaged
+header is rebuilt, and a missing segment is replaced by an empty one. So every cursor stays valid, and a reader learns
+how many events are lost. Files are copied before they are changed.
 """
 
 import os
@@ -40,7 +40,7 @@ from tokenboard.journal.segments import (
 
 
 def accept_folder(folder: Path) -> Path | None:
-    """Mend the journal in ``folder``, which must be locked.
+    """Repair the journal in ``folder``, which must be locked.
 
     Returns where the files that had to be changed are kept as they were, None when none had to. Raises OSError.
     """
@@ -90,7 +90,7 @@ class _Mending:
     def _mend(
         self, journal: str, number: int, header: Header | None, before: Position, following: Header | None
     ) -> Position:
-        """Mend one segment, and return where it ends; ``before`` is where the one before it does."""
+        """Repair one segment, and return where it ends; ``before`` is where its predecessor ends."""
         path = segment_of(self._folder, number)
         data = path.read_bytes() if path.exists() else b""
         patches: list[tuple[int, bytes]] = []

@@ -1,14 +1,14 @@
-"""What a reader of a journal gets, and the place it has come to."""
+"""What a reader of a journal gets: positions, counts, and batches of records."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 
 class Position(NamedTuple):
-    """A place in a journal, just before the next record: a segment's number and an offset in its file.
+    """A position in a journal, just before the next record: a segment's number and an offset in its file.
 
-    ``seq`` is that of the last record before it and ``bytes`` the size of all bodies before it; they count, and do not
-    find. The default is the beginning.
+    ``seq`` is that of the last record before it and ``bytes`` the size of all bodies before it; they count, and are
+    not used to seek. The default is the beginning.
     """
 
     segment: int = 0
@@ -25,7 +25,7 @@ class Held(NamedTuple):
 
 
 class Damaged(NamedTuple):
-    """A record whose bytes are not those that were appended: which, what is wrong with it, and what is there."""
+    """A record whose bytes have changed: which, what is wrong with it, and the bytes found."""
 
     seq: int
     reason: str
@@ -34,11 +34,11 @@ class Damaged(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Committed records, in order: ``bodies``, and apart those that are ``damaged``. ``next`` is the place after them.
+    """Committed records, in order: ``bodies``, and apart those that are ``damaged``. ``next`` is the position behind.
 
-    ``missing`` counts events before or among them that the journal no longer has: let go under another cursor, lost in
-    a power cut without fsync, or given up when an operator accepted a damaged journal. With some of those there may be
-    no record.
+    ``missing`` counts events before or among them that the journal no longer has: deleted under another cursor, lost in
+    a power cut without fsync, or given up when an operator accepted a damaged journal. There may be no records beside
+    them.
     """
 
     bodies: list[bytes]

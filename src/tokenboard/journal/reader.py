@@ -1,4 +1,4 @@
-"""The reading side: what is committed, in order, and what the board has of it."""
+"""The reading side: committed records, in order, and what the board has collected of them."""
 
 import os
 from itertools import pairwise
@@ -25,12 +25,12 @@ _log = BoundedLog(logger("journal"))
 
 
 class JournalReader:
-    """Reads the journal in ``folder``, whether its writer lives or not; one at a time.
+    """Reads the journal in ``folder``, whether its writer runs or not; one reader at a time.
 
-    ``id`` names the journal: a cursor is of use only with the journal it came from. Not safe from several threads.
+    ``id`` names the journal: a cursor is valid only with the journal it came from. Not thread-safe.
 
     Raises:
-        SpoolUnavailable: from any method, when the files cannot be read; when it is opened, also when there is none.
+        SpoolUnavailable: from any method, when the files cannot be read; on opening also when there is none.
         SpoolDamaged: when something acknowledged is not there.
 
     """
@@ -47,7 +47,7 @@ class JournalReader:
         self.id = journal
 
     def waiting(self, cursor: Position) -> Held:
-        """Return how much is committed and lies after ``cursor``; cheap: two small reads."""
+        """Return how much is committed after ``cursor``; cheap: two small reads."""
         try:
             last, size = self._committed().extent
         except OSError as error:
@@ -57,11 +57,11 @@ class JournalReader:
     def read(self, cursor: Position, max_events: int, max_bytes: int) -> Read | None:
         """Return the committed records after ``cursor``, as many as fit, and at least one; None when there are none.
 
-        ``max_bytes`` bounds the size of their bodies. One call reads of one segment only: fewer than there are is no
-        sign that no more wait.
+        ``max_bytes`` bounds the size of their bodies. One call reads one segment only: a short batch does not mean
+        that no more wait.
 
         Raises:
-            SpoolDamaged: where a record should follow there is none, or its length is damaged.
+            SpoolDamaged: the next record is missing, or its length is damaged.
 
         """
         try:
@@ -74,10 +74,10 @@ class JournalReader:
             raise _unreadable(self._folder, error) from error
 
     def forget(self, cursor: Position) -> None:
-        """Let the writer know that everything before ``cursor`` is the board's, and drop the segments it lies beyond.
+        """Tell the writer that everything before ``cursor`` is collected, and delete the segments that lie before it.
 
-        To be called once the board has committed ``cursor`` durably; may be repeated. What cannot be written or dropped
-        is logged, and done the next time.
+        Call it once the board has committed ``cursor`` durably; may be repeated. What cannot be written or deleted is
+        logged, and done the next time.
         """
         try:
             segments = read_chain(self._folder, self.id, self._headers)
@@ -153,7 +153,7 @@ class JournalReader:
         return Read([], [], missing, here) if missing else None
 
     def _is_collected(self, said: Testimony) -> bool:
-        """Whether all that is committed was let go, under whatever cursor."""
+        """Whether everything committed was deleted, under whatever cursor."""
         collected = Witness.says(collected_of(self._folder))
         return collected is not None and collected.spool == self.id and collected.extent[0] >= said.extent[0]
 
@@ -201,7 +201,7 @@ def _collected(segments: Chain, cursor: Position) -> list[int]:
 
 
 def _may_be_lost(said: Testimony) -> bool:
-    """Whether a power cut may have cost what the witness tells of; the writer's next start decides."""
+    """Whether a power cut may have lost what the witness claims; the writer's next start decides."""
     return not said.fsync and said.boot != boot_id()
 
 

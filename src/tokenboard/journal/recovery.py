@@ -1,10 +1,10 @@
-"""How far a journal had come when its writer ended, and whether everything acknowledged is there.
+"""Recovery: how far a journal had come when its writer ended, and whether everything acknowledged is there.
 
-    every segment there? ─▶ none cut off? ─▶ the newest read to its end ─▶ as far as the witness says?
+    all segments there? ─▶ none truncated? ─▶ the newest read to its end ─▶ as far as the witness says?
 
-Only the newest segment is read: the header of each other one's successor says where it ends, and its bytes have sums
-that the reader compares. Within one run of the machine the witness is exact: what lies beyond it was never
-acknowledged, and is cut off. After a power cut it may say too little, and what is whole counts.
+Only the newest segment is read: where another ends is in its successor's header, and its records have checksums that
+the reader verifies. Since the last boot the witness is exact: what lies beyond it was never acknowledged, and is cut
+off. After a power cut it may say too little, and every intact record counts.
 """
 
 import zlib
@@ -20,9 +20,9 @@ _log = logger("journal")
 
 
 class End(NamedTuple):
-    """Where a journal goes on: the segment a new one follows, where that ends, and the next one's first seq and bytes.
+    """Where a journal continues: the segment a new one follows, its end, and the next one's first seq and bytes.
 
-    ``newest`` is the highest number there is, and ``floor`` how far (seq, bytes) it was certainly collected.
+    ``newest`` is the highest segment number, and ``floor`` how far (seq, bytes) it was certainly collected.
     """
 
     previous: int = 0
@@ -42,7 +42,7 @@ class Extent(NamedTuple):
 
 
 def find_end(folder: Path, journal: str) -> End:
-    """Return where a journal goes on; nothing is written.
+    """Return where a journal continues; nothing is written.
 
     Raises:
         SpoolDamaged: something acknowledged is not there.
@@ -76,7 +76,7 @@ def find_end(folder: Path, journal: str) -> End:
         _log.error("a power cut has cost the journal what [spool] fsync = false leaves to it", extra=facts)
         first = said.extent[0] + 1
     if not exact and not said.fsync and collected is not None:
-        # Numbers that the board has seen are not given out again, even if nobody else remembers them.
+        # Numbers that the board has seen are not reused, even if no file here mentions them.
         first = max(first, collected.extent[0] + 1)
     number = segments.strays[-1] if segments.strays else 0
     floor = (oldest.first - 1, oldest.bytes)
@@ -86,7 +86,7 @@ def find_end(folder: Path, journal: str) -> End:
 
 
 def said_of(path: Path, journal: str) -> Testimony | None:
-    """Return what a file of the journal's testifies, None when there is none, or another journal's.
+    """Return the content of a witness file; None when it is missing, or another journal's.
 
     Raises OSError.
     """
@@ -101,7 +101,7 @@ def _check_chain(folder: Path, segments: Chain, collected: Testimony | None) -> 
         if segment_of(folder, before.number).stat().st_size < after.previous_end:
             raise damaged(f"{segment_of(folder, before.number)} is cut off")
     oldest = segments.headers[0]
-    # After a power cut the file may tell an older story than the names in the folder do.
+    # After a power cut the file may be older than the folder's listing.
     if collected is not None and collected.boot == boot_id() and collected.extent[0] < oldest.first - 1:
         lost = oldest.first - 1 - collected.extent[0]
         raise damaged(f"{lost:,} events are gone that nobody has collected: {segment_of(folder, oldest.previous)}")

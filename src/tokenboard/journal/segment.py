@@ -1,4 +1,4 @@
-"""The segment that is written: begun, grown, left behind."""
+"""The segment being written."""
 
 import os
 from contextlib import suppress
@@ -9,8 +9,8 @@ from tokenboard.journal.frames import HEADER_SIZE, Header, encode_header
 from tokenboard.journal.segments import segment_of, sync_folder, write_all
 
 ROOM: Final = 262_144
-"""Bytes of zeros written ahead of the records: overwriting costs a sync less than growing does, which also has to note
-the file's new size. They also prove at a segment's beginning that the disk takes more than a header."""
+"""Bytes of zeros written ahead of the records: syncing an overwrite is cheaper than syncing growth, which also
+writes the file's new size. They also prove at a segment's beginning that the disk has room for more than a header."""
 
 _BEGINNING: Final = "beginning"
 
@@ -23,7 +23,7 @@ class Before(NamedTuple):
 
 
 class Segment:
-    """The file of one segment, open for writing. It has its name only once its header is on disk.
+    """The file of one segment, open for writing. It gets its name only once its header is on disk.
 
     ``fsync`` makes each write durable; without it all of them are once another segment follows: a power cut costs
     nothing of any but the newest. ``end`` is where its committed records end. Any method but `leave` raises OSError,
@@ -51,14 +51,14 @@ class Segment:
 
     @property
     def before(self) -> Before:
-        """What a segment that is begun now follows: one that holds nothing is passed over."""
+        """The predecessor of a segment begun now: an empty one is skipped."""
         header = self.header
         if self.end == HEADER_SIZE:
             return Before(header.previous, header.previous_end)
         return Before(header.number, self.end)
 
     def write(self, frames: bytes) -> int:
-        """Put frames behind the committed records, on disk with ``fsync``; return where they end."""
+        """Write frames after the committed records, synced with ``fsync``; return where they end."""
         end = self.end + len(frames)
         if self._fsync and end > self._room_end:
             write_all(self._file, frames + bytes(ROOM), self.end)
@@ -70,7 +70,7 @@ class Segment:
         return end
 
     def finish(self) -> None:
-        """Make durable what is committed, before another segment follows."""
+        """Sync what is committed, before another segment follows."""
         if not self._fsync:
             os.fdatasync(self._file)
 

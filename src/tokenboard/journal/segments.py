@@ -24,35 +24,35 @@ DAMAGED_HINT: Final = (
 class Chain(NamedTuple):
     """The segments that are in force, oldest first, and the numbers of those that are not.
 
-    One that was begun and could not be used may be left behind: it names the same segment before it as the one that
-    was begun in its stead, and that one is in force.
+    One that was begun and could not be used may be left behind: it names the same predecessor as the one that replaced
+    it, which is in force.
     """
 
     headers: list[Header]
     strays: list[int]
 
     def after(self, number: int) -> Header | None:
-        """Return the one that goes on where the segment ``number`` ends, None for the newest."""
+        """Return the successor of the segment ``number``; None for the newest."""
         return next((header for header in self.headers if header.previous == number), None)
 
 
 def damaged(message: str) -> SpoolDamaged:
-    """Return the error of a journal that is not what was acknowledged."""
+    """Return the error for a journal that lacks something acknowledged."""
     return SpoolDamaged(message, DAMAGED_HINT)
 
 
 def witness_of(folder: Path) -> Path:
-    """Return where the writer tells how far is committed: the last record's seq, and the size of all bodies."""
+    """Return the file in which the writer says how far is committed: last record's seq, and size of all bodies."""
     return folder / "witness"
 
 
 def collected_of(folder: Path) -> Path:
-    """Return where the reader tells how far the board has come, in the same two figures."""
+    """Return the file in which the reader says how far the board has collected, as the same two numbers."""
     return folder / "collected"
 
 
 def segment_of(folder: Path, number: int) -> Path:
-    """Return where a segment lies."""
+    """Return the path of a segment."""
     return folder / f"{number:020d}{SUFFIX}"
 
 
@@ -121,7 +121,7 @@ def read_chain(folder: Path, journal: str, known: dict[int, Header] | None = Non
     for number in numbers:
         if number in known:
             continue
-        with suppress(FileNotFoundError):  # let go since the look
+        with suppress(FileNotFoundError):  # deleted since the listing
             header = read_header(folder, number)
             if header is None:
                 raise damaged(f"the header of {segment_of(folder, number)} is damaged")
@@ -139,7 +139,7 @@ def write_all(file: int, data: bytes, at: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on disk. Raises OSError."""
+    """Sync a folder, so that the names in it are on disk. Raises OSError."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(opened)

@@ -1,4 +1,4 @@
-"""The writing side: a thread that puts everything waiting behind the last record, in one write."""
+"""The writing side: a thread that appends everything waiting after the last record, in one write."""
 
 import asyncio
 import fcntl
@@ -39,10 +39,10 @@ from tokenboard.journal.segments import (
 from tokenboard.observability import logger
 
 SEGMENT_BYTES: Final = 8 * 1024 * 1024
-"""Size at which a segment is followed by another."""
+"""Size in bytes at which a new segment is begun."""
 
 MAX_BODY: Final = 64 * 1024 * 1024
-"""Bytes of one record at most."""
+"""Maximum size of one record in bytes."""
 
 _WRITING: Final = "writing"
 _log = logger("journal")
@@ -51,8 +51,8 @@ _log = logger("journal")
 class JournalWriter:
     """Writes the journal in ``folder``, which is made when there is none; one process at a time.
 
-    ``clock_ms`` tells wall-clock epoch ms, by which segments are numbered. The journal opens without room on the disk
-    too: then it is not sound until there is some.
+    ``clock_ms`` returns wall-clock epoch ms, by which segments are numbered. The journal also opens on a full disk: it
+    is then unsound until there is room.
 
     Raises:
         SpoolDamaged: when it is opened, and something acknowledged is not there.
@@ -89,7 +89,7 @@ class JournalWriter:
                 if end == End():
                     self._witness.write(0, 0)
                     self._witness.sync()
-                # The reader's, made here and now: later there may be no room for it, and it is what makes room.
+                # The reader's file, made now: later there may be no room for it, and only the reader frees room.
                 Witness(collected_of(folder), self.id, fsync=fsync).close()
             except OSError as error:
                 raise SpoolUnavailable(f"cannot open the journal {folder}: {error}", hint_for_system(error)) from error
@@ -105,7 +105,7 @@ class JournalWriter:
 
     @staticmethod
     def accept(folder: Path) -> Path | None:
-        """Make a journal that was refused as damaged one to go on with, holding what is left; nobody may write it.
+        """Repair a journal that was refused as damaged, keeping what is left; no writer may have it open.
 
         Returns where the files that had to be changed are kept as they were, None when none had to.
 
@@ -135,7 +135,7 @@ class JournalWriter:
         """Queue one record from a running event loop; awaiting it there waits until the record is committed.
 
         Awaiting raises SpoolUnavailable when it could not be written. Never refuses for lack of room: usage of an
-        answer already begun must not be lost. `held` guards the door.
+        answer already begun must not be lost. Check `held` before starting new work.
 
         Raises:
             ValueError: it is longer than a record may be.
@@ -159,13 +159,13 @@ class JournalWriter:
         return Held(max(self._last - seq, 0), max(self._bytes - size, 0))
 
     def refresh(self) -> None:
-        """Find out anew what the reader has collected; reads a small file, so not for an event loop. Raises OSError."""
+        """Read again what the reader has collected; reads a small file, so not for an event loop. Raises OSError."""
         said = said_of(collected_of(self._folder), self.id)
         if said is not None:
             self._collected = said.extent
 
     def close(self) -> None:
-        """Commit what is waiting and let go of the folder."""
+        """Commit what is waiting and release the folder."""
         if self._closed:
             return
         self._closed = True
@@ -194,10 +194,10 @@ class JournalWriter:
             last, size = self._last + len(bodies), self._bytes + sum(map(len, bodies))
             segment = self._writable()
             end = segment.write(encode_records(self._last + 1, bodies))
-            # Only now may the reader have them, and callers know.
+            # Only now may the reader see them, and callers be told.
             self._witness.write(last, size)
         except Exception as error:
-            # Said before anybody is told, so that nobody who hears of it begins anew.
+            # Noted before callers are told, so that none of them starts new work.
             self._failed(error)
             tell(group, partial(_failure, error))
         else:
@@ -215,20 +215,20 @@ class JournalWriter:
         if segment is not None:
             segment.finish()
             before = segment.before
-        # A number is not used again, should the segment be left behind.
+        # A number is not reused, should the segment be left behind.
         self._newest = max(self._newest + 1, self._clock_ms())
         header = Header(self.id, self._newest, *before, self._last + 1, self._bytes)
         begun = Segment(self._folder, header, fsync=self._fsync)
         if segment is not None:
             segment.leave()
         self._segment = begun
-        # Not at the start already: what a power cut has cost is settled by the segment that says so, and until then the
+        # Not at the start already: what a power cut has lost is settled by the segment that says so, and until then the
         # witness's older word is what a next start has to judge by.
         self._witness.write(self._last, self._bytes)
         return begun
 
     def _probe(self) -> None:
-        """See whether a segment can be begun, which writes more than a commit does."""
+        """Try to begin a segment, which writes more than a commit does."""
         try:
             self._writable()
         except Exception as error:
@@ -239,7 +239,7 @@ class JournalWriter:
 
     def _failed(self, error: Exception) -> None:
         if self._segment is not None:
-            # How much of it is on the disk is not known, nor whether the system's memory of it is true: the next one
+            # How much of it is on disk is unknown, and the page cache cannot be trusted: the next one
             # begins where this one's committed records end.
             self._before = self._segment.before
             self._segment.leave()
