@@ -11,7 +11,7 @@ PORT ?= 8787
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev serve demo demo-clean compile compile-clean wheels test test-compiled fuzz check format \
-	bench measure screenshots clean
+	simulate bench measure screenshots clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -71,6 +71,11 @@ test: install-dev ## Run all tests; those in a browser need Chromium, those of o
 
 test-compiled: install-dev ## Run the tests of the hot modules on their compiled form, built in build/compiled (a C compiler)
 	@sh tests/compiled.sh $(BIN)/python --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
+
+SEEDS ?= 10000
+simulate: export TOKENBOARD_PURE := 1
+simulate: install-dev ## Run the durable path under many seeds of crashes, delays and faults (SEEDS=10000)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 fuzz: install-dev ## Thousands of requests made of the OpenAPI document, and long lives of a board beside the reference
 	TOKENBOARD_FUZZ_CASES=10000 TOKENBOARD_TEST_LIVES=60 TOKENBOARD_TEST_EFFORT=20 $(BIN)/python -m pytest --timeout=3600 \
