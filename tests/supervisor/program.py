@@ -39,6 +39,7 @@ def main(described: str) -> None:
                 if child["name"] in found
             },
             end_within_s=child.get("end_within_s", 20.0),
+            needs_files="socket" in child,
         )
         for child in given["children"]
     ]

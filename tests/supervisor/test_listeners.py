@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tokenboard.supervisor import Listener, ServeError, public_listeners, unix_listener
+from tokenboard.supervisor import Listener, ServeError, listened_on, public_listeners, unix_listener
 from tokenboard.unix_sockets import unix_address
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="sockets at one port share connections on Linux alone")
@@ -126,6 +126,41 @@ def test_a_unix_socket_at_which_somebody_listens_is_not_taken_from_them(tmp_path
     with pytest.raises(ServeError, match="another process listens on"):
         unix_listener(file)
     listener.close()
+
+
+@pytest.mark.parametrize("by_another", [False, True])
+def test_a_unix_listener_whose_file_is_gone_is_lost_until_its_socket_is_asked_for(
+    tmp_path: Path, by_another: bool
+) -> None:
+    file = tmp_path / "run" / "board.socket"
+    file.parent.mkdir()
+    listener = unix_listener(file)
+    lost = [listener.lost]
+    file.unlink()
+    if by_another:
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(file))
+    else:
+        file.parent.rmdir()
+    lost.append(listener.lost)
+    with socket.socket(socket.AF_UNIX) as client:
+        reopened = listener.socket
+        client.connect(str(file))
+        reopened.accept()[0].close()
+    lost.append(listener.lost)
+    assert [False, True, False] == lost
+    listener.close()
+    assert not file.exists()
+
+
+def test_a_file_that_another_process_listens_at_by_now_is_left_to_it(tmp_path: Path) -> None:
+    file = tmp_path / "board.socket"
+    first = unix_listener(file)
+    file.unlink()
+    second = unix_listener(file)
+    first.close()
+    assert listened_on(file)
+    second.close()
 
 
 @pytest.mark.parametrize("name", ["taken", "missing/board.socket", "n" * 300])

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import signal
 import socket
 import time
@@ -160,6 +161,7 @@ def test_connections_that_wait_at_a_killed_process_are_taken_by_its_next_run(tmp
         for connection in waiting:
             with connection, connection.makefile() as answer:
                 answers.append(answer.read())
+        supervision.wait_until_ready("gateway-1", "gateway-2", runs=2)
         after = [f"{name} {supervision.pids(name)[1]}" for name in ("gateway-1", "gateway-2")]
         assert after == sorted(set(answers))
         assert 0 == supervision.stop()
@@ -253,3 +255,16 @@ def test_a_child_leads_a_session_of_its_own_so_that_ctrl_c_reaches_the_superviso
     with supervising(tmp_path, BOARD) as supervision:
         said = supervision.wait_for_event("start")[0]
         assert said["pid"] == said["sid"]
+
+
+def test_a_child_that_nobody_can_reach_any_more_is_restarted_with_a_new_socket(tmp_path: Path) -> None:
+    file = tmp_path / "run" / "board.sock"
+    file.parent.mkdir()
+    with supervising(tmp_path, {"name": "board", "run": ["serve"], "socket": str(file)}) as supervision:
+        supervision.wait_until_ready("board")
+        shutil.rmtree(file.parent)
+        supervision.wait_until_ready("board", runs=2)
+        assert file.is_socket()
+        assert ["board"] == [line["child"] for line in supervision.log() if "socket of a process" in line["message"]]
+        assert 0 == supervision.stop()
+    assert not file.exists()

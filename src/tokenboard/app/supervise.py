@@ -12,7 +12,7 @@ from tokenboard.app.folder import DataFolder, FolderUnusable
 from tokenboard.app.places import board_socket, gateways_folder, run_folder
 from tokenboard.app.roles import BOARD, CONTROL, PUBLIC, gateway_name, local_url
 from tokenboard.config import Settings
-from tokenboard.supervisor import Child, Listener, public_listeners, supervise, unix_listener
+from tokenboard.supervisor import Child, Listener, listened_on, public_listeners, supervise, unix_listener
 
 _GATEWAYS_FIRST: Final = 1
 _THEN_THE_BOARD: Final = 2
@@ -77,6 +77,7 @@ def serve(
                 argv=_command(folder.path, config, "board", "--local-url", local, *common),
                 group=_THEN_THE_BOARD,
                 listeners={BOARD: board},
+                needs_files=True,
                 end_within_s=within_s,
             )
         )
@@ -111,7 +112,9 @@ def _make_folders(data: Path) -> None:
         for folder in (run_folder(data), gateways_folder(data)):
             folder.mkdir(mode=0o700, exist_ok=True)
         for left in gateways_folder(data).iterdir():
-            left.unlink()
+            # A gateway that runs alone, under a name of its own, goes on beside those of `serve`.
+            if not listened_on(left):
+                left.unlink()
     except OSError as error:
         raise FolderUnusable(f"cannot use {run_folder(data)}: {error.strerror}") from error
 

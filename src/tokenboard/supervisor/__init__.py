@@ -10,7 +10,7 @@ standard library, `observability` and `unix_sockets` are imported, to keep the s
 """
 
 from tokenboard.supervisor.child import Child
-from tokenboard.supervisor.listeners import Listener, ServeError, public_listeners, unix_listener
+from tokenboard.supervisor.listeners import Listener, ServeError, listened_on, public_listeners, unix_listener
 from tokenboard.supervisor.pace import Pace
 from tokenboard.supervisor.supervised import Lifeline, Status, Supervised
 from tokenboard.supervisor.supervisor import Supervisor, supervise
@@ -24,6 +24,7 @@ __all__ = [
     "Status",
     "Supervised",
     "Supervisor",
+    "listened_on",
     "public_listeners",
     "supervise",
     "unix_listener",

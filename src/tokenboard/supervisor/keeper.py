@@ -42,6 +42,7 @@ class Keeper:
         self._backoff = Backoff(pace)
         self._told = BoundedLog(_log, every_s=_TOLD_EVERY_S)
         self._process: Process | None = None
+        self._unreachable: Process | None = None
         self._ending = asyncio.Event()
         self._runs = 0
 
@@ -85,6 +86,17 @@ class Keeper:
         """Check whether it has ended."""
         if self._process is not None:
             self._process.poll()
+
+    def look_at_files(self) -> None:
+        """Restart the process when nobody can reach it any more: its next run gets new sockets."""
+        process = self._process
+        if process is None or process is self._unreachable or not self.child.needs_files or self._ending.is_set():
+            return
+        if any(listener.lost for listener in self.child.listeners.values()):
+            self._unreachable = process
+            facts = {"child": self.child.name, "hint": "Somebody removed it while the process ran."}
+            _log.error("the socket of a process is gone; it is restarted with a new one", extra=facts)
+            process.send(signal.SIGTERM)
 
     def runs_as(self, pid: int) -> bool:
         """Whether this is the id of its process."""

@@ -28,23 +28,36 @@ class Listener:
     """A listening socket, kept open by the supervisor so that connections wait while its process restarts.
 
     One that shares its port (SO_REUSEPORT) can be withdrawn: the kernel then gives new connections to the others.
+    One whose file is removed or replaced is ``lost``: nobody can connect to it any more.
     """
 
     def __init__(self, opened: socket.socket, *, port: "_Port | None" = None, file: Path | None = None) -> None:
         self._socket: socket.socket | None = opened
         self._port = port
         self._file = file
+        self._inode = None if file is None else _inode_of(file)
         if port is not None:
             port.open_now += 1
 
     @property
+    def lost(self) -> bool:
+        """Whether it has a file, and that file is gone or another one."""
+        return self._file is not None and _inode_of(self._file) != self._inode
+
+    @property
     def socket(self) -> socket.socket:
-        """The socket; reopened if it was withdrawn.
+        """The socket; reopened if it was withdrawn or lost.
 
         Raises:
             ServeError: it cannot be opened.
 
         """
+        if self._file is not None and self.lost:
+            with contextlib.suppress(OSError):  # what is wrong with it is told by the next line
+                self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            opened = _listen_at(self._file)
+            self._close()
+            self._socket, self._inode = opened, _inode_of(self._file)
         if self._socket is None:
             if self._port is None:
                 raise ServeError("the listener has been closed")
@@ -71,7 +84,8 @@ class Listener:
         self._close()
         self._port = None
         if self._file is not None:
-            self._file.unlink(missing_ok=True)
+            if not self.lost:
+                self._file.unlink(missing_ok=True)
             self._file = None
 
     def _close(self) -> None:
@@ -136,11 +150,30 @@ def unix_listener(file: Path) -> Listener:
         UnixSocketError: it cannot be created, or a running process listens there.
 
     """
+    return Listener(_listen_at(file), file=file)
+
+
+def listened_on(file: Path) -> bool:
+    """Whether a process listens on the Unix socket ``file``."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.setblocking(False)
+        try:
+            with unix_address(file) as address:
+                client.connect(address)
+        except BlockingIOError:
+            # A full queue has a listener.
+            return True
+        except OSError:
+            return False
+        return True
+
+
+def _listen_at(file: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # Created under another name and renamed once it listens: whoever finds it can connect to it.
     new = file.with_name(f"{file.name}.new")
     try:
-        if _is_answered(file):
+        if listened_on(file):
             raise UnixSocketError(f"another process listens on {file}")
         if file.exists() and not file.is_socket():
             raise UnixSocketError(f"{file} is there and is no socket")
@@ -156,21 +189,16 @@ def unix_listener(file: Path) -> Listener:
     except BaseException:
         listener.close()
         raise
-    return Listener(listener, file=file)
+    return listener
 
 
-def _is_answered(file: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.setblocking(False)
-        try:
-            with unix_address(file) as address:
-                client.connect(address)
-        except BlockingIOError:
-            # A full queue has a listener.
-            return True
-        except OSError:
-            return False
-        return True
+def _inode_of(file: Path) -> tuple[int, int] | None:
+    """Return which file it is, None when there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _listen(family: int, address: Any, *, shared: bool) -> socket.socket:

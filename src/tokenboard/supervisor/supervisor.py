@@ -13,6 +13,7 @@ from tokenboard.supervisor.keeper import Keeper
 from tokenboard.supervisor.pace import STANDARD, Pace
 
 _INIT: Final = 1
+_FILES_EVERY_S: Final = 1.0
 
 _log = logger("supervisor")
 
@@ -59,6 +60,7 @@ class Supervisor:
             runs = {keeper: asyncio.create_task(keeper.keep()) for keeper in self._keepers}
             try:
                 stop = asyncio.create_task(self._asked_to_end.wait())
+                files = asyncio.create_task(self._look_at_files())
                 # A task that fails is a bug, and ends the program rather than leave a child without restarts.
                 await asyncio.wait([stop, *runs.values()], return_when=asyncio.FIRST_COMPLETED)
                 codes = [
@@ -67,7 +69,7 @@ class Supervisor:
                     for code in await self._end([keeper for keeper in runs if keeper.child.group == group], runs)
                 ]
             finally:
-                for run in (stop, *runs.values()):
+                for run in (stop, files, *runs.values()):
                     run.cancel()
         return self._refusal or next((code for code in codes if code), 0)
 
@@ -85,6 +87,12 @@ class Supervisor:
             _log.error("a process does not end and is killed", extra=facts)
             keeper.send(signal.SIGKILL)
         return await run
+
+    async def _look_at_files(self) -> None:
+        while True:
+            await asyncio.sleep(_FILES_EVERY_S)
+            for keeper in self._keepers:
+                keeper.look_at_files()
 
     def _refuse(self, code: int) -> None:
         self._refusal = self._refusal or code
