@@ -1,14 +1,18 @@
 """The catalog of a board, opened by its settings."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.record import MARKS, require
-from tokenboard.catalog import Catalog
+from tokenboard.catalog import Catalog, CatalogRefused, ServerOptions
 from tokenboard.config import Settings
 
 FOLLOWED_WITHIN_S = 2.0
 """Timeout of the follower's reads of the catalog, in seconds: it retries at once."""
+
+_FOLLOWED_CONNECTIONS = 2
 
 
 def open_catalog(settings: Settings, data: Path) -> Catalog:
@@ -19,14 +23,7 @@ def open_catalog(settings: Settings, data: Path) -> Catalog:
 
     """
     require("catalog", settings, data)
-    catalog = Catalog.open(
-        settings.catalog_url(data),
-        new_app_limit=settings.attribution.new_app_limit,
-        title_policy=settings.attribution.title_policy,
-        clock=wall_clock_ms,
-        timeout_s=settings.catalog.timeout_s,
-        marks=data / MARKS,
-    )
+    catalog = catalog_as_it_is(settings, data)
     try:
         catalog.migrate()
     except BaseException:
@@ -35,7 +32,68 @@ def open_catalog(settings: Settings, data: Path) -> Catalog:
     return catalog
 
 
+def catalog_as_it_is(settings: Settings, data: Path) -> Catalog:
+    """Return the catalog of a board, of whatever schema; connects when first used.
+
+    Raises:
+        InvalidCatalogUrl: the setting names no database this program can use.
+
+    """
+    return Catalog.open(
+        settings.catalog_url(data),
+        new_app_limit=settings.attribution.new_app_limit,
+        title_policy=settings.attribution.title_policy,
+        clock=wall_clock_ms,
+        timeout_s=settings.catalog.timeout_s,
+        server=server_options(settings, data),
+        marks=data / MARKS,
+    )
+
+
 def open_followed(settings: Settings, data: Path) -> Catalog:
     """Return the same catalog for the follower: read-only, and with a shorter timeout."""
     within_s = min(settings.catalog.timeout_s, FOLLOWED_WITHIN_S)
-    return Catalog.open(settings.catalog_url(data), clock=wall_clock_ms, timeout_s=within_s)
+    server = ServerOptions(pool_size=_FOLLOWED_CONNECTIONS, password=_password(settings, data))
+    return Catalog.open(settings.catalog_url(data), clock=wall_clock_ms, timeout_s=within_s, server=server)
+
+
+def server_options(settings: Settings, data: Path) -> ServerOptions:
+    """Return how PostgreSQL is reached."""
+    given = settings.catalog
+    return ServerOptions(
+        pool_size=given.pool_size,
+        pool_timeout_s=given.pool_timeout_s,
+        connect_timeout_s=given.connect_timeout_s,
+        statement_timeout_s=given.statement_timeout_s,
+        lock_timeout_s=given.lock_timeout_s,
+        idle_s=given.idle_in_transaction_s,
+        password=_password(settings, data),
+    )
+
+
+def _password(settings: Settings, data: Path) -> Callable[[], str | None]:
+    """Return what gives the password; it raises CatalogRefused where it is not found."""
+    variable, file = settings.catalog.password_env, settings.catalog.password_file
+
+    def of_variable() -> str:
+        if value := os.environ.get(variable):
+            return value
+        raise CatalogRefused(
+            f"the variable {variable}, which [catalog] password_env names, is not set",
+            hint="Set it in the environment of every command that opens the catalog, or use password_file.",
+        )
+
+    def of_file() -> str:
+        path = data / Path(file).expanduser()
+        try:
+            return path.read_text("utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise CatalogRefused(
+                f"{path}, which [catalog] password_file names, cannot be read: {reason}",
+                hint="Put the password there, readable by this user alone.",
+            ) from error
+
+    if variable:
+        return of_variable
+    return of_file if file else lambda: None

@@ -11,11 +11,13 @@ The only part that speaks SQLAlchemy and Alembic. Readers poll ``Catalog.revisio
 from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility
 from tokenboard.catalog.app_state import Observation, Observed, TitlePolicy
 from tokenboard.catalog.audit import AuditEntry, AuditPage, Field
+from tokenboard.catalog.backend import ServerFacts, ServerOptions
 from tokenboard.catalog.catalog import Catalog
 from tokenboard.catalog.errors import (
     AmbiguousApp,
     CatalogError,
     CatalogFault,
+    CatalogRefused,
     CatalogUnavailable,
     FoldRefused,
     InvalidCatalogUrl,
@@ -26,6 +28,7 @@ from tokenboard.catalog.errors import (
     SchemaOutdated,
     SchemaUnknown,
     UndoRefused,
+    UnfitServer,
     UnknownApp,
     UnknownEntry,
     UnknownKey,
@@ -48,6 +51,7 @@ __all__ = [
     "CatalogChanges",
     "CatalogError",
     "CatalogFault",
+    "CatalogRefused",
     "CatalogUnavailable",
     "Field",
     "Fold",
@@ -66,9 +70,12 @@ __all__ = [
     "SchemaOutdated",
     "SchemaState",
     "SchemaUnknown",
+    "ServerFacts",
+    "ServerOptions",
     "TitlePolicy",
     "TitleVariant",
     "UndoRefused",
+    "UnfitServer",
     "UnknownApp",
     "UnknownEntry",
     "UnknownKey",

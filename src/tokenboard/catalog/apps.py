@@ -110,12 +110,10 @@ def changes(connection: sa.Connection, since: int) -> CatalogChanges:
 def titles(connection: sa.Connection, app_id: int) -> tuple[TitleVariant, ...]:
     """Return the app's title variants, the most recently seen first; raises UnknownApp."""
     row_of(connection, app_id)
-    rows = connection.execute(
-        sa.select(APP_TITLES)
-        .where(APP_TITLES.c.app_id == app_id)
-        .order_by(APP_TITLES.c.last_seen_ms.desc(), APP_TITLES.c.title)
-    )
-    return tuple(TitleVariant(row.title, row.first_seen_ms, row.last_seen_ms) for row in rows)
+    rows = connection.execute(sa.select(APP_TITLES).where(APP_TITLES.c.app_id == app_id)).all()
+    # Ordered here: databases order texts by their own languages' rules.
+    ordered = sorted(rows, key=lambda row: (-row.last_seen_ms, row.title))
+    return tuple(TitleVariant(row.title, row.first_seen_ms, row.last_seen_ms) for row in ordered)
 
 
 def aliases(connection: sa.Connection, app_id: int) -> tuple[App, ...]:

@@ -12,6 +12,7 @@ from tokenboard.catalog import actions, apps, audit, folds, keys, migrate, numbe
 from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility
 from tokenboard.catalog.app_state import Observation, Observed, TitlePolicy
 from tokenboard.catalog.audit import Act, AuditEntry, AuditPage
+from tokenboard.catalog.backend import ServerFacts, ServerOptions
 from tokenboard.catalog.engine import TIMEOUT_S, Database
 from tokenboard.catalog.errors import UnknownApp
 from tokenboard.catalog.folds import Fold, Folded
@@ -53,12 +54,14 @@ class Catalog:
         title_policy: Literal["latest", "first"] = "latest",
         clock: Callable[[], int] = wall_clock_ms,
         timeout_s: float = TIMEOUT_S,
+        server: ServerOptions | None = None,
         marks: Path | None = None,
     ) -> Self:
         """Return the catalog at ``sqlite:///FILE`` or ``postgresql+psycopg://…``. Connects when first used.
 
         ``new_app_limit`` is how many apps a key may make in a UTC day, 0 for any number; ``clock`` gives UTC epoch ms.
-        ``timeout_s`` is how long a call waits before it raises CatalogUnavailable.
+        ``timeout_s`` is how long a call waits before it raises CatalogUnavailable; ``server`` is how a database server
+        is reached.
         ``marks`` is the file that keeps the highest ids given out; without it only the catalog knows them.
 
         Raises:
@@ -67,13 +70,22 @@ class Catalog:
         """
         if new_app_limit < 0:
             raise ValueError("new_app_limit is negative")
-        database = Database(url, timeout_s=timeout_s, marks=None if marks is None else MarksFile(marks))
+        database = Database(url, timeout_s=timeout_s, server=server, marks=None if marks is None else MarksFile(marks))
         observations = Observations(database, new_app_limit=new_app_limit, policy=TitlePolicy(title_policy))
         return cls(database, observations, clock)
 
     def close(self) -> None:
         """Close the connections. The catalog is not used any more afterwards."""
         self._database.close()
+
+    @property
+    def on_server(self) -> bool:
+        """Whether the database is a server's, which several boards may share."""
+        return self._database.on_server
+
+    def server(self) -> ServerFacts | None:
+        """Return what the database server tells of itself; None when there is none."""
+        return self._database.facts()
 
     def migrate(self) -> list[str]:
         """Bring the database to this program's schema; return the migrations applied, oldest first.
@@ -98,8 +110,7 @@ class Catalog:
 
     def marks(self) -> Marks:
         """Return the highest ids that were given out, as the catalog itself knows them."""
-        with self._database.reading() as connection:
-            return numbering.marks(connection) or Marks()
+        return self._database.read(lambda connection: numbering.marks(connection) or Marks())
 
     def unknown(self, app_ids: Collection[int], key_ids: Collection[int]) -> tuple[int, int]:
         """Return how many of these ids of apps, and of keys, it does not have; 0 stands for none."""
@@ -110,8 +121,7 @@ class Catalog:
 
     def board(self) -> str | None:
         """Return the id of the board that the catalog belongs to, None before one was set."""
-        with self._database.reading() as connection:
-            return connection.execute(sa.select(BOARD.c.id)).scalar()
+        return self._database.read(lambda connection: connection.execute(sa.select(BOARD.c.id)).scalar())
 
     def join_board(self, board: str) -> None:
         """Make the catalog one of this board's."""
@@ -151,8 +161,7 @@ class Catalog:
 
         When ``since`` lies in the future, as after restoring a backup, all are returned.
         """
-        with self._database.reading() as connection:
-            return apps.changes(connection, since)
+        return self._database.read(lambda connection: apps.changes(connection, since))
 
     def find(self, ref: str | int) -> App:
         """Return the app of an id (an integer, or digits) or of any URL of it, by the attribution rules.
@@ -162,8 +171,7 @@ class Catalog:
             AmbiguousApp: a loopback URL that several titles share; the message and ``ids`` name them.
 
         """
-        with self._database.reading() as connection:
-            return apps.find(connection, ref)
+        return self._database.read(lambda connection: apps.find(connection, ref))
 
     def resolve(self, ref: str | int) -> App:
         """Return the app for which usage under an id or URL counts: at the end of the aliases, hidden or not.
@@ -186,18 +194,15 @@ class Catalog:
 
     def identified(self, identity: AppIdentity) -> App | None:
         """Return the app of an identity, None when no usage has made it yet."""
-        with self._database.reading() as connection:
-            return apps.identified(connection, identity)
+        return self._database.read(lambda connection: apps.identified(connection, identity))
 
     def root_of(self, app_id: int) -> int:
         """Return the id of the app that this one's usage counts for: itself, unless it is an alias."""
-        with self._database.reading() as connection:
-            return apps.root_of(connection, app_id)
+        return self._database.read(lambda connection: apps.root_of(connection, app_id))
 
     def app(self, app_id: int) -> App:
         """Return the app of an id; raises UnknownApp."""
-        with self._database.reading() as connection:
-            return apps.app(connection, app_id)
+        return self._database.read(lambda connection: apps.app(connection, app_id))
 
     def apps(
         self, search: str = "", *, visibilities: Iterable[Visibility] | None = None, limit: int = 50, offset: int = 0
@@ -207,23 +212,19 @@ class Catalog:
         ``search`` is looked for in names and identities, whatever the case; ``visibilities`` None means any;
         ``limit`` is 1–1,000. Raises InvalidValue.
         """
-        with self._database.reading() as connection:
-            return apps.listing(connection, search, visibilities, limit, offset)
+        return self._database.read(lambda connection: apps.listing(connection, search, visibilities, limit, offset))
 
     def titles(self, app_id: int) -> tuple[TitleVariant, ...]:
         """Return the titles under which an app was seen, the most recent first, at most 50; raises UnknownApp."""
-        with self._database.reading() as connection:
-            return apps.titles(connection, app_id)
+        return self._database.read(lambda connection: apps.titles(connection, app_id))
 
     def aliases(self, app_id: int) -> tuple[App, ...]:
         """Return every app that leads to this one, directly or over others, by ascending id; raises UnknownApp."""
-        with self._database.reading() as connection:
-            return apps.aliases(connection, app_id)
+        return self._database.read(lambda connection: apps.aliases(connection, app_id))
 
     def alias_page(self, app_id: int, *, limit: int = 50, offset: int = 0) -> AppPage:
         """Return a page of what ``aliases`` returns, and how many it returns; raises UnknownApp, InvalidValue."""
-        with self._database.reading() as connection:
-            return apps.alias_page(connection, app_id, limit, offset)
+        return self._database.read(lambda connection: apps.alias_page(connection, app_id, limit, offset))
 
     def merge(self, alias_id: int, canonical_id: int, actor: str) -> AuditEntry:
         """Make one app an alias of another, or point an alias elsewhere. The pointer is stored as given.
@@ -233,16 +234,16 @@ class Catalog:
             MergeRefused: they are the same, or the canonical one leads to the alias.
 
         """
-        with self._database.writing() as connection:
-            return actions.merge(connection, self._act(actor), alias_id, canonical_id)
+        return self._database.write(
+            lambda connection: actions.merge(connection, self._act(actor), alias_id, canonical_id)
+        )
 
     def unmerge(self, alias_id: int, actor: str) -> AuditEntry:
         """Make an alias an app of its own again; raises UnknownApp, and MergeRefused when it is no alias.
 
         Where its host is folded it stays apart from the fold.
         """
-        with self._database.writing() as connection:
-            return actions.unmerge(connection, self._act(actor), alias_id)
+        return self._database.write(lambda connection: actions.unmerge(connection, self._act(actor), alias_id))
 
     def fold(self, host: str, actor: str, *, into: int | None = None) -> Folded:
         """Let all paths of a host count for one app, those seen so far and those to come, until it is unfolded.
@@ -258,18 +259,15 @@ class Catalog:
             LimitReached: 10,000 hosts have been folded.
 
         """
-        with self._database.writing() as connection:
-            return folds.fold(connection, self._act(actor), host, into)
+        return self._database.write(lambda connection: folds.fold(connection, self._act(actor), host, into))
 
     def unfold(self, host: str, actor: str) -> Folded:
         """Make the apps of a folded host apps of their own again; raises InvalidValue, FoldRefused when it is not."""
-        with self._database.writing() as connection:
-            return folds.unfold(connection, self._act(actor), host)
+        return self._database.write(lambda connection: folds.unfold(connection, self._act(actor), host))
 
     def folds(self) -> tuple[Fold, ...]:
         """Return the folded hosts, by host."""
-        with self._database.reading() as connection:
-            return folds.listing(connection)
+        return self._database.read(folds.listing)
 
     def rename(self, app_id: int, name: str, actor: str) -> AuditEntry:
         """Set an app's name and pin it: headers no longer change it.
@@ -279,28 +277,29 @@ class Catalog:
             InvalidValue: the cleaned name has not 1 to 100 characters.
 
         """
-        with self._database.writing() as connection:
-            return actions.rename(connection, self._act(actor), app_id, name)
+        return self._database.write(lambda connection: actions.rename(connection, self._act(actor), app_id, name))
 
     def unpin(self, app_id: int, actor: str) -> AuditEntry:
         """Let headers name the app again, which takes the name they have come to meanwhile; raises UnknownApp."""
-        with self._database.writing() as connection:
-            return actions.unpin(connection, self._act(actor), app_id)
+        return self._database.write(lambda connection: actions.unpin(connection, self._act(actor), app_id))
 
     def hide(self, app_id: int, actor: str) -> AuditEntry:
         """Leave the app out of rankings; raises UnknownApp."""
-        with self._database.writing() as connection:
-            return actions.set_visibility(connection, self._act(actor), app_id, Visibility.HIDDEN)
+        return self._database.write(
+            lambda connection: actions.set_visibility(connection, self._act(actor), app_id, Visibility.HIDDEN)
+        )
 
     def set_private(self, app_id: int, actor: str) -> AuditEntry:
         """Leave the app out of rankings by its owner's wish; raises UnknownApp."""
-        with self._database.writing() as connection:
-            return actions.set_visibility(connection, self._act(actor), app_id, Visibility.PRIVATE)
+        return self._database.write(
+            lambda connection: actions.set_visibility(connection, self._act(actor), app_id, Visibility.PRIVATE)
+        )
 
     def publish(self, app_id: int, actor: str) -> AuditEntry:
         """Show the app in rankings; raises UnknownApp."""
-        with self._database.writing() as connection:
-            return actions.set_visibility(connection, self._act(actor), app_id, Visibility.PUBLIC)
+        return self._database.write(
+            lambda connection: actions.set_visibility(connection, self._act(actor), app_id, Visibility.PUBLIC)
+        )
 
     def categorize(self, app_id: int, categories: Iterable[str], actor: str) -> AuditEntry:
         """Set an app's categories, none being allowed, and pin them: headers no longer change them.
@@ -310,13 +309,13 @@ class Catalog:
             InvalidValue: not one of the fifteen, or more than ten.
 
         """
-        with self._database.writing() as connection:
-            return actions.categorize(connection, self._act(actor), app_id, categories)
+        return self._database.write(
+            lambda connection: actions.categorize(connection, self._act(actor), app_id, categories)
+        )
 
     def uncategorize(self, app_id: int, actor: str) -> AuditEntry:
         """Let headers give the categories again, which takes the set they have come to meanwhile; raises UnknownApp."""
-        with self._database.writing() as connection:
-            return actions.uncategorize(connection, self._act(actor), app_id)
+        return self._database.write(lambda connection: actions.uncategorize(connection, self._act(actor), app_id))
 
     def undo(self, audit_id: int, actor: str) -> AuditEntry:
         """Put a field of an app, or a host's fold, back to what it was before an entry; an undo can itself be undone.
@@ -328,8 +327,7 @@ class Catalog:
                 aliases. A fold's also, when an operator placed an app of the host since.
 
         """
-        with self._database.writing() as connection:
-            return actions.undo(connection, self._act(actor), audit_id)
+        return self._database.write(lambda connection: actions.undo(connection, self._act(actor), audit_id))
 
     def log(self, limit: int = 50, offset: int = 0) -> tuple[AuditEntry, ...]:
         """Return a page of the audit log, the newest first; ``limit`` is 1–1,000. Raises InvalidValue."""
@@ -340,13 +338,11 @@ class Catalog:
 
         Raises UnknownApp, InvalidValue.
         """
-        with self._database.reading() as connection:
-            return audit.log(connection, limit, offset, app_id)
+        return self._database.read(lambda connection: audit.log(connection, limit, offset, app_id))
 
     def entry(self, audit_id: int) -> AuditEntry:
         """Return one entry of the audit log; raises UnknownEntry."""
-        with self._database.reading() as connection:
-            return audit.entry(connection, audit_id)
+        return self._database.read(lambda connection: audit.entry(connection, audit_id))
 
     def create_key(
         self, label: str, scopes: Iterable[Scope | str], account: str = "default", *, actor: str = "operator"
@@ -358,13 +354,13 @@ class Catalog:
             LimitReached: 10,000 keys are in force, or there are 10,000 accounts.
 
         """
-        with self._database.writing() as connection:
-            return keys.create(connection, self._act(actor), label, scopes, account)
+        return self._database.write(
+            lambda connection: keys.create(connection, self._act(actor), label, scopes, account)
+        )
 
     def revoke_key(self, key_id: int, *, actor: str = "operator") -> Key:
         """Revoke a key, for good; one revoked before stays as it is. Raises UnknownKey."""
-        with self._database.writing() as connection:
-            return keys.revoke(connection, self._act(actor), key_id)
+        return self._database.write(lambda connection: keys.revoke(connection, self._act(actor), key_id))
 
     def rotate_key(self, key_id: int, *, actor: str = "operator") -> NewKey:
         """Make a key of the same label, scopes and account, with an id of its own, and revoke the old one at once.
@@ -374,23 +370,19 @@ class Catalog:
             KeyRevoked: it is revoked already.
 
         """
-        with self._database.writing() as connection:
-            return keys.rotate(connection, self._act(actor), key_id)
+        return self._database.write(lambda connection: keys.rotate(connection, self._act(actor), key_id))
 
     def key(self, key_id: int) -> Key:
         """Return one key; raises UnknownKey."""
-        with self._database.reading() as connection:
-            return keys.find(connection, key_id)
+        return self._database.read(lambda connection: keys.find(connection, key_id))
 
     def keys(self) -> tuple[Key, ...]:
         """Return all keys, revoked ones included, by ascending id."""
-        with self._database.reading() as connection:
-            return keys.listing(connection)
+        return self._database.read(keys.listing)
 
     def accounts(self) -> tuple[Account, ...]:
         """Return all accounts, by ascending id."""
-        with self._database.reading() as connection:
-            return keys.accounts(connection)
+        return self._database.read(keys.accounts)
 
     def keys_revision(self) -> int:
         """Return the number of the last transaction that changed any key; as quick as ``revision``."""

@@ -23,15 +23,32 @@ class InvalidCatalogUrl(CatalogError):
 class CatalogUnavailable(CatalogError):
     """The database cannot serve right now: locked, disk full, connection lost. Trying again later may succeed.
 
-    ``within_s`` is how many seconds were waited in vain, None when it failed at once.
+    ``within_s`` is how many seconds were waited in vain, None when it failed at once. ``passing`` when the database
+    gave the call up for a reason that is gone already, such as a collision with another, or a connection that was cut,
+    and nothing of it is stored: doing it again at once may succeed.
     """
 
     store: ClassVar[str] = "catalog"
     default_hint = "Check that the database runs, is reachable and has disk space; the work is retried."
 
-    def __init__(self, message: str, *, hint: str | None = None, within_s: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, within_s: float | None = None, passing: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.within_s = within_s
+        self.passing = passing
+
+
+class CatalogRefused(CatalogUnavailable):
+    """The database answers, and does not let this program do its work, until an operator changes that."""
+
+    default_hint = "Run `tokenboard doctor`, which names the rights that are missing."
+
+
+class UnfitServer(CatalogUnavailable):
+    """The database server is too old, or set up so that it cannot hold a catalog."""
+
+    default_hint = "docs/postgresql.md says what the server has to be."
 
 
 class CatalogFault(CatalogError):
@@ -120,3 +137,8 @@ class LimitReached(CatalogError):
     """A named limit of the catalog is reached."""
 
     default_hint = "Revoke keys that are no longer used."
+
+
+def late(timeout_s: float, why: str) -> CatalogUnavailable:
+    """Return the error of a call that waited ``timeout_s`` seconds in vain."""
+    return CatalogUnavailable(f"the catalog did not answer within {timeout_s:g} s: {why}", within_s=timeout_s)

@@ -114,9 +114,10 @@ def undo(connection: sa.Connection, act: Act, target: AuditEntry) -> AuditEntry:
 
 def listing(connection: sa.Connection) -> tuple[Fold, ...]:
     """Return the rules in force, by host."""
-    rules = connection.execute(sa.select(FOLDS).where(FOLDS.c.canonical_id.is_not(None)).order_by(FOLDS.c.host))
+    rules = connection.execute(sa.select(FOLDS).where(FOLDS.c.canonical_id.is_not(None))).all()
     return tuple(
-        Fold(rule.host, rule.canonical_id, _moved_by(connection, rule.host, rule.canonical_id)) for rule in rules
+        Fold(rule.host, rule.canonical_id, _moved_by(connection, rule.host, rule.canonical_id))
+        for rule in sorted(rules, key=lambda rule: str(rule.host))  # databases order texts by languages' rules
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from tokenboard.app.catalog import open_catalog
+from tokenboard.app.catalog import catalog_as_it_is, open_catalog
 from tokenboard.app.folder import FolderError, FolderInUse
 from tokenboard.app.record import MARKS, is_there, place_of
 from tokenboard.catalog import Catalog
@@ -46,7 +46,7 @@ def existing_catalog_of(session: Session, settings: Settings) -> Iterator[Catalo
     if (file := sqlite_file(url)) is not None and not file.is_file():
         yield None
         return
-    catalog = Catalog.open(url)
+    catalog = catalog_as_it_is(settings, session.folder.path)
     try:
         yield catalog if catalog.schema().up_to_date else None
     finally:

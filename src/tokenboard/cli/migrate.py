@@ -2,9 +2,9 @@
 
 import typer
 
+from tokenboard.app.catalog import catalog_as_it_is
 from tokenboard.app.record import missing
 from tokenboard.app.stores import open_ledger
-from tokenboard.catalog import Catalog
 from tokenboard.cli.session import Session
 from tokenboard.cli.terminal import say
 
@@ -17,7 +17,7 @@ def migrate_stores(context: typer.Context) -> None:
     try:
         for fault in missing(settings, session.folder.path):
             raise fault
-        catalog = Catalog.open(settings.catalog_url(session.folder.path))
+        catalog = catalog_as_it_is(settings, session.folder.path)
         try:
             applied = catalog.migrate()
         finally:

@@ -91,10 +91,13 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _names_of_secrets(given: Mapping[str, Any]) -> frozenset[str]:
-    """Return the variables that hold upstreams' keys, which may begin as ours do."""
-    upstreams = given.get("upstream")
+    """Return the variables that hold upstreams' keys and the catalog's password, which may begin as ours do."""
+    upstreams, catalog = given.get("upstream"), given.get("catalog")
     entries = [entry for entry in upstreams if isinstance(entry, dict)] if isinstance(upstreams, list) else []
-    return frozenset(str(entry.get("api_key_env", "")).upper() for entry in entries)
+    names = [entry.get("api_key_env", "") for entry in entries]
+    names += [catalog.get("password_env", "")] if isinstance(catalog, dict) else []
+    names.append(os.environ.get(f"{PREFIX}CATALOG{SEPARATOR}PASSWORD_ENV", ""))
+    return frozenset(str(name).upper() for name in names)
 
 
 def _faults_of_variables(environment: Mapping[str, str], allowed: frozenset[str]) -> Iterator[str]:

@@ -55,10 +55,42 @@ class Server(Section):
 class Catalog(Section):
     """Apps, keys, audit log."""
 
-    url: str = Field("", description="Database URL, `sqlite:///FILE`; empty: `catalog.sqlite` in the data folder.")
+    url: str = Field(
+        "",
+        description="`postgresql+psycopg://USER@HOST/DATABASE`, or `sqlite:///FILE`; "
+        "empty: `catalog.sqlite` in the data folder.",
+    )
+    password_env: VariableName = Field(
+        "", description="Name of the environment variable that holds the password for PostgreSQL."
+    )
+    password_file: str = Field(
+        "", description="File that holds the password for PostgreSQL; read for each new connection, so it may change."
+    )
     timeout_s: float = Field(
         10.0, gt=0, le=600, description="Seconds that its database may take to connect, to give a lock, to answer."
     )
+    connect_timeout_s: float | None = Field(
+        None, gt=0, le=600, description="Seconds for a connection to PostgreSQL to be made; none: `timeout_s`."
+    )
+    lock_timeout_s: float | None = Field(
+        None, gt=0, le=600, description="Seconds that PostgreSQL waits for a lock; none: `timeout_s`."
+    )
+    statement_timeout_s: float | None = Field(
+        None, gt=0, le=600, description="Seconds that a statement may take in PostgreSQL; none: `timeout_s`."
+    )
+    idle_in_transaction_s: float = Field(
+        60.0, gt=0, le=3600, description="Seconds after which PostgreSQL ends a transaction of which nothing is heard."
+    )
+    pool_size: int = Field(15, ge=1, le=500, description="Connections to PostgreSQL at most, of one board.")
+    pool_timeout_s: float | None = Field(
+        None, gt=0, le=600, description="Seconds to wait for one of these to be free; none: `timeout_s`."
+    )
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if self.password_env and self.password_file:
+            raise ValueError("has both password_env and password_file; leave one out")
+        return self
 
 
 class Ledger(Section):
