@@ -107,7 +107,10 @@ def open_stores(settings: Settings, data: Path, *, ledger: Ledger | None = None)
         unknown = _number_above(
             catalog, ledger, spool, settings.spool_folder(data), marks_known=(data / MARKS).exists()
         )
-        for one in (catalog, ledger, spool):
+        if held["catalog"] != board:
+            # First, as it may be shared: of boards that start at once on a new one, one makes it its own.
+            catalog.join_board(board, instead_of=held["catalog"])
+        for one in (ledger, spool):
             if one.board() != board:
                 one.join_board(board)
         if record != (now := Record(board, STORES)):

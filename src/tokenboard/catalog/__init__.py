@@ -13,6 +13,7 @@ from tokenboard.catalog.app_state import Observation, Observed, TitlePolicy
 from tokenboard.catalog.audit import AuditEntry, AuditPage, Field
 from tokenboard.catalog.backend import ServerFacts, ServerOptions
 from tokenboard.catalog.catalog import Catalog
+from tokenboard.catalog.duties import Duty
 from tokenboard.catalog.errors import (
     AmbiguousApp,
     CatalogError,
@@ -35,7 +36,7 @@ from tokenboard.catalog.errors import (
 )
 from tokenboard.catalog.folds import Fold, Folded
 from tokenboard.catalog.keys import Account, NewKey
-from tokenboard.catalog.migrate import SchemaState
+from tokenboard.catalog.migrate import Phase, SchemaState
 from tokenboard.catalog.numbering import Marks, MarksFile
 from tokenboard.catalog.observations import OBSERVATIONS_LIMIT
 
@@ -53,6 +54,7 @@ __all__ = [
     "CatalogFault",
     "CatalogRefused",
     "CatalogUnavailable",
+    "Duty",
     "Field",
     "Fold",
     "FoldRefused",
@@ -67,6 +69,7 @@ __all__ = [
     "NewKey",
     "Observation",
     "Observed",
+    "Phase",
     "SchemaOutdated",
     "SchemaState",
     "SchemaUnknown",

@@ -8,17 +8,18 @@ from typing import Literal, Self
 import sqlalchemy as sa
 
 from tokenboard.attribution import AppIdentity
-from tokenboard.catalog import actions, apps, audit, folds, keys, migrate, numbering
+from tokenboard.catalog import actions, apps, audit, duties, folds, keys, migrate, numbering
 from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility
 from tokenboard.catalog.app_state import Observation, Observed, TitlePolicy
 from tokenboard.catalog.audit import Act, AuditEntry, AuditPage
 from tokenboard.catalog.backend import ServerFacts, ServerOptions
+from tokenboard.catalog.duties import Duty
 from tokenboard.catalog.engine import TIMEOUT_S, Database
-from tokenboard.catalog.errors import UnknownApp
+from tokenboard.catalog.errors import CatalogUnavailable, UnknownApp
 from tokenboard.catalog.folds import Fold, Folded
 from tokenboard.catalog.keys import Account, NewKey
 from tokenboard.catalog.label import clean_label
-from tokenboard.catalog.migrate import SchemaState
+from tokenboard.catalog.migrate import Phase, SchemaState
 from tokenboard.catalog.numbering import Marks, MarksFile
 from tokenboard.catalog.observations import Observations
 from tokenboard.catalog.schema import APPS, BOARD, KEYS
@@ -87,14 +88,17 @@ class Catalog:
         """Return what the database server tells of itself; None when there is none."""
         return self._database.facts()
 
-    def migrate(self) -> list[str]:
+    def migrate(self, phase: Phase | None = None) -> list[str]:
         """Bring the database to this program's schema; return the migrations applied, oldest first.
+
+        ``pre`` is safe while the older program runs, ``post`` when it does not any more. None is what a start does: all
+        of a file, whose only board this is, and ``pre`` of a server, which others may share.
 
         Raises:
             SchemaUnknown: a newer program migrated it; nothing was changed.
 
         """
-        return migrate.migrate(self._database)
+        return migrate.migrate(self._database, phase or ("pre" if self.on_server else "all"))
 
     def schema(self) -> SchemaState:
         """Return which migration the database is at and which this program needs."""
@@ -123,11 +127,28 @@ class Catalog:
         """Return the id of the board that the catalog belongs to, None before one was set."""
         return self._database.read(lambda connection: connection.execute(sa.select(BOARD.c.id)).scalar())
 
-    def join_board(self, board: str) -> None:
-        """Make the catalog one of this board's."""
+    def join_board(self, board: str, *, instead_of: str | None) -> None:
+        """Make the catalog one of this board's, if it still belongs to the one named, None: to none.
+
+        Raises:
+            CatalogUnavailable: another process has made it its board's meanwhile.
+
+        """
         with self._database.writing() as connection:
+            if connection.execute(sa.select(BOARD.c.id)).scalar() != instead_of:
+                raise CatalogUnavailable(
+                    "another process has just made the catalog its board's", hint="Start again, which finds it so."
+                )
             connection.execute(sa.delete(BOARD))
             connection.execute(sa.insert(BOARD), {"id": board})
+
+    def duty(self, name: str) -> Duty | None:
+        """Return who holds a duty of the boards, None when nobody ever did."""
+        return self._database.read(lambda connection: duties.look(connection, name))
+
+    def claim_duty(self, name: str, holder: str, seen: Duty | None) -> Duty | None:
+        """Hold a duty for one more beat, if it is still as it was seen; None when another was quicker."""
+        return self._database.write(lambda connection: duties.claim(connection, name, holder, seen))
 
     def observe(self, observations: Sequence[Observation]) -> list[Observed]:
         """Take in up to 10,000 observations, in one transaction; return one answer each, in order.

@@ -44,6 +44,15 @@ of ``writes`` is the writers' lock where the database itself lets several write 
 BOARD = Table("board", METADATA, Column("id", String(64), primary_key=True))
 """At most one row: which board the catalog belongs to."""
 
+DUTIES = Table(
+    "duties",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("beat", BigInteger, nullable=False),
+)
+"""What one of several boards is to do, who does it, and a count that goes on while they live (`duties`)."""
+
 APPS = Table(
     "apps",
     METADATA,
