@@ -13,6 +13,7 @@ from tokenboard.catalog.app_state import Observation, Observed, TitlePolicy
 from tokenboard.catalog.audit import AuditEntry, AuditPage, Field
 from tokenboard.catalog.backend import ServerFacts, ServerOptions
 from tokenboard.catalog.catalog import Catalog
+from tokenboard.catalog.copying import NotEmpty
 from tokenboard.catalog.duties import Duty
 from tokenboard.catalog.errors import (
     AmbiguousApp,
@@ -67,6 +68,7 @@ __all__ = [
     "MarksFile",
     "MergeRefused",
     "NewKey",
+    "NotEmpty",
     "Observation",
     "Observed",
     "Phase",

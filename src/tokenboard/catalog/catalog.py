@@ -8,7 +8,7 @@ from typing import Literal, Self
 import sqlalchemy as sa
 
 from tokenboard.attribution import AppIdentity
-from tokenboard.catalog import actions, apps, audit, duties, folds, keys, migrate, numbering
+from tokenboard.catalog import actions, apps, audit, copying, duties, folds, keys, migrate, numbering
 from tokenboard.catalog.app import App, AppPage, CatalogChanges, TitleVariant, Visibility
 from tokenboard.catalog.app_state import Observation, Observed, TitlePolicy
 from tokenboard.catalog.audit import Act, AuditEntry, AuditPage
@@ -103,6 +103,18 @@ class Catalog:
     def schema(self) -> SchemaState:
         """Return which migration the database is at and which this program needs."""
         return migrate.schema(self._database)
+
+    def copy_to(self, target: "Catalog") -> dict[str, int]:
+        """Copy everything, with its ids, to an empty database; return how many rows each table has.
+
+        It is one transaction, compared before it is committed. Nobody may write this catalog meanwhile.
+
+        Raises:
+            NotEmpty: the target holds a catalog already.
+            SchemaOutdated: this catalog has not the program's schema.
+
+        """
+        return copying.copy(self._database, target._database)
 
     def number_above(self, marks: Marks) -> None:
         """Give out no id up to these from now on: another store holds them. Writes the marks' file if there is none."""

@@ -11,7 +11,7 @@ import typer
 from tokenboard.app.catalog import catalog_as_it_is, open_catalog
 from tokenboard.app.folder import FolderError, FolderInUse
 from tokenboard.app.record import MARKS, is_there, place_of
-from tokenboard.catalog import Catalog
+from tokenboard.catalog import Catalog, SchemaUnknown
 from tokenboard.cli.session import Session
 from tokenboard.config import Settings
 
@@ -41,14 +41,22 @@ def catalog_of(session: Session, *, make: bool = False) -> Iterator[Catalog]:
 
 @contextlib.contextmanager
 def existing_catalog_of(session: Session, settings: Settings) -> Iterator[Catalog | None]:
-    """Open the catalog as it is, made and migrated by nobody; None when there is none of this program's schema."""
+    """Open the catalog as it is, made and migrated by nobody; None when there is none, or of an older program.
+
+    Raises:
+        SchemaUnknown: a newer program migrated it, and this one cannot work on it.
+
+    """
     url = settings.catalog_url(session.folder.path)
     if (file := sqlite_file(url)) is not None and not file.is_file():
         yield None
         return
     catalog = catalog_as_it_is(settings, session.folder.path)
     try:
-        yield catalog if catalog.schema().up_to_date else None
+        state = catalog.schema()
+        if state.foreign is not None:
+            raise SchemaUnknown(f"this program does not know the catalog's migration {state.foreign!r}")
+        yield catalog if state.up_to_date else None
     finally:
         catalog.close()
 

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from tokenboard import BUILD_FORM
+from tokenboard.app.catalog import catalog_as_it_is
 from tokenboard.app.folder import FolderError
 from tokenboard.app.privacy import exposed
 from tokenboard.app.record import MARKS, is_there, place_of, require
@@ -79,6 +80,8 @@ def _checks(session: Session, settings: Settings) -> Iterator[tuple[str, str]]:
     yield "privacy", _privacy(session, settings)
     yield "disk", _disk(session.folder.path)
     yield "catalog", _try(lambda: _catalog(session, settings))
+    if place_of("catalog", settings, session.folder.path) is None:
+        yield "catalog server", _try(lambda: _catalog_server(session, settings))
     running = session.folder.running()
     if running is not None:
         yield "server", _server(running)
@@ -176,7 +179,37 @@ def _catalog(session: Session, settings: Settings) -> str:
             return "ok: of an older program; `tokenboard serve` brings it up to date" if older else f"ok: {_NOT_YET}"
         total = catalog.apps(limit=1).total
         keys = [key for key in catalog.keys() if key.revoked_ms is None]  # noqa: SIM118 - not a dict
-        return f"ok: {counted(total, 'app')}, {counted(len(keys), 'key')} in force"
+        left = "; migrations are left: `tokenboard migrate --phase post`, once no older program runs on it"
+        return (
+            f"ok: {counted(total, 'app')}, {counted(len(keys), 'key')} in force"
+            f"{left if catalog.schema().post_waits else ''}"
+        )
+
+
+def _catalog_server(session: Session, settings: Settings) -> str:
+    """Tell what PostgreSQL is like, and what would keep a board from working on it."""
+    catalog = catalog_as_it_is(settings, session.folder.path)
+    try:
+        facts = catalog.server()
+    finally:
+        catalog.close()
+    if facts is None:
+        return "ok"
+    told = (
+        f"PostgreSQL {facts.version} at {facts.place} as {facts.user}, {facts.round_trip_ms:.1f} ms a round trip, "
+        f"{facts.encoding}, {'encrypted' if facts.encrypted else 'not encrypted'}, "
+        f"{facts.connections} of {facts.connections_limit} connections in use"
+    )
+    if facts.read_only:
+        return f"{_FAILED}{told}; it takes no writes. Name the primary, or several hosts and target_session_attrs."
+    if facts.missing_rights:
+        missing = ", ".join(facts.missing_rights)
+        return f"{_FAILED}{told}; {facts.user} may not {missing}. Let it own the database, or grant it."
+    if facts.connections + settings.catalog.pool_size > facts.connections_limit:
+        return (
+            f"warning: {told}; [catalog] pool_size is {settings.catalog.pool_size}. Lower it, or raise max_connections."
+        )
+    return f"ok: {told}"
 
 
 def _server(running: RunningServer) -> str:

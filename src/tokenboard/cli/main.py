@@ -20,6 +20,7 @@ _COMMANDS = {
     "apps": "apps:commands",
     "dead-letters": "dead_letters:commands",
     "stores": "stores:commands",
+    "catalog": "catalog_copy:commands",
     "serve": "serve:serve_everything",
     "gateway": "gateway:run_one_gateway",
     "board": "board:run_board",
