@@ -3,9 +3,11 @@
 import asyncio
 import enum
 import secrets
+import uuid
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
+from typing import Final
 
 from tokenboard.analytics import Analytics
 from tokenboard.api import DataSettings, GatewaysView, Services, TryPage, create_api, describe
@@ -22,6 +24,7 @@ from tokenboard.collector import Collector
 from tokenboard.config import Settings
 from tokenboard.control import SNAPSHOT, Publisher
 from tokenboard.drain import Drain
+from tokenboard.election import Election
 from tokenboard.follower import Follower
 from tokenboard.ingest import Ingest
 from tokenboard.ledger import Ledger
@@ -54,6 +57,13 @@ def open_rate_limits(settings: Settings, data: Path) -> RateLimits:
         per_minute=given.requests_per_minute,
         per_day=given.requests_per_day,
     )
+
+
+RETENTION: Final = "retention"
+"""The duty of dropping raw events past their time."""
+
+DUTIES: Final = (RETENTION,)
+"""What one of several boards is to do."""
 
 
 class Ending(enum.Enum):
@@ -129,6 +139,7 @@ class Board:
             counters=self.counters,
             clock_ms=wall_clock_ms,
         )
+        self.election = Election(self._followed if self.catalog.on_server else None, DUTIES, holder=uuid.uuid4().hex)
         self.analytics = Analytics(
             self.rankings, self.catalog, self.ledger.analyst, floor=floor, clock=lambda: datetime.now(UTC)
         )
@@ -205,6 +216,7 @@ class Board:
         The drain completes what a crash interrupted, fills the rankings and goes on.
         """
         self.follower.start()
+        self.election.start()
         self.collector.start()
         self.drain.start()
 
@@ -220,6 +232,7 @@ class Board:
 
     def _close(self) -> Ending:
         self.renderer.close()
+        self.election.stop()
         self.follower.stop()
         collected = self.collector.stop()
         delivered = self.drain.stop() and collected

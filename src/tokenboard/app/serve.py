@@ -16,7 +16,7 @@ import uvloop
 from anyio import to_thread
 
 from tokenboard.api import GatewaysView
-from tokenboard.app.board import Board, Ending
+from tokenboard.app.board import RETENTION, Board, Ending
 from tokenboard.app.clock import wall_clock_ms
 from tokenboard.app.data_plane import DataPlane
 from tokenboard.app.folder import DataFolder
@@ -39,6 +39,7 @@ from tokenboard.supervisor import Supervised, public_listeners
 
 _SETTLE_WITHIN_S = 30.0
 _RETENTION_EVERY_S = 3600.0
+_TAKE_OVER_EVERY_S = 1.0
 
 _log = logger("serve")
 
@@ -242,6 +243,9 @@ _ROOM_EVERY_S: Final = 0.1
 async def _keep_raw_events(board: Board) -> None:
     """Drop raw events past their time, now and every hour, where a setting says so."""
     while board.settings.ledger.raw_retention_days:
+        if not board.election.holds(RETENTION):
+            await asyncio.sleep(_TAKE_OVER_EVERY_S)
+            continue
         try:
             months = await asyncio.to_thread(board.upkeep.drop_old_raw)
         except (CatalogError, LedgerError, PlanError, SpoolError) as error:
