@@ -233,3 +233,18 @@ def test_a_witness_cut_off_or_flipped_anywhere_is_never_believed(
         found = bodies_in(copy)
         assert numbered(1, len(found)) == found
         assert len(found) >= 2  # what it said one commit before, at the least
+
+
+def test_a_segment_removed_under_its_writer_costs_what_nobody_had_read_of_it_and_nothing_after(
+    open_writer: OpenWriter, folder: Path
+) -> None:
+    writer = open_writer(segment_bytes=1_000_000)
+    append(writer, numbered(1, 5))
+    read = end_of(folder)
+    segments(folder)[0].unlink()
+    append(writer, numbered(6, 9))
+    assert numbered(6, 9) == bodies_in(folder, read)
+    segments(folder)[0].unlink()
+    append(writer, numbered(10, 12))
+    assert numbered(10, 12) == bodies_in(folder, read)
+    assert 4 == sum(got.missing for got in reads(folder, read))

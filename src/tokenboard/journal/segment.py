@@ -57,6 +57,11 @@ class Segment:
             return Before(header.previous, header.previous_end)
         return Before(header.number, self.end)
 
+    @property
+    def removed(self) -> bool:
+        """Whether its file has no name any more: nobody could read what is written to it."""
+        return os.fstat(self._file).st_nlink == 0
+
     def write(self, frames: bytes) -> int:
         """Write frames after the committed records, synced with ``fsync``; return where they end."""
         end = self.end + len(frames)

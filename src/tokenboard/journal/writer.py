@@ -209,7 +209,10 @@ class JournalWriter:
     def _writable(self) -> Segment:
         """Return the segment to write to, begun when there is none or it has its size. Raises OSError."""
         segment = self._segment
-        if segment is not None and segment.end < self._segment_bytes:
+        if segment is not None and segment.removed:
+            facts = {"journal": self._folder.name, "hint": "What the board had not collected of it is lost."}
+            _log.error("the journal's segment was removed while it was written; another one is begun", extra=facts)
+        elif segment is not None and segment.end < self._segment_bytes:
             return segment
         before = self._before
         if segment is not None:
