@@ -215,3 +215,24 @@ def test_what_escapes_an_inline_task_is_told_to_the_loop() -> None:
 
     (told,) = run(main)
     assert ("an inline task failed", "mine") == (told["message"], str(told["exception"]))
+
+
+def test_an_inline_task_is_alone_until_another_has_begun_and_again_once_it_has_ended() -> None:
+    alone: list[bool] = []
+
+    async def main() -> None:
+        first, second = Pause(), Pause()
+
+        async def look(pause: Pause) -> None:
+            alone.append(InlineTask.runs_alone())
+            await pause
+            alone.append(InlineTask.runs_alone())
+
+        begin(look(first))
+        alone.append(InlineTask.runs_alone())  # no inline task runs here
+        begin(look(second))
+        first.end()
+        second.end()
+
+    assert [] == run(main)
+    assert [True, False, False, False, True] == alone

@@ -62,10 +62,11 @@ class InlineTask:
 
     The coroutine may await a `Pause`, a future, or a task made for what asks for asyncio's current task
     (`asyncio.timeout` does). It cannot be awaited: an exception that escapes it is passed to the event loop.
-    ``done`` and ``cancel`` are those of a task.
+    ``done`` and ``cancel`` are those of a task. ``under_way`` is how many have not ended.
     """
 
     current: ClassVar["InlineTask | None"] = None
+    under_way: ClassVar[int] = 0
 
     __slots__ = ("_coroutine", "_done", "_interruption", "_loop", "_waits_for")
 
@@ -75,10 +76,16 @@ class InlineTask:
         self._waits_for: Any = None
         self._interruption: BaseException | None = None
         self._done = False
+        InlineTask.under_way += 1
 
     def done(self) -> bool:
         """Whether the coroutine has ended."""
         return self._done
+
+    @staticmethod
+    def runs_alone() -> bool:
+        """Whether an inline task runs at this moment, and no other has begun and not ended."""
+        return InlineTask.current is not None and InlineTask.under_way == 1
 
     def step(self, error: BaseException | None = None) -> None:
         """Run to the next wait; with ``error`` the current wait raises it."""
@@ -97,6 +104,7 @@ class InlineTask:
         finally:
             InlineTask.current = before
         if self._done:
+            InlineTask.under_way -= 1
             self.ended(escaped)
             return
         if isinstance(waits_for, Pause):

@@ -10,7 +10,7 @@ import uvloop
 
 from tests.journal.conftest import START, OpenWriter, append, bodies_in, clock_ms, end_of, numbered, segments
 from tokenboard.durability import SpoolError, SpoolUnavailable
-from tokenboard.inline_task import InlineTask
+from tokenboard.inline_task import InlineTask, Pause
 from tokenboard.journal import Held, JournalReader, JournalWriter
 from tokenboard.journal import writer as writing
 from tokenboard.journal.frames import encode_records
@@ -61,6 +61,85 @@ def test_an_inline_task_goes_on_once_its_record_is_committed(writer: JournalWrit
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
     assert [[b"mine"]] == seen
+
+
+def test_the_record_of_an_inline_task_that_is_alone_is_committed_within_the_call_and_of_several_by_the_thread(
+    open_writer: OpenWriter, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "BLOCKS_AT_MOST_S", 60.0)  # whatever else this machine does
+    writer = open_writer(fsync=True, segment_bytes=10**6)
+    append(writer, [b"first"])
+    within_the_call: list[tuple[bytes, bool, list[bytes]]] = []
+
+    async def run() -> None:
+        hold, done = Pause(), asyncio.Event()
+
+        async def work(body: bytes) -> None:
+            await hold
+            waits = writer.append(body)
+            within_the_call.append((body, waits.ended, bodies_in(folder)))
+            await waits
+            done.set()
+
+        async def another() -> None:
+            await asyncio.sleep(0)
+            await done.wait()
+            await work(b"alone")
+
+        for coroutine in (work(b"not alone"), another()):
+            InlineTask(coroutine, asyncio.get_running_loop()).step()
+        hold.end()
+        await done.wait()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+    assert [
+        (b"not alone", False, [b"first"]),
+        (b"alone", True, [b"first", b"not alone", b"alone"]),
+    ] == within_the_call
+
+
+def test_no_event_loop_waits_for_a_disk_that_is_slow(open_writer: OpenWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = open_writer(fsync=True, segment_bytes=10**6)
+    monkeypatch.setattr(writing, "BLOCKS_AT_MOST_S", 0.0)
+    append(writer, [b"takes longer"])
+    assert [False, False] == _ended_at_once(writer, 2)
+    monkeypatch.setattr(writing, "BLOCKS_AT_MOST_S", 60.0)
+    assert [False, True] == _ended_at_once(writer, 2)  # the thread has found out that it is quick again
+
+
+def test_where_a_segment_must_follow_or_room_be_made_the_thread_does_it(
+    open_writer: OpenWriter, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "BLOCKS_AT_MOST_S", 60.0)
+    writer = open_writer(fsync=True, segment_bytes=700_000)
+    append(writer, [b"first"])
+    body = b"x" * 100_000
+    assert [True, True, False] == _ended_at_once(writer, 3, body)
+    assert {True, False} == set(_ended_at_once(writer, 5, body))
+    assert [b"first", *[body] * 8] == bodies_in(folder)
+
+
+def _ended_at_once(writer: JournalWriter, times: int, body: bytes = b"mine") -> list[bool]:
+    """Append one after the other from an inline task that is alone; return which were committed by the call."""
+    ended: list[bool] = []
+
+    async def run() -> None:
+        done = asyncio.Event()
+
+        async def work() -> None:
+            for _ in range(times):
+                waits = writer.append(body)
+                ended.append(waits.ended)
+                await waits
+            done.set()
+
+        InlineTask(work(), asyncio.get_running_loop()).step()
+        await done.wait()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+    return ended
 
 
 def test_a_group_of_more_than_a_segment_is_written_whole(writer: JournalWriter, folder: Path) -> None:

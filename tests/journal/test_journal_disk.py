@@ -1,5 +1,6 @@
 """A disk that fails: nothing of the failed group is acknowledged, admission closes at once, and a probe opens it."""
 
+import asyncio
 import errno
 import json
 import logging
@@ -16,7 +17,10 @@ from tests.board import wait_for
 from tests.journal.conftest import OpenWriter, append, bodies_in, numbered, outcomes, segments
 from tests.journal.test_journal_crash import another_run_of_the_machine
 from tokenboard.durability import SpoolUnavailable
+from tokenboard.durability.health import NO_ROOM
+from tokenboard.inline_task import InlineTask
 from tokenboard.journal import JournalWriter
+from tokenboard.journal import writer as writing
 
 Fail = Callable[[str, int], None]
 
@@ -126,6 +130,34 @@ def test_what_a_failed_write_left_is_no_record_and_in_nobodys_way(
         writer = open_writer(fsync=True)
     append(writer, numbered(6, 30))
     assert numbered(1, 30) == bodies_in(folder)
+
+
+def test_a_fault_that_befalls_the_event_loops_own_commit_closes_admission_and_ends_by_a_probe(
+    open_writer: OpenWriter, folder: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "BLOCKS_AT_MOST_S", 60.0)
+    writer = open_writer(fsync=True, segment_bytes=10**6)
+    append(writer, [b"1"])
+    seen: list[object] = []
+
+    async def run() -> None:
+        async def work() -> None:
+            waits = writer.append(b"2")
+            seen.append((waits.ended, writer.sound))
+            try:
+                await waits
+            except SpoolUnavailable as error:
+                seen.append(error.hint)
+
+        disk.fail(errno.ENOSPC, "pwrite", "ftruncate")
+        InlineTask(work(), asyncio.get_running_loop()).step()
+
+    asyncio.run(run())
+    assert [(True, False), NO_ROOM] == seen
+    disk.mend()
+    wait_for(lambda: writer.sound)
+    append(writer, [b"3"])
+    assert [b"1", b"3"] == bodies_in(folder)
 
 
 def test_while_it_fails_each_append_is_an_attempt_and_the_first_that_succeeds_opens_it(

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tokenboard.journal.frames import HEADER_SIZE, Header, encode_header
+from tokenboard.journal.frames import HEAD_SIZE, HEADER_SIZE, Header, encode_header
 from tokenboard.journal.segments import segment_of, sync_folder, write_all
 
 ROOM: Final = 262_144
@@ -61,6 +61,10 @@ class Segment:
     def removed(self) -> bool:
         """Whether its file has no name any more: nobody could read what is written to it."""
         return os.fstat(self._file).st_nlink == 0
+
+    def takes(self, body: bytes) -> bool:
+        """Whether a record of this body fits where room was made for it, so that writing it makes no other."""
+        return not self._fsync or self.end + HEAD_SIZE + len(body) <= self._room_end
 
     def write(self, frames: bytes) -> int:
         """Write frames after the committed records, synced with ``fsync``; return where they end."""

@@ -1,5 +1,6 @@
 """The files of a journal's folder, and the order of its segments."""
 
+import fcntl
 import json
 import os
 import uuid
@@ -8,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tokenboard.durability import SpoolDamaged
+from tokenboard.durability import SpoolDamaged, SpoolUnavailable
 from tokenboard.journal.frames import HEADER_SIZE, Header, decode_header
 
 SUFFIX: Final = ".segment"
@@ -54,6 +55,43 @@ def collected_of(folder: Path) -> Path:
 def segment_of(folder: Path, number: int) -> Path:
     """Return the path of a segment."""
     return folder / f"{number:020d}{SUFFIX}"
+
+
+def lock_folder(folder: Path) -> int:
+    """Return an open file whose lock says that the folder has a writer; closing it lets go.
+
+    Raises OSError, and SpoolUnavailable when another process has it.
+    """
+    file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(file, 20).decode("ascii", "replace").strip()
+            raise SpoolUnavailable(
+                f"the journal {folder} is open in process {owner or '(not known)'}", "End that process first."
+            ) from None
+        with suppress(OSError):  # a full disk: the lock holds all the same
+            os.pwrite(file, b"%-20d\n" % os.getpid(), 0)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def open_identity(folder: Path) -> str:
+    """Return the journal's id, a new one where there is no journal yet.
+
+    Raises OSError, and SpoolDamaged when there is one that has lost it.
+    """
+    journal = read_identity(folder)
+    if journal is None:
+        if numbers_in(folder) or witness_of(folder).exists():
+            raise damaged(f"the journal {folder} has lost its journal.json")
+        journal = uuid.uuid4().hex
+        write_identity(folder, journal)
+        sync_folder(folder.parent)
+    return journal
 
 
 def read_identity(folder: Path) -> str | None:

@@ -1,14 +1,13 @@
 """The writing side: a thread that appends everything waiting after the last record, in one write."""
 
 import asyncio
-import fcntl
 import os
-import uuid
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Final
 
 from tokenboard.durability import (
@@ -22,6 +21,7 @@ from tokenboard.durability import (
     hint_for_system,
     tell,
 )
+from tokenboard.inline_task import InlineTask
 from tokenboard.journal.frames import Header, encode_records
 from tokenboard.journal.mending import accept_folder
 from tokenboard.journal.position import Held
@@ -29,12 +29,9 @@ from tokenboard.journal.recovery import End, find_end, said_of
 from tokenboard.journal.segment import Before, Segment
 from tokenboard.journal.segments import (
     collected_of,
-    damaged,
-    numbers_in,
-    read_identity,
-    sync_folder,
+    lock_folder,
+    open_identity,
     witness_of,
-    write_identity,
 )
 from tokenboard.observability import logger
 
@@ -44,12 +41,19 @@ SEGMENT_BYTES: Final = 8 * 1024 * 1024
 MAX_BODY: Final = 64 * 1024 * 1024
 """Maximum size of one record in bytes."""
 
+BLOCKS_AT_MOST_S: Final = 0.0005
+"""A disk that took longer over the last commit is not waited for by an event loop."""
+
 _WRITING: Final = "writing"
 _log = logger("journal")
 
 
 class JournalWriter:
     """Writes the journal in ``folder``, which is made when there is none; one process at a time.
+
+    A thread commits everything waiting in one write. The record of an inline task that is the only one under way is
+    committed by the call that appends it: waking the thread and being woken by it takes longer than most disks do, and
+    nobody else waits for the loop meanwhile. Not while the disk is slow, nor when more than a write and a sync is due.
 
     ``clock_ms`` returns wall-clock epoch ms, by which segments are numbered. The journal also opens on a full disk: it
     is then unsound until there is room.
@@ -77,12 +81,15 @@ class JournalWriter:
         self._handover: Handover[Append] = Handover()
         self._segment: Segment | None = None
         self._closed = False
+        self._slow = False
+        # Held while a group is committed, by the thread or by the loop; the loop never waits for it.
+        self._turn = Lock()
         with ExitStack() as opened:
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._lock = lock_folder(folder)
                 opened.callback(os.close, self._lock)
-                self.id = _open_identity(folder)
+                self.id = open_identity(folder)
                 end = find_end(folder, self.id)
                 self._witness = Witness(witness_of(folder), self.id, fsync=fsync)
                 opened.callback(self._witness.close)
@@ -146,7 +153,8 @@ class JournalWriter:
             raise ValueError(f"a record has at most {MAX_BODY:,} bytes, this one {len(body):,}")
         loop = asyncio.get_running_loop()
         append = Append(loop, body)
-        self._handover.give_with_turn(loop, append)
+        if not (InlineTask.runs_alone() and self._commit_at_once(append)):
+            self._handover.give_with_turn(loop, append)
         return append
 
     def committed(self) -> Held:
@@ -171,24 +179,48 @@ class JournalWriter:
         self._closed = True
         self._handover.close()
         self._committer.join()
-        if self._segment is not None:
-            self._segment.leave()
-        self._witness.close()
-        os.close(self._lock)
+        with self._turn:
+            if self._segment is not None:
+                self._segment.leave()
+            self._witness.close()
+            os.close(self._lock)
 
-    # --- the committer's thread ------------------------------------------------------------------------------------
+    # --- the committer's thread, and the loop ----------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._probe()
+        with self._turn:
+            self._probe()
         more = True
         while more:
             group, more = self._handover.gather(self._probing.until_probe())
-            if group:
-                self._commit(group)
-            elif more:
-                self._probe()
+            failure: Callable[[], Exception] | None = None
+            with self._turn:
+                if group:
+                    failure = self._commit(group)
+                elif more and self._probing.due:
+                    self._probe()
+            tell(group, failure)
 
-    def _commit(self, group: list[Append]) -> None:
+    def _commit_at_once(self, append: Append) -> bool:
+        """Commit one record on the loop's own thread; return whether that was done, well or not."""
+        if self._slow or not self._turn.acquire(blocking=False):
+            return False
+        try:
+            segment = self._segment
+            if self._closed or segment is None or segment.end >= self._segment_bytes or not segment.takes(append.body):
+                return False
+            failure = self._commit([append])
+        finally:
+            self._turn.release()
+        if failure is not None:
+            append.error = failure()
+            self._handover.wake()  # the thread shall look when to probe
+        append.end()
+        return True
+
+    def _commit(self, group: list[Append]) -> Callable[[], Exception] | None:
+        """Commit a group; return what makes an error for each of it, None when all is well. Its turn must be held."""
+        begun = time.monotonic()
         try:
             bodies = [append.body for append in group]
             last, size = self._last + len(bodies), self._bytes + sum(map(len, bodies))
@@ -199,12 +231,12 @@ class JournalWriter:
         except Exception as error:
             # Noted before callers are told, so that none of them starts new work.
             self._failed(error)
-            tell(group, partial(_failure, error))
-        else:
-            segment.end = end
-            self._last, self._bytes = last, size
-            self._worked()
-            tell(group)
+            return partial(_failure, error)
+        segment.end = end
+        self._last, self._bytes = last, size
+        self._slow = time.monotonic() - begun > BLOCKS_AT_MOST_S
+        self._worked()
+        return None
 
     def _writable(self) -> Segment:
         """Return the segment to write to, begun when there is none or it has its size. Raises OSError."""
@@ -255,39 +287,6 @@ class JournalWriter:
         if self._probing.failing:
             self._probing.worked()
             self._health.works(_WRITING)
-
-
-def lock_folder(folder: Path) -> int:
-    """Return an open file whose lock says that the folder has a writer; closing it lets go.
-
-    Raises OSError, and SpoolUnavailable when another process has it.
-    """
-    file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.read(file, 20).decode("ascii", "replace").strip()
-            raise SpoolUnavailable(
-                f"the journal {folder} is open in process {owner or '(not known)'}", "End that process first."
-            ) from None
-        with suppress(OSError):  # a full disk: the lock holds all the same
-            os.pwrite(file, b"%-20d\n" % os.getpid(), 0)
-    except BaseException:
-        os.close(file)
-        raise
-    return file
-
-
-def _open_identity(folder: Path) -> str:
-    journal = read_identity(folder)
-    if journal is None:
-        if numbers_in(folder) or witness_of(folder).exists():
-            raise damaged(f"the journal {folder} has lost its journal.json")
-        journal = uuid.uuid4().hex
-        write_identity(folder, journal)
-        sync_folder(folder.parent)
-    return journal
 
 
 def _failure(error: Exception) -> SpoolUnavailable:
