@@ -1,16 +1,18 @@
 import asyncio
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.board import wait_for
 from tests.events import NOON, event
 from tokenboard.collector import Collector, Uncollected
 from tokenboard.event import encode_event
 from tokenboard.event_table import decode_parcel
-from tokenboard.journal import BoundedJournal, JournalWriter
+from tokenboard.journal import BoundedJournal, JournalReader, JournalWriter
 from tokenboard.observability import Counters
 from tokenboard.spool import Spool, SpoolError
 
@@ -180,3 +182,30 @@ def test_journals_that_come_later_are_found_and_those_that_are_taken_away_missed
     lot.write("gateway-7", ["b"])
     lot.collector.collect()
     assert (["a", "b"], {}) == (lot.spooled(), lot.collector.faults())
+
+
+def test_its_thread_reads_a_journal_again_only_once_it_has_changed(lot: Lot, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    for name in ("glance", "read"):
+        monkeypatch.setattr(JournalReader, name, _noting(looks, getattr(JournalReader, name)))
+    lot.write("gateway-1", ["a"])
+    lot.collector.start()
+    wait_for(lambda: ["glance"] * 3 == looks[-3:])
+    assert ["glance", "read", "read", "glance", "glance", "glance"] == looks[:6]
+    lot.write("gateway-1", ["b"])
+    wait_for(lambda: 2 == lot.spool.state().pending)
+    lot.write("gateway-2", ["c"])  # one that was not there before
+    wait_for(lambda: 3 == lot.spool.state().pending)
+    shutil.rmtree(lot.folder / "gateway-2")
+    wait_for(lambda: lot.counters.read().get("collect_failures", 0) > 0)
+    wait_for(lambda: {} == lot.collector.faults())
+    assert lot.collector.stop()
+    assert ["a", "b", "c"] == lot.spooled()
+
+
+def _noting(notes: list[str], method: Callable[..., Any]) -> Callable[..., Any]:
+    def noted(*arguments: Any) -> Any:
+        notes.append(method.__name__)
+        return method(*arguments)
+
+    return noted

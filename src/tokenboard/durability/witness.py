@@ -91,6 +91,18 @@ class Witness:
             os.close(file)
 
     @staticmethod
+    def bytes_of(path: Path) -> bytes:
+        """Return the file as it is, which differs after each `write`; empty when there is none. Raises OSError."""
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return b""
+        try:
+            return os.pread(file, 2 * _SLOT, 0)
+        finally:
+            os.close(file)
+
+    @staticmethod
     def says_open(file: int) -> Testimony | None:
         """Return the content of an open file, as `says`; another process may be writing to it. Raises OSError."""
         for _ in range(_TRIES):
@@ -111,8 +123,9 @@ def boot_id() -> str:
 def _read(file: int) -> tuple[int, Testimony] | None:
     """Return the later of the two intact slots, with its number."""
     found: list[tuple[int, Testimony]] = []
+    whole = os.pread(file, 2 * _SLOT, 0)
     for at in (0, _SLOT):
-        slot = os.pread(file, _FORM.size + _SUM.size, at)
+        slot = whole[at : at + _FORM.size + _SUM.size]
         if len(slot) < _FORM.size + _SUM.size:
             continue
         told, (total,) = slot[: _FORM.size], _SUM.unpack(slot[_FORM.size :])

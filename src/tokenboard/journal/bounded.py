@@ -1,5 +1,6 @@
 """A journal that refuses new work once too much usage waits in the whole spool folder."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -15,9 +16,11 @@ _IDENTITY: Final = "journal.json"
 def journals_in(folder: Path) -> list[Path]:
     """Return the folders of all journals below a spool's folder, by name."""
     try:
-        return sorted(path for path in folder.iterdir() if (path / _IDENTITY).exists())
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir())
     except (FileNotFoundError, NotADirectoryError):
         return []
+    return [folder / name for name in names if os.path.exists(os.path.join(folder, name, _IDENTITY))]
 
 
 def elsewhere_of(folder: Path) -> Path:

@@ -54,6 +54,13 @@ class JournalReader:
             raise _unreadable(self._folder, error) from error
         return Held(max(last - cursor.seq, 0), max(size - cursor.bytes, 0))
 
+    def glance(self) -> bytes:
+        """Return bytes that differ after each commit; costs one small read."""
+        try:
+            return Witness.bytes_of(witness_of(self._folder))
+        except OSError as error:
+            raise _unreadable(self._folder, error) from error
+
     def read(self, cursor: Position, max_events: int, max_bytes: int) -> Read | None:
         """Return the committed records after ``cursor``, as many as fit, and at least one; None when there are none.
 
