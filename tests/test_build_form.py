@@ -123,6 +123,6 @@ def test_nothing_else_is_looked_for(package: Path) -> None:
 def test_every_form_is_one_line_that_tells_how_to_get_the_other(why: Why) -> None:
     line = str(BuildForm(why, 30))
 
-    assert line.startswith("compiled: 30" if why is Why.COMPILED else "pure Python")
+    assert line.startswith("running compiled: 30" if why is Why.COMPILED else "running as pure Python")
     assert PURE in line or "make compile" in line
     assert "\n" not in line

@@ -58,15 +58,15 @@ class BuildForm(NamedTuple):
         """Say in one line which form runs, and how to get the other."""
         match self.why:
             case Why.COMPILED:
-                return f"compiled: {self.modules} modules by mypyc; {PURE}=1 runs their Python sources instead"
+                return f"running compiled: {self.modules} modules by mypyc; {PURE}=1 runs their Python sources instead"
             case Why.ASKED_FOR:
-                return f"pure Python, as {PURE} asks; without it the {self.modules} compiled modules run"
+                return f"running as pure Python, as {PURE} asks; without it the {self.modules} compiled modules run"
             case Why.STALE:
-                return f"pure Python: the compiled modules are not those of these sources. {_build_anew()}"
+                return f"running as pure Python: the compiled modules are of other sources than these. {_build_anew()}"
             case Why.OTHER_PYTHON:
-                return f"pure Python: the compiled modules are another Python's. {_build_anew()}"
+                return f"running as pure Python: the compiled modules are for another Python. {_build_anew()}"
             case Why.NOT_BUILT:
-                return f"pure Python; {_how_to_build()} has the hot modules compiled"
+                return f"running as pure Python; {_how_to_build()}"
 
 
 def find_form(package: Path = _PACKAGE, environment: Mapping[str, str] = os.environ) -> BuildForm:
@@ -140,7 +140,9 @@ def _build_anew() -> str:
 
 
 def _how_to_build() -> str:
-    return "`make compile`" if _is_checkout() else "a wheel built with TOKENBOARD_COMPILE=1"
+    if _is_checkout():
+        return "`make compile` compiles the hot modules"
+    return "a wheel built with TOKENBOARD_COMPILE=1 has the hot modules compiled"
 
 
 def _is_checkout() -> bool:

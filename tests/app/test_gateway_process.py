@@ -19,7 +19,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BoardProcess]:
-    with running_board(tmp_path_factory.mktemp("two-houses"), environment=UNLIMITED, gateways=2) as board:
+    with running_board(tmp_path_factory.mktemp("processes"), environment=UNLIMITED, gateways=2) as board:
         yield board
 
 

@@ -33,7 +33,7 @@ def test_a_process_that_ends_is_started_again_after_waits_that_double(tmp_path: 
         gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
         assert [True] * 4 == [gap >= wait for gap, wait in zip(gaps, (0.05, 0.1, 0.2, 0.2), strict=True)]
         said = supervision.log()[0]
-    assert ("supervisor", "a process has ended; it is started again") == (said["process"], said["message"])
+    assert ("supervisor", "a process ended unexpectedly and is restarted") == (said["process"], said["message"])
     assert ("board", 3, 0.05) == (said["child"], said["exit_code"], said["again_in_s"])
 
 
@@ -43,7 +43,8 @@ def test_restarts_are_told_at_a_bounded_rate_with_their_signal(tmp_path: Path) -
             supervision.wait_until_ready("board", runs=run)
             os.kill(supervision.pids("board")[-1], signal.SIGKILL)
         supervision.wait_until_ready("board", runs=6)
-        assert ["SIGKILL"] == [said["signal"] for said in supervision.log()]
+        first, ready = supervision.log()
+    assert ("SIGKILL", "a restarted process is ready", "board") == (first["signal"], ready["message"], ready["child"])
 
 
 @pytest.mark.parametrize("code", [1, 2])

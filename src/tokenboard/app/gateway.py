@@ -111,14 +111,15 @@ class GatewayProcess:
             snapshot = self._adopted
             if snapshot is not None and (self._job.run in ("", snapshot.run) or self._loop.time() > until):
                 if self._job.run not in ("", snapshot.run):
-                    facts = {"hint": "Keys made or revoked since then are unknown here until the board starts."}
-                    _log.warning(
-                        "the board is away: using the keys and rules it published in an earlier run", extra=facts
-                    )
+                    facts = {"hint": "Keys made or revoked since then are unknown here until the board has started."}
+                    _log.warning("the board has not started yet: using the keys and rules of its last run", extra=facts)
                 return True
             if not told and self._loop.time() > until:
                 told = True
-                _log.error("nothing is served before the board has published its keys", extra={"hint": "See its log."})
+                facts = {"hint": "A first start takes a while; should this last, see what the board's process logs."}
+                _log.warning(
+                    "waiting for the board: no requests are taken before it has published its keys", extra=facts
+                )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), 0.02)
         return False
@@ -156,6 +157,8 @@ class GatewayProcess:
         # A second signal: do not wait for open answers.
         if self._stopped.is_set():
             self._server.hurry()
+        elif self._job.supervised is None:
+            _log.info("stopping: open answers are finished first; a second signal cuts them off")
         self._stopped.set()
 
 

@@ -171,6 +171,8 @@ class BoardProcess:
             # A second signal: do not wait for open answers.
             if stopped.is_set():
                 server.hurry()
+            elif self._supervised is None:
+                _log.info("stopping: open answers are finished first; a second signal cuts them off")
             stopped.set()
 
         let_the_loop_go_first()

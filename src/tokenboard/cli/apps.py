@@ -11,7 +11,7 @@ from tokenboard.cli.catalog import catalog_of, changing_catalog_of
 from tokenboard.cli.session import Session, actor
 from tokenboard.cli.terminal import at, say, show_json, show_table
 
-commands = typer.Typer(help="Show apps; change their names, visibility, categories, aliases.", no_args_is_help=True)
+commands = typer.Typer(help="Show apps and edit them.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
 AppRef = Annotated[str, typer.Argument(metavar="APP", help="The app: its id or any URL of it.")]

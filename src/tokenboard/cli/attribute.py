@@ -24,7 +24,10 @@ def explain_attribution(
     key_label: Annotated[str | None, typer.Option(help="Label of the key, for the rules.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what the API would answer.")] = False,
 ) -> None:
-    """Show how a request with these headers would be attributed; needs no data folder and makes none."""
+    """Show the app that a request would be attributed to.
+
+    Needs no data folder and makes none.
+    """
     session: Session = context.obj
     given = [(b"http-referer", value) for value in referer or []]
     given += [(b"x-openrouter-title", title)] if title is not None else []

@@ -34,9 +34,10 @@ def run_board(
     local: Annotated[str, typer.Option("--local-url", hidden=True, help="Its URL here; given by `serve`.")] = "",
     run: Annotated[str, typer.Option(hidden=True, help="Names the run of `serve`; given by it.")] = "",
 ) -> None:
-    """Run the board alone: pages, Data API, rankings, and the delivery of what gateways record in the same folder.
+    """Run the board: everything but inference.
 
-    Until SIGTERM or Ctrl-C; then it collects and delivers what is left and exits 0.
+    That is pages, Data API, rankings, and the delivery of what gateways record in the same folder. Until SIGTERM or
+    Ctrl-C; then it collects and delivers what is left and exits 0.
     """
     supervised = Supervised.from_environment(os.environ)
     session, file, settings = settings_of(context, config, "board", host=host, port=port)

@@ -19,7 +19,10 @@ def show_counters(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Print what the running server has counted since its start: usage recorded and unread, refusals, faults."""
+    """Print the running server's counters.
+
+    What it has counted since its start: usage recorded and unread, refusals, faults.
+    """
     session: Session = context.obj
     session.folder.require()
     running = session.folder.running()

@@ -14,7 +14,7 @@ from tokenboard.event import EventDecodeError
 from tokenboard.event_table import decode_parcel
 from tokenboard.spool import Spool, SpoolError
 
-commands = typer.Typer(help="Look at records that no store takes; send them again, or drop them.", no_args_is_help=True)
+commands = typer.Typer(help="Show, replay or drop records that no store takes.", no_args_is_help=True)
 
 _MAX_SHOWN = 10_000
 
@@ -41,7 +41,7 @@ def list_dead_letters(
 
 @commands.command("replay")
 def replay(context: typer.Context, number: Number) -> None:
-    """Queue a record anew, once its cause is mended; it is delivered when the server runs."""
+    """Queue a record anew, once its cause is fixed; it is delivered when the server runs."""
     with _spool(context) as spool:
         try:
             spool.replay(number, lambda body: len(decode_parcel(body)))

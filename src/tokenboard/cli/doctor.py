@@ -50,7 +50,10 @@ def check_everything(
         bool, typer.Option("--audit", help="Only compare raw events, sums and rankings; print what differs.")
     ] = False,
 ) -> None:
-    """Print the effective settings, secrets masked, then check stores, upstreams, disk and clock. Changes nothing."""
+    """Print the settings and check the installation.
+
+    Secrets are masked; stores, upstreams, disk and clock are checked. Changes nothing.
+    """
     session: Session = context.obj
     if audit:
         audit_figures(session)

@@ -37,7 +37,10 @@ def run_one_gateway(
     url: Annotated[str, typer.Option(hidden=True, help="The public URL; given by `serve`.")] = "",
     run: Annotated[str, typer.Option(hidden=True, help="Names the run of `serve`; given by it.")] = "",
 ) -> None:
-    """Run one gateway alone, beside the board of the same folder, until SIGTERM or Ctrl-C; then finish and exit 0."""
+    """Run one gateway, for the board of the same folder.
+
+    Until SIGTERM or Ctrl-C; then it finishes open answers and exits 0.
+    """
     supervised = Supervised.from_environment(os.environ)
     session, _, settings = settings_of(context, config, name, host=host, port=port)
     data = session.folder.path

@@ -56,7 +56,9 @@ def import_files(
         str, typer.Option(envvar="TOKENBOARD_KEY", help="Secret of the key that the usage belongs to; else to none.")
     ] = "",
 ) -> None:
-    """Bring usage out of files into the board, each id once; through the server, when one runs.
+    """Import usage from files, each id once.
+
+    Through the server, when one runs.
 
     A file with one bad event, or one cut short, is refused as a whole. Stopped in the middle the command may be run
     again within [spool] seen_days: what was taken is skipped.

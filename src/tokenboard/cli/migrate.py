@@ -17,7 +17,10 @@ def migrate_stores(
     context: typer.Context,
     phase: Annotated[Phase, typer.Option(help="pre: while older boards run; post: once none does.")] = "all",
 ) -> None:
-    """Apply the migrations of catalog and ledger that are missing; the server must be stopped."""
+    """Migrate catalog and ledger to this version.
+
+    The server must be stopped, unless the catalog is in PostgreSQL and a phase is named.
+    """
     session: Session = context.obj
     settings, data = session.settings(), session.folder.path
     catalog = catalog_as_it_is(settings, data)

@@ -53,9 +53,10 @@ def seed_demo(
     days: Annotated[int, typer.Option(min=1, max=3_650, help="Length of the year, in days up to yesterday.")] = 365,
     density: Annotated[float, typer.Option(min=0.001, max=10, help="Factor for the number of events.")] = 1.0,
 ) -> None:
-    """Fill a new data folder with a year of invented apps and models; the server must be stopped.
+    """Fill a new data folder with a demo year.
 
-    A folder that holds such a year already stays as it is; one that was interrupted is completed.
+    Apps and models are invented; the server must be stopped. A folder that holds such a year already stays as it is;
+    one that was interrupted is completed.
     """
     session: Session = context.obj
     asked = Mark(datetime.now(UTC).date() - timedelta(days=1), seed, days, density, wall_clock_ms())

@@ -21,7 +21,10 @@ def serve_everything(
     ] = None,
     single: Annotated[bool, typer.Option("--single", help="Everything in one process, for a small machine.")] = False,
 ) -> None:
-    """Serve the gateway, the pages and the Data API until SIGTERM or Ctrl-C; then finish, deliver and exit 0."""
+    """Serve everything: gateways, pages and Data API.
+
+    Until SIGTERM or Ctrl-C; then it finishes open answers, delivers what waits, and exits 0.
+    """
     session, file, settings = settings_of(
         context, config, "" if single else "supervisor", host=host, port=port, gateways=gateways
     )

@@ -63,7 +63,9 @@ def own_stores(session: Session, settings: Settings) -> Iterator[OwnStores]:
 
 
 def rebuild_rollups(context: typer.Context) -> None:
-    """Sum all rollups anew from the raw events, month by month; usage is accepted meanwhile.
+    """Rebuild all sums from the raw events.
+
+    Month by month; usage is accepted meanwhile.
 
     Months whose raw events were dropped for age stay as they are. May be stopped and run again at any time.
     """

@@ -32,6 +32,10 @@ class BoundedLog:
         self._told: dict[str, tuple[float, int]] = {}
         self._lock = Lock()
 
+    def info(self, kind: str, message: str, facts: Mapping[str, Any] | None = None) -> None:
+        """Log a piece of news, unless one of this kind was logged a moment ago."""
+        self._tell(logging.INFO, kind, message, facts or {})
+
     def warning(self, kind: str, message: str, facts: Mapping[str, Any] | None = None) -> None:
         """Log a warning, unless one of this kind was logged a moment ago."""
         self._tell(logging.WARNING, kind, message, facts or {})

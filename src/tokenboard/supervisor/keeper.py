@@ -11,6 +11,7 @@ from tokenboard.supervisor.child import Child
 from tokenboard.supervisor.listeners import ServeError
 from tokenboard.supervisor.pace import Backoff, Pace
 from tokenboard.supervisor.process import Process
+from tokenboard.supervisor.supervised import READY
 
 _TOLD_EVERY_S: Final = 10.0
 _REFUSALS: Final = (1, 2)
@@ -66,7 +67,7 @@ class Keeper:
                 return code
             wait_s = self._backoff.after(process.healthy_s())
             facts = _how(code) | {"ready_for_s": round(process.healthy_s(), 1)}
-            self._tell("a process has ended; it is started again", wait_s, facts)
+            self._tell("a process ended unexpectedly and is restarted", wait_s, facts)
             await self._rest(wait_s)
         return 0
 
@@ -110,6 +111,8 @@ class Keeper:
         return self._process
 
     def _hear(self, said: dict[str, Any]) -> None:
+        if self._runs > 1 and said.get(READY) is True:
+            self._told.info("ready", "a restarted process is ready", {"child": self.child.name})
         self._heard(self.child, said)
 
     def _tell(self, message: str, wait_s: float, facts: Mapping[str, Any]) -> None:

@@ -102,6 +102,8 @@ class Supervisor:
         if self._asked_to_end.is_set():
             for keeper in self._ending_now:
                 keeper.send(signal.SIGTERM)
+        else:
+            _log.info("stopping: open answers are finished first; a second signal cuts them off")
         self._asked_to_end.set()
 
     def _look(self) -> None:
