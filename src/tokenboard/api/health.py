@@ -103,10 +103,7 @@ def _checks(services: Services, spool: SpoolState, size: int, states: Sequence[G
     if waiting := [state.name for state in states if state.revision < 0]:
         checks["gateways"] = f"{', '.join(waiting)} waits for the keys that the board publishes; see the log"
     if away := services.gateways.away:
-        checks["gateways"] = (
-            f"{', '.join(away)} does not answer; see the log. After a gateway that ran alone was ended for good by "
-            "SIGKILL, remove its socket in the data folder's run/gateways"
-        )
+        checks["gateways"] = f"{', '.join(away)} does not answer; see the log"
     return checks
 
 

@@ -5,6 +5,7 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +51,7 @@ def serve(
     with ExitStack() as opened:
         opened.enter_context(folder.serving())
         _make_folders(folder.path)
-        names = [gateway_name(number) for number in range(1, gateways_wanted(settings) + 1)]
+        names = free_names(folder.path, gateways_wanted(settings))
         public = public_listeners(settings.server.host, settings.server.port, len(names))
         for listener in public:
             opened.callback(listener.close)
@@ -117,6 +118,16 @@ def _make_folders(data: Path) -> None:
                 left.unlink()
     except OSError as error:
         raise FolderUnusable(f"cannot use {run_folder(data)}: {error.strerror}") from error
+
+
+def free_names(data: Path, wanted: int) -> list[str]:
+    """Return the first names that no running gateway has.
+
+    One whose supervisor was killed may still be finishing its open answers, with its journal open.
+    """
+    names = map(gateway_name, count(1))
+    free = (name for name in names if not listened_on(gateways_folder(data) / f"{name}.sock"))
+    return list(islice(free, wanted))
 
 
 def _cores() -> int:

@@ -17,6 +17,7 @@ SUFFIX: Final = ".sock"
 """Suffix of the names of gateways' sockets."""
 
 _WITHIN_S: Final = 1.0
+_NOBODY: Final = b""
 _MAX_ANSWER: Final = 4_000_000
 _state = msgspec.json.Decoder(GatewayState)
 _log = BoundedLog(logger("control"))
@@ -25,7 +26,8 @@ _log = BoundedLog(logger("control"))
 class Gateways:
     """The gateways whose sockets are in ``folder`` at the time of each call.
 
-    One that does not answer within a second is left out, and named by `away`.
+    One that does not answer within a second is left out, and named by `away`. A socket that nobody listens at is no
+    gateway: a supervisor keeps those of its own open, and a gateway that ran alone and was killed is gone.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,6 +42,8 @@ class Gateways:
         found = []
         silent = []
         for name, answer in zip(names, answers, strict=True):
+            if answer == _NOBODY:
+                continue
             state = None if answer is None else _decode(answer)
             if state is None:
                 silent.append(name)
@@ -72,7 +76,10 @@ class Gateways:
         return [name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX)]
 
     async def _ask(self, method: str, name: str, target: str) -> bytes | None:
-        """Return the body of a gateway's answer; None without a 200. One connection per request: there are few."""
+        """Return the body of a gateway's answer; None without a 200, `_NOBODY` where nobody listens.
+
+        One connection per request: there are few.
+        """
         request = f"{method} {target} HTTP/1.1\r\nhost: {name}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         try:
             async with asyncio.timeout(_WITHIN_S):
@@ -87,6 +94,8 @@ class Gateways:
                     writer.close()
                     with contextlib.suppress(OSError):
                         await writer.wait_closed()
+        except (ConnectionRefusedError, FileNotFoundError):
+            return _NOBODY
         except (OSError, TimeoutError):
             return None
         head, _, body = answer.partition(b"\r\n\r\n")
