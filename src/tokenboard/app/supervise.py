@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import count, islice
@@ -19,6 +20,9 @@ _GATEWAYS_FIRST: Final = 1
 _THEN_THE_BOARD: Final = 2
 _BEYOND_GRACE_S: Final = 30.0
 """Seconds a process may take to end in addition to `[server] shutdown_grace_s`."""
+
+_ORPHAN_WITHIN_S: Final = 30.0
+_LOOK_EVERY_S: Final = 0.05
 
 MAX_GATEWAYS: Final = 8
 """Maximum number of gateways where none is set."""
@@ -55,6 +59,7 @@ def serve(
         public = public_listeners(settings.server.host, settings.server.port, len(names))
         for listener in public:
             opened.callback(listener.close)
+        _let_end(board_socket(folder.path))
         board = _unix(opened, board_socket(folder.path))
         controls = [_unix(opened, gateways_folder(folder.path) / f"{name}.sock") for name in names]
         local = local_url(public[0].socket, settings.server.host)
@@ -105,6 +110,13 @@ def _unix(opened: ExitStack, path: Path) -> Listener:
     listener = unix_listener(path)
     opened.callback(listener.close)
     return listener
+
+
+def _let_end(path: Path) -> None:
+    """Wait for a board to end whose supervisor was killed; one that was starting holds no lock yet, only its socket."""
+    until = time.monotonic() + _ORPHAN_WITHIN_S
+    while listened_on(path) and time.monotonic() < until:
+        time.sleep(_LOOK_EVERY_S)
 
 
 def _make_folders(data: Path) -> None:
