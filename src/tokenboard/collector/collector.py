@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from tokenboard.collector.takeover import Takeover
 from tokenboard.durability import SpoolError, Witness
-from tokenboard.event import join_events
 from tokenboard.journal import JournalReader, Position, Read, elsewhere_of, journals_in
 from tokenboard.observability import BoundedLog, Counters, logger
 from tokenboard.spool import Spool
@@ -28,7 +28,6 @@ MAX_EVENTS: Final = 10_000
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Maximum events and bytes of one transaction: a parcel holds as many, and the drain reads a parcel as a whole."""
 
-_UNSOUND_MARK: Final = b"\xc1"  # what no MessagePack begins with: nobody reads it by mistake when it is queued again
 _FAILED_S: Final = 1.0
 _log = logger("collector")
 _encoder = msgspec.json.Encoder()
@@ -63,6 +62,7 @@ class Collector:
         self._folder = folder
         self._counters = counters
         self._told = BoundedLog(_log)
+        self._takeover = Takeover(spool, counters, self._told)
         self._readers: dict[Path, JournalReader] = {}
         self._cursors: dict[str, Position] = {}
         self._not_before: dict[Path, float] = {}
@@ -192,22 +192,18 @@ class Collector:
         return taken
 
     def _take(self, path: Path, reader: JournalReader, cursor: Position, read: Read) -> None:
-        parcels = [(len(read.bodies), join_events(read.bodies))] if read.bodies else []
-        letters = [(each.reason, _UNSOUND_MARK + each.body) for each in read.damaged]
-        after = None if cursor == Position() else _noted(cursor)
         self._cursors.pop(reader.id)  # committed: the spool has it, whatever happens next
-        self._spool.collect(reader.id, _noted(read.next), after=after, parcels=parcels, dead_letters=letters)
+        self._takeover.take(
+            path.name,
+            reader.id,
+            after=None if cursor == Position() else _noted(cursor),
+            cursor=_noted(read.next),
+            bodies=read.bodies,
+            damaged=[(each.reason, each.body) for each in read.damaged],
+            missing=read.missing,
+        )
         self._cursors[reader.id] = read.next
         reader.forget(read.next)
-        self._counters.add("collected.events", len(read.bodies))
-        if read.damaged:
-            self._counters.add("dead_letters", len(read.damaged))
-            facts = {"journal": path.name, "records": len(read.damaged), "reason": read.damaged[0].reason}
-            self._told.error(f"damaged.{path.name}", "records of a journal are damaged and became dead letters", facts)
-        if read.missing:
-            self._counters.add("missing.journal", read.missing)
-            facts = {"journal": path.name, "events": read.missing}
-            self._told.error(f"missing.{path.name}", "a journal lacks events that it had", facts)
 
     def _state_of(self, reader: JournalReader) -> _Collected:
         cursor = self._cursor(reader)

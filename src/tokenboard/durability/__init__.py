@@ -6,7 +6,7 @@ The `spool` (SQLite, the board's) and the `journal` (segment files, a gateway's)
 what a body holds, or how it is stored.
 """
 
-from tokenboard.durability.errors import SpoolDamaged, SpoolError, SpoolFull, SpoolUnavailable
+from tokenboard.durability.errors import CursorMoved, SpoolDamaged, SpoolError, SpoolFull, SpoolUnavailable
 from tokenboard.durability.group_commit import Append, Handover, tell
 from tokenboard.durability.health import Health, SpoolFault, hint_for_system
 from tokenboard.durability.probing import Probing
@@ -14,6 +14,7 @@ from tokenboard.durability.witness import Testimony, Witness, boot_id
 
 __all__ = [
     "Append",
+    "CursorMoved",
     "Handover",
     "Health",
     "Probing",

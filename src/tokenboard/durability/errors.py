@@ -13,6 +13,12 @@ class SpoolFull(SpoolError):
     hint = "Bring the ledger back (see /readyz), or raise [spool] max_bytes."
 
 
+class CursorMoved(SpoolError):
+    """A journal has been collected further, or less far, than the place to go on from."""
+
+    hint = "Two of one name collect or ship a journal; see that one of them ends."
+
+
 class SpoolUnavailable(SpoolError):
     """The spool's file cannot be written or read."""
 

@@ -17,7 +17,7 @@ continued: after an error, and at each start, a new one begins.
 from tokenboard.journal.bounded import BoundedJournal, elsewhere_of, journals_in
 from tokenboard.journal.position import Damaged, Held, Position, Read
 from tokenboard.journal.reader import JournalReader
-from tokenboard.journal.writer import JournalWriter
+from tokenboard.journal.writer import JournalWriter, lock_folder
 
 __all__ = [
     "BoundedJournal",
@@ -29,4 +29,5 @@ __all__ = [
     "Read",
     "elsewhere_of",
     "journals_in",
+    "lock_folder",
 ]

@@ -61,6 +61,14 @@ class JournalReader:
         except OSError as error:
             raise _unreadable(self._folder, error) from error
 
+    def collected(self) -> Held:
+        """Return how much, from the journal's beginning on, its writer was told that it need not keep."""
+        try:
+            said = Witness.says(collected_of(self._folder))
+        except OSError as error:
+            raise _unreadable(self._folder, error) from error
+        return Held(0, 0) if said is None or said.spool != self.id else Held(*said.extent)
+
     def read(self, cursor: Position, max_events: int, max_bytes: int) -> Read | None:
         """Return the committed records after ``cursor``, as many as fit, and at least one; None when there are none.
 

@@ -13,12 +13,13 @@ From the first commit or read that fails on it tells that it is of no use, until
 the same read, works again.
 """
 
-from tokenboard.durability import SpoolDamaged, SpoolError, SpoolFault, SpoolFull, SpoolUnavailable
+from tokenboard.durability import CursorMoved, SpoolDamaged, SpoolError, SpoolFault, SpoolFull, SpoolUnavailable
 from tokenboard.spool.records import Batch, DeadLetter, Parcel, Receipt, SpoolState
 from tokenboard.spool.spool import Spool
 
 __all__ = [
     "Batch",
+    "CursorMoved",
     "DeadLetter",
     "Parcel",
     "Receipt",

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from tokenboard.durability import Health, SpoolDamaged, SpoolError, SpoolFull, SpoolUnavailable
+from tokenboard.durability import CursorMoved, Health, SpoolDamaged, SpoolError, SpoolFull, SpoolUnavailable
 from tokenboard.observability import logger
 from tokenboard.spool.committer import Committer, Write
 from tokenboard.spool.file import DROPPED, Extent, accept_file, checksum, end_cleanly, open_file, tell_witness
@@ -145,7 +145,7 @@ class Spool:
         it. ``after`` is the cursor behind which it was read; so nothing is taken over twice. Blocks.
 
         Raises:
-            SpoolError: the journal has been collected further, or less far, than to ``after``.
+            CursorMoved: the journal has been collected further, or less far, than to ``after``.
 
         """
 
@@ -153,7 +153,7 @@ class Spool:
             name = _JOURNAL + journal
             row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
             if (None if row is None else row[0]) != after:
-                raise SpoolError("a journal has been collected by somebody else meanwhile")
+                raise CursorMoved("a journal has been collected by somebody else meanwhile")
             seq = 0
             for events, body in parcels:
                 seq = _insert(connection, body, events)
