@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
 
-from benchmarks import hostile, ingest, pages, record, rules
+from benchmarks import hostile, ingest, pages, record, rules, shipping
 from benchmarks.build import what_ran
 from benchmarks.gateway import memory, rounds, scaling
 from benchmarks.gateway.plan import PROXIES, ROUNDS, Plan, chosen
@@ -57,6 +57,7 @@ def _subjects(plan: Plan) -> Mapping[str, Subject]:
         "rankings": rankings.tables,
         "record": record.tables,
         "ingest": ingest.tables,
+        "shipping": shipping.tables,
         "gateway": partial(rounds.tables, plan),
         "gateway-cores": partial(scaling.tables, plan),
         "gateway-memory": memory.tables,

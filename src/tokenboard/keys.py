@@ -12,6 +12,8 @@ class Scope(StrEnum):
     DATA = "data"
     INGEST = "ingest"
     ADMIN = "admin"
+    GATEWAY = "gateway"
+    """To be a gateway on another machine: to know keys by their SHA-256, and to report what they have used."""
 
 
 @dataclass(frozen=True, slots=True)

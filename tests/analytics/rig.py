@@ -109,6 +109,8 @@ class Rig:
                 spool=nothing,
                 gateways=nothing,
                 collector=nothing,
+                remotes=nothing,
+                shipments=nothing,
                 ingest=nothing,
                 ledger=self.ledger,
                 rankings=self.rankings,

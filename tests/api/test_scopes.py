@@ -30,6 +30,9 @@ internal  POST    /internal/nudge
 internal  GET     /internal/counters
 internal  POST    /internal/rebuild
 internal  POST    /internal/usage
+gateway   POST    /internal/v1/snapshot
+gateway   GET     /internal/v1/journals/{journal}
+gateway   POST    /internal/v1/shipments
 any       GET     /api/v1/attribution
 ingest    POST    /api/v1/usage
 data      GET     /api/v1/datasets/app-rankings
@@ -103,6 +106,7 @@ admin     GET     /api/v1/admin/keys/{key_id}
 admin     POST    /api/v1/admin/keys/{key_id}/rotate
 admin     DELETE  /api/v1/admin/keys/{key_id}
 admin     GET     /api/v1/admin/counters
+admin     GET     /api/v1/admin/gateways
 """
 ROWS = [tuple(line.split()) for line in TABLE.strip().splitlines()]
 
@@ -155,6 +159,9 @@ def test_the_openapi_document_names_the_scope_of_every_route(board: BoardProcess
         "/api/v1/models/{slug}/endpoints",
         "/api/v1/openapi.json",
         "/docs/api/try",
+        "/internal/v1/journals/{journal}",
+        "/internal/v1/shipments",
+        "/internal/v1/snapshot",
         "/docs/api/try/assets/{name}",
     }
 

@@ -10,7 +10,7 @@ the route waits until the follower has read the catalog again.
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from tokenboard.api import admin_apps, admin_counters, admin_keys, admin_log
+from tokenboard.api import admin_apps, admin_counters, admin_gateways, admin_keys, admin_log
 from tokenboard.api.admin_auth import admin_route
 from tokenboard.api.services import Services
 
@@ -26,7 +26,7 @@ def router(services: Services) -> APIRouter:
         route_class=admin_route(services),
         generate_unique_id_function=_operation_id,
     )
-    for part in (admin_apps, admin_log, admin_keys, admin_counters):
+    for part in (admin_apps, admin_log, admin_keys, admin_counters, admin_gateways):
         part.add_routes(routes, services)
     return routes
 

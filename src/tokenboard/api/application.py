@@ -11,7 +11,20 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from tokenboard import __version__
-from tokenboard.api import admin, apps, attribution, datasets, generation, health, key, openapi, try_page, upkeep, usage
+from tokenboard.api import (
+    admin,
+    apps,
+    attribution,
+    datasets,
+    generation,
+    health,
+    key,
+    openapi,
+    remote_gateways,
+    try_page,
+    upkeep,
+    usage,
+)
 from tokenboard.api.cors import Cors
 from tokenboard.api.delivery import Delivery
 from tokenboard.api.services import Services
@@ -63,7 +76,7 @@ def create_api(services: Services) -> FastAPI:
         router = routes.router(services)
         for base in INFERENCE_BASES:
             api.include_router(router, prefix=base)
-    for routes in (health, upkeep):
+    for routes in (health, upkeep, remote_gateways):
         api.include_router(routes.router(services))
     api.include_router(usage.internal_router(services))
     api.include_router(openapi.router(cache(lambda: msgspec.json.encode(openapi.describe(api)))))

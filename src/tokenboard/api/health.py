@@ -46,6 +46,8 @@ def router(services: Services) -> APIRouter:
                 "set_aside": spool.dead_letters,
             },
             "checks": checks,
+            # They are no part of readiness: each tells of itself, and one that is away keeps what it records.
+            "remote_gateways": _remote(services),
         }
         # A board without it works on: it counts and refuses by itself.
         if (fault := services.shared_fault()) is not None:
@@ -74,6 +76,16 @@ def router(services: Services) -> APIRouter:
         return _json(await all_counters(services))
 
     return routes
+
+
+def _remote(services: Services) -> dict[str, int]:
+    """Return how gateways on other machines stand, as a whole: anybody may ask, and who they are is not for anybody."""
+    known = services.remotes.gateways()
+    return {
+        "known": len(known),
+        "connected": sum(each.connected for each in known),
+        "waiting": sum(each.waiting for each in known),
+    }
 
 
 def _checks(services: Services, spool: SpoolState, size: int, states: Sequence[GatewayState]) -> dict[str, str]:

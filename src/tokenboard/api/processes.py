@@ -9,10 +9,15 @@ from tokenboard.control import GatewayState
 
 
 async def all_counters(services: Services) -> dict[str, int]:
-    """Return what the board and every gateway have counted since each started, summed by name."""
+    """Return what the board and every gateway have counted since each started, summed by name.
+
+    Of one on another machine that is as of the last time it was heard.
+    """
     total: Counter[str] = Counter(services.counters.read())
     for state in await services.gateways.states():
         total.update(state.counters)
+    for counters in services.remotes.counters():
+        total.update(counters)
     return dict(sorted(total.items()))
 
 

@@ -10,8 +10,8 @@ from tokenboard.api.try_page import TryPage
 from tokenboard.attribution import AttributionOptions
 from tokenboard.auth import Auth
 from tokenboard.catalog import Catalog
-from tokenboard.collector import Collector
-from tokenboard.control import GatewayState
+from tokenboard.collector import Collector, Shipments
+from tokenboard.control import GatewayState, Remotes
 from tokenboard.drain import DrainState
 from tokenboard.follower import Following
 from tokenboard.ingest import Ingest
@@ -68,6 +68,8 @@ class Services:
     counters: Counters
     gateways: GatewaysView
     collector: Collector
+    remotes: Remotes
+    shipments: Shipments
     drain_state: Callable[[], DrainState]
     options: AttributionOptions
     data: DataSettings

@@ -20,9 +20,9 @@ from tokenboard.app.shared import open_shared
 from tokenboard.app.stores import open_stores
 from tokenboard.app.upstreams import attribution_options
 from tokenboard.auth import Auth, Sessions
-from tokenboard.collector import Collector
+from tokenboard.collector import Collector, Shipments
 from tokenboard.config import Settings
-from tokenboard.control import SNAPSHOT, Publisher
+from tokenboard.control import SNAPSHOT, Publisher, Remotes
 from tokenboard.drain import Drain
 from tokenboard.election import Election
 from tokenboard.follower import Follower
@@ -96,6 +96,7 @@ class Board:
         run: str,
         ledger: Ledger | None = None,
     ) -> None:
+        self._gateways = gateways
         options = attribution_options(settings)
         floor = settings.attribution.floor
         self.settings = settings
@@ -126,13 +127,14 @@ class Board:
         self.upkeep = open_upkeep(settings, self.ledger, self.rankings, self.drain)
         self.auth = Auth(self._followed, self.counters)
         self.collector = Collector(self.spool, settings.spool_folder(data), counters=self.counters)
+        self.remotes = Remotes(wall_clock_ms)
         self.publisher = Publisher(
             snapshot_of(data),
             self._followed,
             options,
             run=run,
             clock_ms=wall_clock_ms,
-            published=gateways.publish,
+            published=self._published,
         )
         self.follower = Follower(
             {"keys": self.auth.refresh, SNAPSHOT: self.publisher.refresh, "apps": self.rankings.catch_up},
@@ -171,6 +173,8 @@ class Board:
                 counters=self.counters,
                 gateways=gateways,
                 collector=self.collector,
+                remotes=self.remotes,
+                shipments=Shipments(self.spool, self.counters),
                 drain_state=self.drain.state,
                 options=options,
                 data=DataSettings(floor=floor, cors_origin=settings.data_api.cors or None),
@@ -209,6 +213,13 @@ class Board:
             )
         )
         self.asgi = Application(api, web)
+
+    def _published(self, revision: int) -> None:
+        """Let every gateway go by what was published, those of other machines too, as far as they are connected."""
+        if (snapshot := self.publisher.current) is not None:
+            self.remotes.announce(snapshot)
+        self._gateways.publish(revision)
+        self.remotes.confirm()
 
     def start(self) -> None:
         """Start the follower, the collector and the drain.

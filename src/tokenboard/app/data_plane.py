@@ -10,13 +10,19 @@ from tokenboard.auth import Auth
 from tokenboard.config import Settings
 from tokenboard.control import Fault, GatewayState
 from tokenboard.gateway import Gateway
-from tokenboard.intake import Intake
+from tokenboard.intake import EventLog, Intake
 from tokenboard.journal import BoundedJournal, JournalWriter
 from tokenboard.observability import Counters
 
 
+def _as_it_is(journal: BoundedJournal) -> EventLog:
+    return journal
+
+
 class DataPlane:
     """One gateway with its own upstreams, and its journal ``name`` in the spool's folder.
+
+    ``guarded`` puts what else decides whether new work is taken before the journal.
 
     Raises:
         ConfigError: an upstream cannot be as the settings have it.
@@ -35,6 +41,7 @@ class DataPlane:
         options: AttributionOptions,
         counters: Counters,
         clock_ms: Callable[[], int],
+        guarded: Callable[[BoundedJournal], EventLog] = _as_it_is,
     ) -> None:
         self.name = name
         self.counters = counters
@@ -47,7 +54,7 @@ class DataPlane:
         )
         self.gateway = Gateway(
             auth=auth,
-            intake=Intake(self.journal, counters),
+            intake=Intake(guarded(self.journal), counters),
             upstreams=upstreams,
             options=options,
             clock_ms=clock_ms,

@@ -21,3 +21,8 @@ def gateways_folder(data: Path) -> Path:
 def snapshot_of(data: Path) -> Path:
     """Return the file in which the board publishes what gateways need to know."""
     return data / "snapshot"
+
+
+def remote_snapshot_of(data: Path, name: str) -> Path:
+    """Return the file in which a gateway keeps what a board on another machine has published."""
+    return data / f"{name}.snapshot"

@@ -34,6 +34,7 @@ from tokenboard.gateway import Gateway
 from tokenboard.ledger import LedgerError
 from tokenboard.observability import logger
 from tokenboard.server import HttpServer
+from tokenboard.shipping import refuse_shipped
 from tokenboard.spool import SpoolError
 from tokenboard.supervisor import Supervised, public_listeners
 
@@ -213,6 +214,7 @@ def _run(process: Coroutine[Any, Any, Ending]) -> Ending:
 
 
 def _reserve(settings: Settings, folder: DataFolder) -> Reserve:
+    refuse_shipped(settings.spool_folder(folder.path))
     return Reserve([folder.path, settings.spool_folder(folder.path)])
 
 

@@ -20,7 +20,9 @@ KeyId = Annotated[int, typer.Argument(help="The key's id, as `keys list` shows i
 def create(
     context: typer.Context,
     label: Annotated[str, typer.Option(help="What the key is for.")],
-    scopes: Annotated[str, typer.Option(help="Comma list of inference, data, ingest, admin.")] = "inference,data",
+    scopes: Annotated[
+        str, typer.Option(help="Comma list of inference, data, ingest, admin, gateway.")
+    ] = "inference,data",
     account: Annotated[str, typer.Option(help="Account the key belongs to; made if it is new.")] = "default",
     as_json: Json = False,
 ) -> None:

@@ -24,6 +24,7 @@ _COMMANDS = {
     "serve": "serve:serve_everything",
     "gateway": "gateway:run_one_gateway",
     "board": "board:run_board",
+    "shipping": "shipping:commands",
     "attribute": "attribute:explain_attribution",
     "migrate": "migrate:migrate_stores",
     "counters": "counters:show_counters",

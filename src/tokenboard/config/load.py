@@ -12,14 +12,22 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from tokenboard.config.faults import explain, unknown_names
-from tokenboard.config.names import PREFIX, SEPARATOR, is_structured, nearest, variables
+from tokenboard.config.names import PREFIX, SEPARATOR, is_structured, nearest, variable_of, variables
 from tokenboard.config.settings import Settings
 
 NOT_SETTINGS = frozenset(
-    {"TOKENBOARD_DATA", "TOKENBOARD_CONFIG", "TOKENBOARD_KEY", "TOKENBOARD_PURE", "TOKENBOARD_COMPILE"}
+    {
+        "TOKENBOARD_DATA",
+        "TOKENBOARD_CONFIG",
+        "TOKENBOARD_KEY",
+        "TOKENBOARD_GATEWAY_KEY",
+        "TOKENBOARD_PURE",
+        "TOKENBOARD_COMPILE",
+    }
 )
-"""Variables with our prefix that are no settings: two options of the command line, the key in the snippets, and what
-chooses between the forms of the hot modules, where they run and where they are installed."""
+"""Variables with our prefix that are no settings: two options of the command line, the key in the snippets, that of a
+gateway on another machine, and what chooses between the forms of the hot modules, where they run and where they are
+installed."""
 
 # Kubernetes and Docker describe every service named tokenboard… by such variables in each container beside it
 # (kubernetes.io, "Accessing the Service"): TOKENBOARD_SERVICE_HOST, TOKENBOARD_PORT=tcp://10.0.0.1:8787.
@@ -91,12 +99,17 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _names_of_secrets(given: Mapping[str, Any]) -> frozenset[str]:
-    """Return the variables that hold upstreams' keys and the catalog's password, which may begin as ours do."""
-    upstreams, catalog = given.get("upstream"), given.get("catalog")
+    """Return the variables that hold upstreams' keys, the catalog's password and the gateway's own key.
+
+    They may begin as ours do.
+    """
+    upstreams = given.get("upstream")
     entries = [entry for entry in upstreams if isinstance(entry, dict)] if isinstance(upstreams, list) else []
     names = [entry.get("api_key_env", "") for entry in entries]
-    names += [catalog.get("password_env", "")] if isinstance(catalog, dict) else []
-    names.append(os.environ.get(f"{PREFIX}CATALOG{SEPARATOR}PASSWORD_ENV", ""))
+    for section, setting in (("catalog", "password_env"), ("board", "key_env")):
+        told = given.get(section)
+        names += [told.get(setting, "")] if isinstance(told, dict) else []
+        names.append(os.environ.get(variable_of((section, setting)), ""))
     return frozenset(str(name).upper() for name in names)
 
 

@@ -263,6 +263,41 @@ class Shared(Section):
         return self
 
 
+class Board(Section):
+    """The board, for a gateway on another machine."""
+
+    url: WebUrl = Field("", description="URL of the board that `tokenboard gateway` belongs to; empty: this folder's.")
+    key_env: VariableName = Field(
+        "TOKENBOARD_GATEWAY_KEY", description="Name of the environment variable that holds the gateway's key."
+    )
+    key_file: str = Field("", description="File that holds the gateway's key instead; read anew when it is refused.")
+    connect_timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds to wait for a connection to the board.")
+    answer_timeout_s: float = Field(
+        30.0, gt=0, le=600, description="Seconds the board may take to answer, beyond the time for which it is to wait."
+    )
+    max_snapshot_age_s: float = Field(
+        0.0, ge=0, description="Seconds without a word of the board after which inference is refused; 0: never."
+    )
+    tls_ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's.")
+    tls_verify: bool = Field(
+        True, description="Whether its certificate is checked; turn it off only to try things out."
+    )
+    tls_cert_file: str = Field(
+        "", description="PEM file of our own certificate and its chain, where a proxy before the board asks for one."
+    )
+    tls_key_file: str = Field(
+        "", description="PEM file of its private key, without a passphrase; empty when `tls_cert_file` holds it too."
+    )
+
+    @model_validator(mode="after")
+    def _tls_makes_sense(self) -> Self:
+        if self.tls_ca_file and not self.tls_verify:
+            raise ValueError("has both tls_ca_file and tls_verify = false; leave one out")
+        if self.tls_key_file and not self.tls_cert_file:
+            raise ValueError("has a tls_key_file without a tls_cert_file; name the certificate too")
+        return self
+
+
 class Settings(Section):
     """All settings. Files and folders left empty lie in the data folder, and relative ones are relative to it."""
 
@@ -271,6 +306,7 @@ class Settings(Section):
     ledger: Ledger = Ledger()
     spool: Spool = Spool()
     gateway: Gateway = Gateway()
+    board: Board = Board()
     upstream: tuple[Upstream, ...] = ()
     attribution: Attribution = Attribution()
     rankings: Rankings = Rankings()

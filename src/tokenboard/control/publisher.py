@@ -46,6 +46,8 @@ class Publisher:
         self._keys_revision: int | None = None
         self._written: Look | None = None
         self._revision = self._last_revision()
+        self.current: Snapshot | None = None
+        """The last snapshot that was published, before any is told of it; None before the first."""
 
     def refresh(self) -> None:
         """Publish what has changed since the last time; cheap when nothing has.
@@ -61,9 +63,11 @@ class Publisher:
                 return
             self._revision = max(self._revision + 1, self._clock_ms() * 1000)
             keys = tuple(self._source.keys())
-            write_snapshot(self._path, Snapshot(self._run, self._revision, keys, self._browser_referer, self._rules))
+            snapshot = Snapshot(self._run, self._revision, keys, self._browser_referer, self._rules)
+            write_snapshot(self._path, snapshot)
             self._written = _look_of(self._path)
             self._keys_revision = keys_revision
+            self.current = snapshot
             self._published(self._revision)
 
     def _last_revision(self) -> int:

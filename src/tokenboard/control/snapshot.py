@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -54,6 +55,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
+# A set has no order of its own: what is the same is told so by each process.
+_ordered = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Snapshot)
 
 
@@ -108,6 +111,33 @@ def look_of(path: Path) -> Look | None:
     except FileNotFoundError:
         return None
     return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def encode_snapshot(snapshot: Snapshot) -> bytes:
+    """Return a snapshot's bytes."""
+    return _encoder.encode(snapshot)
+
+
+def decode_snapshot(data: bytes) -> Snapshot:
+    """Return the snapshot in these bytes.
+
+    Raises:
+        SnapshotError: there is none that this program can read.
+
+    """
+    try:
+        snapshot = _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        raise SnapshotError(f"no snapshot can be read: {str(error)[:200]}") from error
+    if snapshot.format != FORMAT:
+        raise SnapshotError(f"the snapshot has the form {snapshot.format}; this program reads the form {FORMAT}")
+    return snapshot
+
+
+def tag_of(snapshot: Snapshot) -> str:
+    """Return what names a snapshot by what it says, whichever board says it, and in which of its runs."""
+    content = (snapshot.format, snapshot.keys, snapshot.browser_referer, snapshot.rules)
+    return blake2b(_ordered.encode(content), digest_size=16).hexdigest()
 
 
 def read_snapshot(path: Path) -> Snapshot:

@@ -7,7 +7,8 @@ No web framework and no asyncio task lie between the upstream's chunk and the cl
 client.
 """
 
-from tokenboard.gateway.board import BoardRelay
+from tokenboard.gateway.board import BoardRelay, FarBoard
+from tokenboard.gateway.board_line import BoardLine, BoardUnreached, Reply, origin_of
 from tokenboard.gateway.echo import ECHO_MODEL, EchoUpstream
 from tokenboard.gateway.front import Front
 from tokenboard.gateway.gateway import BASES, Gateway
@@ -19,16 +20,21 @@ from tokenboard.gateway.upstreams import HttpUpstream, Upstream, UpstreamDialect
 __all__ = [
     "BASES",
     "ECHO_MODEL",
+    "BoardLine",
     "BoardRelay",
+    "BoardUnreached",
     "EchoUpstream",
+    "FarBoard",
     "ForwardAttribution",
     "Front",
     "Gateway",
     "HttpUpstream",
     "PassRule",
+    "Reply",
     "Timeouts",
     "Upstream",
     "UpstreamDialect",
     "UpstreamSpec",
     "Upstreams",
+    "origin_of",
 ]

@@ -1,6 +1,7 @@
-"""Relays every request that is not for the gateway itself to the board's process, over a Unix socket.
+"""Relays every request that is not for the gateway itself to the board: over a Unix socket, or to another machine.
 
     client ─▶ gateway ─▶ BoardRelay ─ HTTP/1.1 over DIR/run/board.sock ─▶ board
+                              └────── HTTP or HTTPS over the network ───▶ board, or what stands before it
 
 The board's answers pass unchanged: unlike an upstream's (`gateway.headers`), its cookies, CORS headers, ETags and
 encodings belong to this very origin. While the board is down, inference goes on, and requests for the board get a 503
@@ -8,12 +9,23 @@ with Retry-After.
 """
 
 import asyncio
+import ssl
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from tokenboard.gateway.client import Client, ClientStalled, Exchange
 from tokenboard.gateway.headers import HOP_BY_HOP, MAX_NAME, Headers, passed_on
-from tokenboard.gateway.upstream import Limits, Pool, PoolExhausted, Response, Timeouts, UnixOrigin, UpstreamError
+from tokenboard.gateway.upstream import (
+    Limits,
+    Origin,
+    Pool,
+    PoolExhausted,
+    Response,
+    Timeouts,
+    UnixOrigin,
+    UpstreamError,
+)
 from tokenboard.http_fields.peer import PEER, write_peer
 from tokenboard.inline_task import InlineTask
 from tokenboard.observability import BoundedLog, Counters, logger
@@ -38,6 +50,7 @@ _SMALL: Final = 65_536
 """Bytes of a body that are always accepted: the server buffers as many per connection anyway."""
 
 _CONNECT_WITHIN_S: Final = 2.0
+_INTERNAL: Final = "/internal/"
 _IDLE_S: Final = 120.0
 _KEPT: Final = 32
 _KEPT_FOR_S: Final = 30.0
@@ -55,6 +68,16 @@ class _Asked(NamedTuple):
     target: bytes
     headers: Headers
     client: tuple[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class FarBoard:
+    """A board on another machine: its origin, the path before every other one there, and how https is spoken."""
+
+    origin: Origin
+    base: bytes = b""
+    tls: ssl.SSLContext | None = None
+    connect_s: float = _CONNECT_WITHIN_S
 
 
 class _Held:
@@ -90,12 +113,14 @@ class _Share:
 
 
 class BoardRelay:
-    """Relays requests to the board that listens on the Unix socket ``path``; for use within one event loop.
+    """Relays requests to a board that listens on a Unix socket, or to a `FarBoard`; for use within one event loop.
 
-    Method, target and end-to-end headers pass unchanged, including Host; the client's address is added as the header
-    ``x-tokenboard-peer`` (`tokenboard.http_fields.peer`), which a client cannot send itself. Bodies may have
-    ``max_body`` bytes each, and ``max_held`` together beyond the first 64 KiB of each. ``answer_within_s`` is how long
-    the board may take to begin an answer, ``send_timeout_s`` how long a client may read nothing of it.
+    Method, target and end-to-end headers go as they came, the client's own key among them. To a socket Host does, too,
+    and the client's address goes along as the header ``x-tokenboard-peer`` (`tokenboard.http_fields.peer`), which a
+    client cannot send itself. Another machine is asked under its own name, and never for what is internal to a board.
+    Bodies may have ``max_body`` bytes each, and ``max_held`` together beyond the first 64 KiB of each.
+    ``answer_within_s`` is how long the board may take to begin an answer, ``send_timeout_s`` how long a client may read
+    nothing of it.
 
     A GET or HEAD without an answer is retried once, over a fresh connection; other methods are not, as the board may
     have acted on them. A request that stays without an answer is counted as ``board_unreached``.
@@ -103,7 +128,7 @@ class BoardRelay:
 
     def __init__(
         self,
-        path: Path,
+        board: Path | FarBoard,
         *,
         max_body: int,
         counters: Counters,
@@ -116,10 +141,14 @@ class BoardRelay:
         self._counters = counters
         self._send_timeout_s = send_timeout_s
         self._told = BoundedLog(_log)
+        self._far = board if isinstance(board, FarBoard) else None
+        self._base = b"" if self._far is None else self._far.base
+        connect_s = _CONNECT_WITHIN_S if self._far is None else self._far.connect_s
         self._pool = Pool(
-            UnixOrigin(str(path)),
+            board.origin if isinstance(board, FarBoard) else UnixOrigin(str(board)),
             limits=Limits(max_connections=MAX_CONNECTIONS, max_idle=_KEPT, idle_keepalive_s=_KEPT_FOR_S),
-            timeouts=Timeouts(_CONNECT_WITHIN_S, answer_within_s, _IDLE_S, acquire_s=answer_within_s),
+            timeouts=Timeouts(connect_s, answer_within_s, _IDLE_S, acquire_s=answer_within_s),
+            ssl_context=None if self._far is None else self._far.tls,
         )
 
     def owns(self, path: str) -> bool:  # noqa: ARG002 - the server asks for each
@@ -133,6 +162,8 @@ class BoardRelay:
         task = InlineTask.current
         share = _Share(self._held)
         try:
+            if self._far is not None and f"{asked.path}/".startswith(_INTERNAL):
+                raise Problem(404, "There is nothing at this address.")
             body = await client.read_body(self._max_body, "this address", share.take)
             if task is not None:
                 client.watch(task.cancel)
@@ -155,12 +186,13 @@ class BoardRelay:
 
     async def _relay(self, asked: _Asked, body: bytes, client: Client) -> None:
         method = asked.method.encode("ascii")
-        headers = _to_board(asked)
+        headers = _to_board(asked) if self._far is None else _to_far_board(asked)
+        target = self._base + asked.target
         repeatable = asked.method in _REPEATABLE
         fresh = False
         while True:
             try:
-                answer = await self._pool.send(method, asked.target, headers, body, fresh=fresh)
+                answer = await self._pool.send(method, target, headers, body, fresh=fresh)
                 await _pass_on(answer, client)
             except UpstreamError as error:
                 if client.started:
@@ -196,6 +228,11 @@ def _asked(exchange: Exchange) -> _Asked:
     head = exchange.head
     target = head.raw_path + b"?" + head.query if head.query else head.raw_path
     return _Asked(head.method, head.path, target, head.headers, head.client)
+
+
+def _to_far_board(asked: _Asked) -> list[tuple[bytes, bytes]]:
+    withheld = _NOT_TO_BOARD | {b"host"}
+    return [(name, value) for name, value in passed_on(asked.headers, withheld) if len(name) <= MAX_NAME]
 
 
 def _to_board(asked: _Asked) -> list[tuple[bytes, bytes]]:

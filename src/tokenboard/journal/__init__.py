@@ -17,7 +17,8 @@ continued: after an error, and at each start, a new one begins.
 from tokenboard.journal.bounded import BoundedJournal, elsewhere_of, journals_in
 from tokenboard.journal.position import Damaged, Held, Position, Read
 from tokenboard.journal.reader import JournalReader
-from tokenboard.journal.writer import JournalWriter, lock_folder
+from tokenboard.journal.segments import lock_folder
+from tokenboard.journal.writer import JournalWriter
 
 __all__ = [
     "BoundedJournal",
