@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
 
-from benchmarks import hostile, ingest, pages, record, rules, shipping
+from benchmarks import catalog, hostile, ingest, pages, record, rules, shipping
 from benchmarks.build import what_ran
 from benchmarks.gateway import memory, rounds, scaling
 from benchmarks.gateway.plan import PROXIES, ROUNDS, Plan, chosen
@@ -56,6 +56,7 @@ def _subjects(plan: Plan) -> Mapping[str, Subject]:
         "hot-path": sides.tables,
         "rankings": rankings.tables,
         "record": record.tables,
+        "catalog": catalog.tables,
         "ingest": ingest.tables,
         "shipping": shipping.tables,
         "gateway": partial(rounds.tables, plan),

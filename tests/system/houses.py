@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,9 +73,15 @@ def _command_line(pid: int) -> list[str]:
 
 
 @contextmanager
-def two_houses(data: Path, *, config: Path | None = None, module: str = "tokenboard") -> Iterator[Houses]:
+def two_houses(
+    data: Path,
+    *,
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    module: str = "tokenboard",
+) -> Iterator[Houses]:
     """Run two gateways and a board until the end of the block."""
-    houses = Houses(data, config=config, module=module, gateways=GATEWAYS)
+    houses = Houses(data, config=config, environment=environment, module=module, gateways=GATEWAYS)
     try:
         houses.start()
         yield houses
