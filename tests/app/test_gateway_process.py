@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.board import UNLIMITED, BoardProcess, running_board, today, wait_for
+from tokenboard.app.priority import NICENESS
 
 BOARD_ONLY = {"numpy", "pyarrow", "sqlalchemy", "alembic", "fastapi", "starlette", "chdb", "clickhouse_connect"}
 MIB = 1024 * 1024
@@ -72,6 +73,17 @@ def test_each_process_says_its_role_and_a_gateway_stays_small(board: BoardProces
         resident = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{roles[name]}/status").read_text())
         assert resident is not None
         assert int(resident[1]) * 1024 <= 60 * MIB
+
+
+def test_the_board_lets_gateways_go_first_within_a_session_and_between_sessions(board: BoardProcess) -> None:
+    roles = processes(board)
+    given = os.getpriority(os.PRIO_PROCESS, 0)  # by whoever runs the tests
+    niceness = {name: os.getpriority(os.PRIO_PROCESS, pid) - given for name, pid in roles.items()}
+    lower = min(NICENESS, 19 - given)
+    assert {"serve": 0, "gateway-1": 0, "gateway-2": 0, "board": lower} == niceness
+    session = Path(f"/proc/{roles['board']}/autogroup")
+    if session.exists():  # not every kernel has them
+        assert f"nice {NICENESS}" in session.read_text()
 
 
 def test_what_any_gateway_took_is_in_the_rankings_and_counters_of_all_are_one(board: BoardProcess, key: str) -> None:

@@ -22,6 +22,7 @@ from tokenboard.app.data_plane import DataPlane
 from tokenboard.app.folder import DataFolder
 from tokenboard.app.http import allow_open_files, let_the_loop_go_first, limits_of, render_problem
 from tokenboard.app.places import gateways_folder
+from tokenboard.app.priority import let_gateways_go_first
 from tokenboard.app.reserve import Reserve
 from tokenboard.app.roles import FIRST_GATEWAY, local_url
 from tokenboard.app.running_server import RunningServer
@@ -107,6 +108,7 @@ def _serve_single(settings: Settings, folder: DataFolder, *, config: Path | None
 
 def serve_board(settings: Settings, folder: DataFolder, job: BoardJob, *, config: Path | None, ready: Ready) -> Ending:
     """Serve all but inference in this process, for the gateways of the same folder; otherwise as `serve_single`."""
+    let_gateways_go_first()
     folder.own()
     try:
         with _reserve(settings, folder) as reserve:
