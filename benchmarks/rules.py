@@ -12,7 +12,7 @@ from tokenboard.gateway import ForwardAttribution
 from tokenboard.gateway.headers import request_headers, withheld_from_upstream
 from tokenboard.gateway.introduction import introduce
 from tokenboard.gateway.memory import Memory
-from tokenboard.gateway.upstream.request import Template, render_head
+from tokenboard.gateway.upstream.request import Template, render_head, with_length
 from tokenboard.usage import Meter
 
 Headers = list[tuple[bytes, bytes]]
@@ -79,7 +79,7 @@ def _headers_on_their_way() -> Table:
                 picked = [at for at, name in enumerate(names) if name not in withheld]
                 form = Template(b"up", [names[at] for at in picked], own), picked
                 forms.keep(names, form, 1)
-            form[0].render(b"/v1/chat/completions", tuple([asked.fields[at][1] for at in form[1]]), 300)
+            with_length(form[0].begin(b"/v1/chat/completions", tuple([asked.fields[at][1] for at in form[1]])), 300)
 
     def by_headers(requests: list[Headers]) -> None:
         for received in requests:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from tokenboard.inline_task import InlineTask, Pause
+from tokenboard.inline_task import InlineTask, Pause, current_inline_task
 
 Log = list[Any]
 
@@ -115,13 +115,13 @@ def test_one_task_may_carry_on_another_and_goes_on_itself() -> None:
         async def ending() -> None:
             await first
             second.end()
-            log.append(("still", InlineTask.current is outer))
+            log.append(("still", current_inline_task() is outer))
 
         inner = begin(waiting(second, log))
         outer = begin(ending())
         first.end()
         assert [None, ("still", True)] == log
-        assert (True, True, None) == (inner.done(), outer.done(), InlineTask.current)
+        assert (True, True, None) == (inner.done(), outer.done(), current_inline_task())
 
     assert [] == run(main)
 
@@ -168,8 +168,9 @@ def test_an_inline_task_that_is_cancelled_while_it_runs_or_before_ends_at_its_ne
         log: Log = []
 
         async def itself() -> None:
-            assert InlineTask.current is not None
-            InlineTask.current.cancel()
+            running = current_inline_task()
+            assert running is not None
+            running.cancel()
             log.append("goes on")
             await waiting(Pause(), log)
 

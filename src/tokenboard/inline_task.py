@@ -9,7 +9,7 @@ loop.
 
 import asyncio
 from collections.abc import Coroutine, Generator
-from typing import Any, ClassVar
+from typing import Any, Final
 
 
 class Pause:
@@ -44,7 +44,7 @@ class Pause:
 
     def __await__(self) -> Generator[Any, None, None]:
         if not self._ended:
-            task = InlineTask.current
+            task = _now.running
             if task is None:
                 self._future = asyncio.get_running_loop().create_future()
                 yield from self._future
@@ -58,15 +58,12 @@ class Pause:
 
 
 class InlineTask:
-    """Runs a coroutine to its end; `current` is the one that runs at this moment.
+    """Runs a coroutine to its end; `current_inline_task` is the one that runs at this moment.
 
     The coroutine may await a `Pause`, a future, or a task made for what asks for asyncio's current task
     (`asyncio.timeout` does). It cannot be awaited: an exception that escapes it is passed to the event loop.
-    ``done`` and ``cancel`` are those of a task. ``under_way`` is how many have not ended.
+    ``done`` and ``cancel`` are those of a task.
     """
-
-    current: ClassVar["InlineTask | None"] = None
-    under_way: ClassVar[int] = 0
 
     __slots__ = ("_coroutine", "_done", "_interruption", "_loop", "_waits_for")
 
@@ -76,7 +73,7 @@ class InlineTask:
         self._waits_for: Any = None
         self._interruption: BaseException | None = None
         self._done = False
-        InlineTask.under_way += 1
+        _now.under_way += 1
 
     def done(self) -> bool:
         """Whether the coroutine has ended."""
@@ -85,12 +82,12 @@ class InlineTask:
     @staticmethod
     def runs_alone() -> bool:
         """Whether an inline task runs at this moment, and no other has begun and not ended."""
-        return InlineTask.current is not None and InlineTask.under_way == 1
+        return _now.running is not None and _now.under_way == 1
 
     def step(self, error: BaseException | None = None) -> None:
         """Run to the next wait; with ``error`` the current wait raises it."""
-        before = InlineTask.current
-        InlineTask.current = self
+        before = _now.running
+        _now.running = self
         self._waits_for = None
         escaped: BaseException | None = None
         waits_for: Any = None
@@ -102,9 +99,9 @@ class InlineTask:
             self._done = True
             escaped = failure
         finally:
-            InlineTask.current = before
+            _now.running = before
         if self._done:
-            InlineTask.under_way -= 1
+            _now.under_way -= 1
             self.ended(escaped)
             return
         if isinstance(waits_for, Pause):
@@ -143,3 +140,24 @@ class InlineTask:
     def _resume(self, future: "asyncio.Future[Any] | None") -> None:  # noqa: ARG002 - as a future calls it
         error, self._interruption = self._interruption, None
         self.step(error)
+
+
+class _Now:
+    """The inline task that runs, and how many have not ended: of an object, as setting a class's attribute is dear.
+
+    It voids what Python has cached of the class's methods.
+    """
+
+    __slots__ = ("running", "under_way")
+
+    def __init__(self) -> None:
+        self.running: InlineTask | None = None
+        self.under_way = 0
+
+
+_now: Final = _Now()
+
+
+def current_inline_task() -> InlineTask | None:
+    """Return the inline task that runs at this moment, None within anything else."""
+    return _now.running

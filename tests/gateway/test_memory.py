@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from tests.gateway.rig import Stores, relaying, run
 from tests.gateway.stage import ANSWER, CHAT, answering, http
 from tests.gateway.upstream_server import Heard, Peer
+from tokenboard.attribution import AttributionOptions, AttributionRule
 from tokenboard.gateway import ForwardAttribution
 from tokenboard.gateway.headers import request_headers, withheld_from_upstream
 from tokenboard.gateway.introduction import introduce
 from tokenboard.gateway.memory import MAX_ENTRIES, MAX_ENTRY_BYTES, Memory
-from tokenboard.gateway.upstream.request import Template, render_head
+from tokenboard.gateway.upstream.request import Template, render_head, with_length
+from tokenboard.keys import Key
 
 Fields = tuple[tuple[bytes, bytes], ...]
 
@@ -75,6 +77,44 @@ def test_what_is_kept_of_one_clients_headers_is_not_another_ones(stores: Stores,
             assert "https://a.example" in kept
             assert "SECRET" not in kept
             assert rig.secret not in kept
+
+    run(main)
+
+
+class NoKeys:
+    """What a board publishes once it has revoked all keys."""
+
+    def keys_revision(self) -> int:
+        return 1 << 40
+
+    def keys(self) -> list[Key]:
+        return []
+
+
+def test_what_is_kept_of_a_connections_head_holds_no_longer_than_the_rules_and_the_keys_do(
+    stores: Stores, tmp_path: Path
+) -> None:
+    def by_key(url: str) -> AttributionOptions:
+        return AttributionOptions(rules=(AttributionRule(url=url, key_label="inference key"),))
+
+    async def main() -> None:
+        async with relaying(stores, tmp_path, answering(http(ANSWER)), options=by_key("https://a.example")) as rig:
+            caller = await rig.call(b"")
+
+            async def told() -> tuple[int, str | None]:
+                await caller.say(rig.request(CHAT))
+                reply = await caller.reply()
+                return reply.status, reply.header("x-tokenboard-app")
+
+            assert [(200, "https://a.example")] * 2 == [await told(), await told()]
+            rig.gateway.attribute_by(by_key("https://b.example"))
+            assert [(200, "https://b.example")] * 2 == [await told(), await told()]
+            auth = rig.gateway._auth
+            auth._source = NoKeys()
+            assert (200, "https://b.example") == await told()
+            auth.refresh()
+            assert [(401, "none; reason=missing_referer")] * 2 == [await told(), await told()]
+            assert ["https://a.example"] * 2 + ["https://b.example"] * 3 == [event.app_key for event in rig.events()]
 
     run(main)
 
@@ -147,6 +187,6 @@ def test_a_head_made_by_names_is_the_head_made_by_headers(headers: list[tuple[by
         expected = render_head(b"up%:80", b"POST", target, passed, b"12345")
     except ValueError:
         with pytest.raises(ValueError, match="control character"):
-            template.render(target, tuple(value for _, value in picked), 5)
+            template.begin(target, tuple(value for _, value in picked))
         return
-    assert expected == template.render(target, tuple(value for _, value in picked), 5)
+    assert expected == with_length(template.begin(target, tuple(value for _, value in picked)), 5)

@@ -14,8 +14,8 @@ from tests.gateway.stage import ANSWER, CHAT, DONE, FIRST, STREAM_HEAD, USED, ch
 from tests.gateway.upstream_server import Heard, Peer, upstream
 from tests.upstream import openai_upstream
 from tokenboard.gateway import ForwardAttribution, UpstreamDialect, UpstreamSpec
-from tokenboard.gateway.headers import Headers
 from tokenboard.gateway.inference import InferenceRequest
+from tokenboard.gateway.introduction import Introduction
 from tokenboard.gateway.passthrough import PassRules
 from tokenboard.gateway.upstream import Availability
 from tokenboard.gateway.upstreams import Answer
@@ -248,7 +248,7 @@ class Faulty:
     def availability(self) -> Availability:
         return Availability.READY
 
-    async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
+    async def send(self, path: str, request: InferenceRequest, asked: Introduction) -> Answer:
         if self._at_once:
             raise ZeroDivisionError("a mistake")
         return FaultyAnswer()

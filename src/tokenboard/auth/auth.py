@@ -1,6 +1,6 @@
 """The check in front of every route that needs a key."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from hmac import compare_digest
 from threading import Lock
 from typing import Protocol
@@ -39,7 +39,7 @@ class Auth:
         self._lock = Lock()
         self._revision = -1
         # Never changed, only replaced: who checks a key takes no lock.
-        self._keys: Mapping[bytes, Key] = {}
+        self._keys: dict[bytes, Key] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -53,6 +53,7 @@ class Auth:
             revision = self._source.keys_revision()
             if revision != self._revision:
                 self._keys = {key.digest: key for key in self._source.keys()}  # noqa: SIM118 - not a dict
+                # Only now: who has seen this number has these keys.
                 self._revision = revision
 
     def check(self, headers: Iterable[tuple[bytes, bytes]], scope: Scope | None, peer: Peer = None) -> Key:
@@ -98,6 +99,11 @@ class Auth:
             "`tokenboard keys create --label NAME` makes a key.",
             headers=_CHALLENGE,
         )
+
+    @property
+    def revision(self) -> int:
+        """A number for the keys as they are: a check that was passed holds as long as it stays; ask before checking."""
+        return self._revision
 
     def holds(self, digest: bytes, scope: Scope) -> bool:
         """Whether a key that was checked before, known by its digest, is still in force and has the scope."""

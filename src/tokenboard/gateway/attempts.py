@@ -6,8 +6,8 @@ Which failures move on to the next upstream: docs/api.md, "When an upstream fail
 from collections.abc import Sequence
 
 from tokenboard.gateway.call import Call
-from tokenboard.gateway.headers import Headers
 from tokenboard.gateway.inference import InferenceRequest
+from tokenboard.gateway.introduction import Introduction
 from tokenboard.gateway.upstream import Availability, ConnectFailed, ConnectTimeout, PoolExhausted, UpstreamError
 from tokenboard.gateway.upstreams import Answer, Upstream, UpstreamDialect
 from tokenboard.observability import Counters, logger
@@ -40,7 +40,7 @@ class Attempts:
         """The dialect of the upstream that the call's ``provider`` names."""
         return next(upstream.dialect for upstream in self._candidates if upstream.name == self._call.provider)
 
-    async def ask(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
+    async def ask(self, path: str, request: InferenceRequest, asked: Introduction) -> Answer:
         """Return the answer for the client: the first that is not a 429 or 5xx, else the last of those.
 
         Raises:
@@ -49,9 +49,9 @@ class Attempts:
 
         """
         if len(self._candidates) == 1:
-            return await self._ask_only(self._candidates[0], path, request, headers)
+            return await self._ask_only(self._candidates[0], path, request, asked)
         try:
-            answer = await self._first_taken(path, request, headers)
+            answer = await self._first_taken(path, request, asked)
         except UpstreamError as error:
             if self._held is None:
                 raise error
@@ -62,7 +62,7 @@ class Attempts:
             self._let_go()
         return answer
 
-    async def _ask_only(self, upstream: Upstream, path: str, request: InferenceRequest, headers: Headers) -> Answer:
+    async def _ask_only(self, upstream: Upstream, path: str, request: InferenceRequest, asked: Introduction) -> Answer:
         """Try the only upstream, even if it seems down, unless that would cost a connect timeout."""
         availability = upstream.availability()
         if availability is not Availability.READY:
@@ -70,7 +70,7 @@ class Attempts:
             if availability is not Availability.REFUSING:
                 raise ConnectTimeout(_NOBODY)
         try:
-            answer = await upstream.send(path, request, headers)
+            answer = await upstream.send(path, request, asked)
         except UpstreamError as error:
             self._counters.add(f"upstream_failed.{upstream.name}.{_reason(error)}")
             raise error
@@ -78,7 +78,7 @@ class Attempts:
             self._counters.add(f"upstream_failed.{upstream.name}.{min(answer.status, 500)}")
         return answer
 
-    async def _first_taken(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
+    async def _first_taken(self, path: str, request: InferenceRequest, asked: Introduction) -> Answer:
         last = self._candidates[-1]
         passed_over: list[tuple[Upstream, Availability]] = []
         fault: UpstreamError | None = None
@@ -88,7 +88,7 @@ class Attempts:
                 passed_over.append((upstream, availability))
                 self._counters.add(f"upstream_skipped.{upstream.name}")
                 continue
-            answer, fault = await self._attempt(upstream, path, request, headers)
+            answer, fault = await self._attempt(upstream, path, request, asked)
             if answer is None:
                 continue
             if upstream is last or not _refuses(answer.status):
@@ -99,13 +99,13 @@ class Attempts:
             return answer
         # No other upstream is left: try those that seem down as well, unless that would cost a connect timeout.
         for upstream in (upstream for upstream, availability in passed_over if availability is Availability.REFUSING):
-            answer, fault = await self._attempt(upstream, path, request, headers)
+            answer, fault = await self._attempt(upstream, path, request, asked)
             if answer is not None:
                 return answer
         raise fault or ConnectTimeout(_NOBODY)
 
     async def _attempt(
-        self, upstream: Upstream, path: str, request: InferenceRequest, headers: Headers
+        self, upstream: Upstream, path: str, request: InferenceRequest, asked: Introduction
     ) -> tuple[Answer | None, UpstreamError | None]:
         """Try one upstream; return its answer, or the error that shows that it never received the request.
 
@@ -117,7 +117,7 @@ class Attempts:
             _log.warning("an upstream failed, the next one is asked", extra=facts)
         self._call.provider = upstream.name
         try:
-            answer = await upstream.send(path, request, headers)
+            answer = await upstream.send(path, request, asked)
         except UpstreamError as error:
             reason = _reason(error)
             self._counters.add(f"upstream_failed.{upstream.name}.{reason}")

@@ -27,7 +27,7 @@ from tokenboard.gateway.upstream import (
     UpstreamError,
 )
 from tokenboard.http_fields.peer import PEER, write_peer
-from tokenboard.inline_task import InlineTask
+from tokenboard.inline_task import current_inline_task
 from tokenboard.observability import BoundedLog, Counters, logger
 from tokenboard.problem import Problem, dialect_of
 
@@ -159,7 +159,7 @@ class BoardRelay:
         """Answer one HTTP request, as an `InlineTask`; returning before the answer is complete cuts the connection."""
         asked = _asked(exchange)
         client = Client(exchange, self._send_timeout_s)
-        task = InlineTask.current
+        task = current_inline_task()
         share = _Share(self._held)
         try:
             if self._far is not None and f"{asked.path}/".startswith(_INTERNAL):

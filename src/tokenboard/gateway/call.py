@@ -2,7 +2,7 @@
 
 from typing import Final, final
 
-from tokenboard.attribution import Attribution
+from tokenboard.attribution import Attribution, AttributionOptions
 from tokenboard.event import Source, UsageEvent
 from tokenboard.gateway.client import Client, Exchange
 from tokenboard.gateway.introduction import Introduction
@@ -31,6 +31,25 @@ class Attributed:
 
 
 @final
+class Known:
+    """What follows from a request's head, cached for later requests of its connection that have the same.
+
+    ``app`` holds for ``options``. ``key``, and ``app_of_key`` with the rules for that key, hold for the keys of
+    ``revision``; ``key`` is None until one was accepted.
+    """
+
+    __slots__ = ("app", "app_of_key", "asked", "key", "options", "revision")
+
+    def __init__(self, asked: Introduction, app: Attributed, options: AttributionOptions) -> None:
+        self.asked = asked
+        self.app = app
+        self.options = options
+        self.key: Key | None = None
+        self.app_of_key = app
+        self.revision = 0
+
+
+@final
 class Call:
     """One request; ``key``, ``model``, ``endpoint`` and ``streamed`` are set once it is authorized and parsed.
 
@@ -46,6 +65,7 @@ class Call:
         "exchange",
         "id",
         "key",
+        "known",
         "model",
         "own",
         "provider",
@@ -60,6 +80,7 @@ class Call:
         self.ts_ms = ts_ms
         self.own: list[tuple[bytes, bytes]] = [(b"x-generation-id", call_id.encode())]
         self.asked: Introduction
+        self.known: Known
         self.app: Attributed
         self.key: Key
         self.endpoint = ""

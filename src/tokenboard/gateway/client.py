@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from tokenboard.inline_task import InlineTask
+from tokenboard.inline_task import current_inline_task
 from tokenboard.problem import Dialect, Problem
 
 WATCH_AFTER_S = 0.02
@@ -228,7 +228,7 @@ class Client:
             ClientStalled: the client has not taken it in time; from now on it counts as gone.
 
         """
-        task = InlineTask.current
+        task = current_inline_task()
         if task is None or math.isinf(self._send_timeout_s):
             await self._exchange.writable()
             return

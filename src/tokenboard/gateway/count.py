@@ -17,7 +17,7 @@ from tokenboard.gateway.json_object import meaning
 from tokenboard.gateway.relay import upstream_problem
 from tokenboard.gateway.upstream import UpstreamError
 from tokenboard.gateway.upstreams import Answer, UpstreamDialect
-from tokenboard.inline_task import InlineTask
+from tokenboard.inline_task import current_inline_task
 from tokenboard.observability import logger
 from tokenboard.problem import Problem
 from tokenboard.usage import CHARACTERS_PER_TOKEN
@@ -44,7 +44,7 @@ async def count_tokens(call: Call, attempts: Attempts, asked: Awaitable[Answer],
 
     """
     client = call.client
-    task = InlineTask.current
+    task = current_inline_task()
     client.watch(task.cancel if task is not None else lambda: None)
     try:
         answer = await asked

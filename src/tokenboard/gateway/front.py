@@ -1,7 +1,7 @@
 """Routes every request of a gateway process: to the gateway, the board, or the health checks."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -47,26 +47,32 @@ class Front:
         """Say that all paths are its own."""
         return True
 
-    async def answer(self, exchange: Exchange, /) -> None:
-        """Answer one HTTP request."""
+    def answer(self, exchange: Exchange, /) -> Coroutine[Any, Any, None]:
+        """Return the coroutine that answers one HTTP request."""
         path = exchange.head.path
+        if path in _OF_ITSELF and exchange.head.method in {"GET", "HEAD"}:
+            return self._tell_of_itself(exchange)
         if not self.opened and path not in _OF_ITSELF:
-            error = Problem(503, _NOT_YET, headers={"Retry-After": "2"})
-            headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
-            _write(exchange, 503, error.body(dialect_of(path, exchange.head.headers)), headers)
-        elif self._gateway.owns(path):
-            await self._gateway.answer(exchange)
-        elif path == ALIVE and exchange.head.method in {"GET", "HEAD"}:
+            return self._refuse(exchange)
+        if self._gateway.owns(path):
+            return self._gateway.answer(exchange)
+        return self._board.answer(exchange)
+
+    async def _tell_of_itself(self, exchange: Exchange) -> None:
+        if exchange.head.path == ALIVE:
             _say(exchange, 200, {"status": "alive", "version": __version__})
-        elif path == READY and exchange.head.method in {"GET", "HEAD"}:
-            reason = self._ready()
-            said: dict[str, object] = {"status": "ready"}
-            if reason is not None:
-                said = {"status": "not ready", "spool": reason}
-            said |= self._tell()
-            _say(exchange, 200 if reason is None else 503, said)
-        else:
-            await self._board.answer(exchange)
+            return
+        reason = self._ready()
+        said: dict[str, object] = {"status": "ready"}
+        if reason is not None:
+            said = {"status": "not ready", "spool": reason}
+        said |= self._tell()
+        _say(exchange, 200 if reason is None else 503, said)
+
+    async def _refuse(self, exchange: Exchange) -> None:
+        error = Problem(503, _NOT_YET, headers={"Retry-After": "2"})
+        headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
+        _write(exchange, 503, error.body(dialect_of(exchange.head.path, exchange.head.headers)), headers)
 
 
 def _say(exchange: Exchange, status: int, said: Mapping[str, object]) -> None:

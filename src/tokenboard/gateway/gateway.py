@@ -8,13 +8,13 @@ from collections.abc import Callable
 from tokenboard.attribution import AttributionOptions, attribute, client_family
 from tokenboard.auth import Auth
 from tokenboard.gateway.attempts import Attempts
-from tokenboard.gateway.call import Attributed, Call
+from tokenboard.gateway.call import Attributed, Call, Known
 from tokenboard.gateway.client import ClientStalled, Exchange, Head
 from tokenboard.gateway.count import count_tokens
 from tokenboard.gateway.cross_origin import cors_headers, preflight_headers
 from tokenboard.gateway.endpoints import ENDPOINTS, MAX_ENDPOINT, Endpoint
 from tokenboard.gateway.headers import AnswerHeadersReader
-from tokenboard.gateway.introduction import Introduction, introduce
+from tokenboard.gateway.introduction import Fields, introduce
 from tokenboard.gateway.memory import FIELD_BYTES, Memory
 from tokenboard.gateway.models import ONE_MODEL, PATHS, ModelList
 from tokenboard.gateway.passthrough import UNKNOWN_MODEL, encoded_path, is_use, opaque_request
@@ -27,8 +27,6 @@ from tokenboard.keys import Scope
 from tokenboard.observability import BoundedLog, Counters, logger
 from tokenboard.problem import Dialect, Problem, dialect_of
 from tokenboard.spool import SpoolError
-
-Fields = tuple[tuple[bytes, bytes], ...]
 
 BASES = ("/api/v1", "/v1")
 """Where the inference endpoints live: the Data API's base and the OpenAI-style alias."""
@@ -98,8 +96,9 @@ class Gateway:
         now = self._clock_ms()
         call = Call(exchange, f"gen-{now}-{self._dice.getrandbits(80):020x}", now, self._send_timeout_s)
         try:
-            asked = call.asked = _introduced(exchange.head)
-            app = call.app = self._attributed.recall(asked.of_the_app) or self._attribute(asked.of_the_app)
+            known = call.known = self._known(exchange.head)
+            call.asked = known.asked
+            app = call.app = known.app
             call.own.append(app.header)
             path = exchange.head.path
             if self._cors:
@@ -131,6 +130,17 @@ class Gateway:
     async def aclose(self) -> None:
         """Close the connections to upstreams."""
         await self._upstreams.aclose()
+
+    def _known(self, head: Head) -> Known:
+        """Parse a request's headers, or reuse the result of an earlier request with the same head."""
+        known = head.memo.value
+        options = self._options
+        if isinstance(known, Known) and known.options is options:
+            return known
+        asked = known.asked if isinstance(known, Known) else introduce(head.headers)
+        app = self._attributed.recall(asked.of_the_app) or self._attribute(asked.of_the_app)
+        found = head.memo.value = Known(asked, app, options)
+        return found
 
     def _attribute(self, fields: Fields) -> Attributed:
         found = Attributed(attribute(fields, self._options))
@@ -173,7 +183,7 @@ class Gateway:
             raise Problem(400, message, param="model")
         call.endpoint, call.model, call.streamed = endpoint.name, request.model, request.stream
         attempts = Attempts(call, candidates, self._counters)
-        answer = attempts.ask(endpoint.path, request, asked.fields)
+        answer = attempts.ask(endpoint.path, request, asked)
         if not endpoint.metered:
             await count_tokens(call, attempts, answer, request)
             return
@@ -200,7 +210,7 @@ class Gateway:
         endpoint = Endpoint(path, rule.glob[:MAX_ENDPOINT], "")
         call.endpoint, call.model, call.streamed = endpoint.name, request.model or UNKNOWN_MODEL, request.stream
         spelled = encoded_path(head.raw_path.decode("ascii"), path, BASES)
-        answer = Attempts(call, candidates, self._counters).ask(spelled, request, fields)
+        answer = Attempts(call, candidates, self._counters).ask(spelled, request, call.asked)
         del request, body
         await Relay(call, endpoint, self._metered if use else self._unmetered).run(answer)
 
@@ -224,22 +234,22 @@ class Gateway:
 
     def _check(self, call: Call) -> None:
         """Check the call's key, and attribute again if a rule may give the key an app."""
-        asked = call.asked
-        key = call.key = self._auth.check_credentials(
-            asked.authorization, asked.api_key, Scope.INFERENCE, call.exchange.head.client
-        )
-        if self._options.rules and not call.app.who.tracked:
-            app = call.app = Attributed(attribute(asked.fields, self._options, key_label=key.label))
-            call.own[1] = app.header
-
-
-def _introduced(head: Head) -> Introduction:
-    """Parse a request's headers, or reuse the result of an earlier request with the same head."""
-    known = head.memo.value
-    if isinstance(known, Introduction):
-        return known
-    asked = head.memo.value = introduce(head.headers)
-    return asked
+        known = call.known
+        revision = self._auth.revision
+        key = known.key
+        if key is None or known.revision != revision:
+            asked = known.asked
+            key = self._auth.check_credentials(
+                asked.authorization, asked.api_key, Scope.INFERENCE, call.exchange.head.client
+            )
+            app = known.app
+            if self._options.rules and not app.who.tracked:
+                app = Attributed(attribute(asked.fields, self._options, key_label=key.label))
+            known.key, known.app_of_key, known.revision = key, app, revision
+        call.key = key
+        if known.app_of_key is not call.app:
+            call.app = known.app_of_key
+            call.own[1] = call.app.header
 
 
 def _below_base(path: str) -> str:

@@ -1,9 +1,11 @@
 """A request's headers, parsed in one pass: credentials, content coding, attribution."""
 
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias, final
 
 from tokenboard.attribution import READ
 from tokenboard.gateway.headers import NAMES_NOTHING, Headers
+
+Fields: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 _AUTHORIZATION: Final = 1
 _API_KEY: Final = 2
@@ -25,19 +27,44 @@ _APART: Final = dict.fromkeys(READ, _OF_THE_APP) | {
 }
 
 
-class Introduction(NamedTuple):
+@final
+class Introduction:
     """One request's credentials, whether its body is compressed, ``fields`` that may be passed on, and ``of_the_app``.
 
     ``of_the_app`` are the fields that attribution reads. Clients send the same with every request, so what follows from
     them can be cached. ``fields`` holds no credentials and no framing; Connection is among them only where it names
-    other fields.
+    other fields. ``rendered`` caches the head for the upstream that it was last sent to.
     """
 
-    authorization: bytes | None
-    api_key: bytes | None
-    compressed: bool
-    fields: tuple[tuple[bytes, bytes], ...]
-    of_the_app: tuple[tuple[bytes, bytes], ...]
+    __slots__ = ("api_key", "authorization", "compressed", "fields", "of_the_app", "rendered")
+
+    def __init__(
+        self,
+        authorization: bytes | None,
+        api_key: bytes | None,
+        fields: Fields,
+        of_the_app: Fields,
+        *,
+        compressed: bool,
+    ) -> None:
+        self.authorization = authorization
+        self.api_key = api_key
+        self.compressed = compressed
+        self.fields = fields
+        self.of_the_app = of_the_app
+        self.rendered: Rendered | None = None
+
+
+@final
+class Rendered:
+    """The head sent to the upstream ``by`` for a ``target``, up to the value of its Content-Length."""
+
+    __slots__ = ("beginning", "by", "target")
+
+    def __init__(self, by: object, target: str, beginning: bytes) -> None:
+        self.by = by
+        self.target = target
+        self.beginning = beginning
 
 
 def introduce(headers: Headers) -> Introduction:
@@ -65,4 +92,4 @@ def introduce(headers: Headers) -> Introduction:
             compressed = compressed or field[1].lower() not in {b"", b"identity"}
         elif kind == _CONNECTION and field[1].lower() not in NAMES_NOTHING:
             fields.append(field)
-    return Introduction(authorization, api_key, compressed, tuple(fields), tuple(of_the_app))
+    return Introduction(authorization, api_key, tuple(fields), tuple(of_the_app), compressed=compressed)

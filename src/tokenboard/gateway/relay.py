@@ -29,7 +29,7 @@ from tokenboard.gateway.upstream import (
     UpstreamError,
 )
 from tokenboard.gateway.upstreams import Answer
-from tokenboard.inline_task import InlineTask
+from tokenboard.inline_task import InlineTask, current_inline_task
 from tokenboard.observability import logger
 from tokenboard.problem import Problem
 from tokenboard.spool import SpoolError
@@ -155,7 +155,7 @@ class Relay:
             SpoolError: the usage could not be recorded; the answer must not be completed.
 
         """
-        self._task = InlineTask.current
+        self._task = current_inline_task()
         client = self._client
         client.watch(self._leave)
         try:

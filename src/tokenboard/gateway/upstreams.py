@@ -17,6 +17,7 @@ import msgspec
 
 from tokenboard.gateway.headers import MAX_NAME, ForwardAttribution, Headers, request_headers, withheld_from_upstream
 from tokenboard.gateway.inference import InferenceRequest
+from tokenboard.gateway.introduction import Introduction, Rendered
 from tokenboard.gateway.memory import FIELD_BYTES, Memory
 from tokenboard.gateway.passthrough import PassRule, PassRules, may_pass
 from tokenboard.gateway.query import UpstreamQuery
@@ -31,7 +32,7 @@ from tokenboard.gateway.upstream import (
     UpstreamError,
     client_context,
 )
-from tokenboard.gateway.upstream.request import Template, render_head
+from tokenboard.gateway.upstream.request import Template, render_head, with_length
 from tokenboard.observability import logger
 
 ANTHROPIC_VERSION = b"2023-06-01"
@@ -107,7 +108,7 @@ class Upstream(Protocol):
     def passes(self) -> PassRules:
         """The pass-through calls that it takes."""
 
-    async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
+    async def send(self, path: str, request: InferenceRequest, asked: Introduction) -> Answer:
         """Send a request; raises UpstreamError, or Problem when the request itself is at fault."""
 
     async def probe(self) -> str | None:
@@ -191,10 +192,11 @@ class HttpUpstream:
         """Whether it takes connections, as far as the last attempts tell."""
         return self._breaker.availability()
 
-    async def send(self, path: str, request: InferenceRequest, headers: Headers) -> Answer:
+    async def send(self, path: str, request: InferenceRequest, asked: Introduction) -> Answer:
         """Send a request to the upstream; return once its response head has arrived.
 
-        What follows from the names of ``headers`` is cached; their values may differ each time.
+        What follows from the headers' names is cached for all clients, as their values may differ each time; the
+        rendered head is cached with the client's head.
 
         Raises:
             UpstreamError: it could not be reached, or its answer is not valid HTTP.
@@ -204,17 +206,21 @@ class HttpUpstream:
         body = body_for_upstream(request, model, include_usage=self._spec.include_usage)
         if request.query or self._query.alone:
             path = f"{path}{self._query.of(request.query).decode('ascii')}"
-        if request.opaque:
-            passed = request_headers(headers, self._withheld, self._own)
-            return await self._pool.send(request.method, self._target(path), passed, body)
-        names = tuple([name for name, _ in headers])
-        if b"connection" in names:
-            # It may name headers that must not be forwarded: that depends on its value.
-            passed = request_headers(headers, self._withheld, self._own)
-            return await self._pool.send(b"POST", self._target(path), passed, body)
-        template, picked = self._forms.recall(names) or self._form_of(names)
-        values = tuple([headers[at][1] for at in picked])
-        return await self._pool.send_rendered(template.render(self._target(path), values, len(body)), body)
+        rendered = asked.rendered
+        if rendered is None or rendered.by is not self or rendered.target != path or request.opaque:
+            headers = asked.fields
+            if request.opaque:
+                passed = request_headers(headers, self._withheld, self._own)
+                return await self._pool.send(request.method, self._target(path), passed, body)
+            names = tuple([name for name, _ in headers])
+            if b"connection" in names:
+                # It may name headers that must not be forwarded: that depends on its value.
+                passed = request_headers(headers, self._withheld, self._own)
+                return await self._pool.send(b"POST", self._target(path), passed, body)
+            template, picked = self._forms.recall(names) or self._form_of(names)
+            values = tuple([headers[at][1] for at in picked])
+            rendered = asked.rendered = Rendered(self, path, template.begin(self._target(path), values))
+        return await self._pool.send_rendered(with_length(rendered.beginning, len(body)), body)
 
     def _form_of(self, names: tuple[bytes, ...]) -> tuple[Template, list[int]]:
         """Return the template for requests with headers of these names, and the indexes of those that are sent."""

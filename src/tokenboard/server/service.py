@@ -36,15 +36,17 @@ class Service:
     def run(self, exchange: Exchange) -> None:
         """Begin to answer a request; what answers directly runs on to its first wait."""
         owns, answer = self._owns, self._answer
+        coroutine: Coroutine[Any, Any, None] | None = None
         try:
-            direct = owns is not None and owns(exchange.head.path)
+            if owns is not None and answer is not None and owns(exchange.head.path):
+                coroutine = answer(exchange)
         except Exception as error:
             self.fault(error)
             exchange.fail(500, FAULT)
             return
         self.running.add(exchange)
-        if direct and answer is not None:
-            task = DirectTask(self, exchange, answer(exchange))
+        if coroutine is not None:
+            task = DirectTask(self, exchange, coroutine)
             exchange.task = task
             task.step()
         else:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tokenboard.gateway import ECHO_MODEL, EchoUpstream
 from tokenboard.gateway.echo import MAX_BODY, MAX_PIECES
+from tokenboard.gateway.introduction import introduce
 from tokenboard.gateway.request import parse_request
 from tokenboard.problem import Problem
 from tokenboard.usage import Meter, UsageSource
@@ -20,7 +21,7 @@ def pieces(messages: Any, *, stream: bool) -> tuple[list[bytes], dict[bytes, byt
 
     async def main() -> tuple[list[bytes], dict[bytes, bytes]]:
         body = json.dumps({"model": ECHO_MODEL, "messages": messages, "stream": stream}).encode()
-        answer = await EchoUpstream().send("/chat/completions", parse_request(body), [])
+        answer = await EchoUpstream().send("/chat/completions", parse_request(body), introduce([]))
         assert (200, True) == (answer.status, answer.complete)
         read = []
         while chunk := await answer.read_chunk():
@@ -103,7 +104,7 @@ def test_a_message_without_text_is_echoed_as_nothing(content: Any) -> None:
 def test_what_only_the_echo_reads_is_refused_in_order_too() -> None:
     body = b'{"model": "tokenboard/echo", "messages": [{"role": "user", "content": "\xff"}]}'
     with pytest.raises(Problem):
-        asyncio.run(EchoUpstream().send("/chat/completions", parse_request(body), []))
+        asyncio.run(EchoUpstream().send("/chat/completions", parse_request(body), introduce([])))
 
 
 def test_a_body_too_large_to_be_worked_on_here_is_refused() -> None:

@@ -15,6 +15,7 @@ from tokenboard.gateway import ECHO_MODEL, EchoUpstream
 from tokenboard.gateway.echo import MAX_INPUTS, MAX_PIECES
 from tokenboard.gateway.echo.embeddings import MAX_DIMENSIONS, unit_vector
 from tokenboard.gateway.endpoints import COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES, Endpoint
+from tokenboard.gateway.introduction import introduce
 from tokenboard.gateway.request import parse_request
 from tokenboard.problem import Problem
 from tokenboard.usage import Meter, Usage, UsageSource
@@ -23,7 +24,7 @@ from tokenboard.usage import Meter, Usage, UsageSource
 def pieces(endpoint: Endpoint, body: dict[str, Any]) -> list[bytes]:
     async def main() -> list[bytes]:
         request = parse_request(json.dumps({"model": ECHO_MODEL} | body).encode(), endpoint)
-        answer = await EchoUpstream().send(endpoint.path, request, [])
+        answer = await EchoUpstream().send(endpoint.path, request, introduce([]))
         read = []
         while chunk := await answer.read_chunk():
             read.append(chunk)

@@ -8,8 +8,8 @@ import msgspec
 from tokenboard.gateway.echo import chat, completions, embeddings, messages, responses
 from tokenboard.gateway.echo.body import decode
 from tokenboard.gateway.endpoints import CHAT, COMPLETIONS, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
-from tokenboard.gateway.headers import Headers
 from tokenboard.gateway.inference import InferenceRequest
+from tokenboard.gateway.introduction import Introduction
 from tokenboard.gateway.passthrough import PassRules
 from tokenboard.gateway.upstream import Availability
 from tokenboard.gateway.upstreams import UpstreamDialect
@@ -51,7 +51,7 @@ class EchoUpstream:
         """Return READY: there is nothing to connect to."""
         return Availability.READY
 
-    async def send(self, path: str, request: InferenceRequest, headers: Headers) -> "EchoAnswer":  # noqa: ARG002
+    async def send(self, path: str, request: InferenceRequest, asked: Introduction) -> "EchoAnswer":  # noqa: ARG002
         """Answer with what was said.
 
         Raises:

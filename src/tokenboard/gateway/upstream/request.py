@@ -51,16 +51,21 @@ class Template:
         lines, kinds = _lines(_literal(authority), b"POST", b"/", headers, 0)
         if kinds & _LENGTH:
             raise ValueError("Content-Length is the body's to tell")
-        self._form = b"POST %%b HTTP/1.1\r\n%b\r\nContent-Length: %%d\r\n\r\n" % b"\r\n".join(lines)
+        self._form = b"POST %%b HTTP/1.1\r\n%b\r\nContent-Length: " % b"\r\n".join(lines)
         self._breaks = len(self._form) - len(self._form.translate(None, _CONTROLS))
 
-    def render(self, target: bytes, values: tuple[bytes, ...], length: int) -> bytes:
-        """Give the head of a request for this target, with these values, whose body has ``length`` bytes."""
+    def begin(self, target: bytes, values: tuple[bytes, ...]) -> bytes:
+        """Give the head of a request for this target, with these values, as far as `with_length` goes on."""
         _check_target(target)
-        head = self._form % (target, *values, length)
+        head = self._form % (target, *values)
         if len(head) - len(head.translate(None, _CONTROLS)) != self._breaks:
             raise ValueError("a header value holds a control character")
         return head
+
+
+def with_length(beginning: bytes, length: int) -> bytes:
+    """Give the whole head of a request whose body has ``length`` bytes."""
+    return b"%b%d\r\n\r\n" % (beginning, length)
 
 
 def _literal(text: bytes) -> bytes:
