@@ -271,6 +271,9 @@ class FaultyAnswer:
     cancelled = False
     _read = False
 
+    def arrived(self) -> bytes | None:
+        return None
+
     async def read_chunk(self) -> bytes:
         if self._read:
             raise ZeroDivisionError("a mistake")

@@ -3,7 +3,8 @@
 Which failures move on to the next upstream: docs/api.md, "When an upstream fails".
 """
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from tokenboard.gateway.call import Call
 from tokenboard.gateway.inference import InferenceRequest
@@ -40,7 +41,7 @@ class Attempts:
         """The dialect of the upstream that the call's ``provider`` names."""
         return next(upstream.dialect for upstream in self._candidates if upstream.name == self._call.provider)
 
-    async def ask(self, path: str, request: InferenceRequest, asked: Introduction) -> Answer:
+    def ask(self, path: str, request: InferenceRequest, asked: Introduction) -> Coroutine[Any, Any, Answer]:
         """Return the answer for the client: the first that is not a 429 or 5xx, else the last of those.
 
         Raises:
@@ -49,7 +50,10 @@ class Attempts:
 
         """
         if len(self._candidates) == 1:
-            return await self._ask_only(self._candidates[0], path, request, asked)
+            return self._ask_only(self._candidates[0], path, request, asked)
+        return self._ask_all(path, request, asked)
+
+    async def _ask_all(self, path: str, request: InferenceRequest, asked: Introduction) -> Answer:
         try:
             answer = await self._first_taken(path, request, asked)
         except UpstreamError as error:

@@ -197,7 +197,8 @@ class Relay:
         fault: BaseException | None = None
         try:
             try:
-                chunk = await answer.read_chunk()
+                arrived = answer.arrived()
+                chunk = await answer.read_chunk() if arrived is None else arrived
                 whole = answer.ended_hint and 200 <= answer.status < 300 and not headers.coding
                 told = read_whole(chunk, headers.kind) if whole else None
                 # No return in here: compiled by mypyc, the `finally` block would read the meter as if it were set.

@@ -5,7 +5,7 @@ import fnmatch
 import re
 import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -80,6 +80,9 @@ class Answer(Protocol):
     def ended_hint(self) -> bool:
         """Whether the chunk just read was the last."""
 
+    def arrived(self) -> bytes | None:
+        """Return body bytes that are here already; None if `read_chunk` has to be awaited, for bytes or the end."""
+
     async def read_chunk(self) -> bytes:
         """Return the bytes that have arrived; b"" at the end."""
 
@@ -108,8 +111,8 @@ class Upstream(Protocol):
     def passes(self) -> PassRules:
         """The pass-through calls that it takes."""
 
-    async def send(self, path: str, request: InferenceRequest, asked: Introduction) -> Answer:
-        """Send a request; raises UpstreamError, or Problem when the request itself is at fault."""
+    def send(self, path: str, request: InferenceRequest, asked: Introduction) -> Coroutine[Any, Any, Answer]:
+        """Send a request once awaited; raises UpstreamError, or Problem when the request itself is at fault."""
 
     async def probe(self) -> str | None:
         """Return what is wrong with it, None when it answers."""
@@ -192,8 +195,8 @@ class HttpUpstream:
         """Whether it takes connections, as far as the last attempts tell."""
         return self._breaker.availability()
 
-    async def send(self, path: str, request: InferenceRequest, asked: Introduction) -> Answer:
-        """Send a request to the upstream; return once its response head has arrived.
+    def send(self, path: str, request: InferenceRequest, asked: Introduction) -> Coroutine[Any, Any, Answer]:
+        """Send a request to the upstream once awaited; return when its response head has arrived.
 
         What follows from the headers' names is cached for all clients, as their values may differ each time; the
         rendered head is cached with the client's head.
@@ -211,16 +214,16 @@ class HttpUpstream:
             headers = asked.fields
             if request.opaque:
                 passed = request_headers(headers, self._withheld, self._own)
-                return await self._pool.send(request.method, self._target(path), passed, body)
+                return self._pool.send(request.method, self._target(path), passed, body)
             names = tuple([name for name, _ in headers])
             if b"connection" in names:
                 # It may name headers that must not be forwarded: that depends on its value.
                 passed = request_headers(headers, self._withheld, self._own)
-                return await self._pool.send(b"POST", self._target(path), passed, body)
+                return self._pool.send(b"POST", self._target(path), passed, body)
             template, picked = self._forms.recall(names) or self._form_of(names)
             values = tuple([headers[at][1] for at in picked])
             rendered = asked.rendered = Rendered(self, path, template.begin(self._target(path), values))
-        return await self._pool.send_rendered(with_length(rendered.beginning, len(body)), body)
+        return self._pool.send_rendered(with_length(rendered.beginning, len(body)), body)
 
     def _form_of(self, names: tuple[bytes, ...]) -> tuple[Template, list[int]]:
         """Return the template for requests with headers of these names, and the indexes of those that are sent."""

@@ -106,9 +106,13 @@ class EchoAnswer:
         """Whether the chunk just read was the last."""
         return not self._chunks
 
+    def arrived(self) -> bytes | None:
+        """Return the next piece, None behind the last."""
+        return self._chunks.pop() if self._chunks else None
+
     async def read_chunk(self) -> bytes:
         """Return the next piece."""
-        return self._chunks.pop() if self._chunks else b""
+        return self.arrived() or b""
 
     def cancel(self) -> None:
         """Nothing to drop."""

@@ -41,14 +41,24 @@ class Response:
         exchange = self._exchange
         return exchange.complete and not exchange.chunks
 
+    def arrived(self) -> bytes | None:
+        """Give body bytes that have arrived and were not read; None says to await `read_chunk`."""
+        exchange = self._exchange
+        if not exchange.chunks:
+            return None
+        data = exchange.take()
+        if exchange.open:
+            self._connection.taken()
+        return data
+
     async def read_chunk(self) -> bytes:
         """Give the body bytes that have arrived, as soon as there are any; b"" at the proper end, again and again.
 
         Bytes that arrived before a fault are given before it is raised. Being cancelled here loses nothing: the
         response may be read on. Raises IdleTimeout, or ResponseBroken (also after `cancel`), again and again.
         """
-        exchange = self._exchange
-        while not exchange.chunks:
+        while (data := self.arrived()) is None:
+            exchange = self._exchange
             if not exchange.open:
                 error = exchange.error
                 if error is not None:
@@ -59,9 +69,6 @@ class Response:
                 await waiter
             finally:
                 self._connection.wait_no_more(waiter)
-        data = exchange.take()
-        if exchange.open:
-            self._connection.taken()
         return data
 
     def cancel(self) -> None:
