@@ -15,12 +15,14 @@ from typing import Any, Final
 class Pause:
     """A one-shot wait; an inline task or an asyncio task may await it, once.
 
-    `end` may be called before anything waits, and repeatedly; an inline task resumes within that call.
+    `end` may be called before anything waits, and repeatedly; an inline task resumes within that call. ``error``, where
+    it was set by then, is raised to who waits.
     """
 
-    __slots__ = ("_ended", "_future", "_task")
+    __slots__ = ("_ended", "_future", "_task", "error")
 
     def __init__(self) -> None:
+        self.error: Exception | None = None
         self._ended = False
         self._task: InlineTask | None = None
         self._future: asyncio.Future[None] | None = None
@@ -51,6 +53,8 @@ class Pause:
             else:
                 self._task = task
                 yield self
+        if self.error is not None:
+            raise self.error
 
     def let_go(self) -> None:
         """Forget the inline task that waits."""

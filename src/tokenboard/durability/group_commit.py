@@ -6,10 +6,10 @@ a loop are handed over together at its end, and all waiters of a group are resol
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from tokenboard.durability.errors import SpoolError
 from tokenboard.inline_task import Pause
@@ -26,18 +26,12 @@ class Append(Pause):
     Awaiting it, once, waits for its commit, and raises the error that prevented that.
     """
 
-    __slots__ = ("body", "error", "loop")
+    __slots__ = ("body", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, body: bytes) -> None:
         super().__init__()
         self.loop = loop
         self.body = body
-        self.error: Exception | None = None
-
-    def __await__(self) -> Generator[Any, None, None]:
-        yield from super().__await__()
-        if self.error is not None:
-            raise self.error
 
 
 class Handover(Generic[Entry]):

@@ -101,6 +101,6 @@ def _asking(options: bytes) -> bytes:
 
 def _refuse_look_alikes(given: JsonObject) -> None:
     """Refuse ``Model`` and the like: servers that match names case-insensitively would read it as ``model``."""
-    for name in given.names() - _FREQUENT:
-        if name not in _READ and name.casefold() in _READ:
+    for name in given.names():
+        if name not in _FREQUENT and name.casefold() in _READ:
             raise Problem(400, f"Member names are case-sensitive: send `{name.casefold()}`, not `{name}`.")
