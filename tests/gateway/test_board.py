@@ -14,7 +14,8 @@ import pytest
 
 from tests.gateway.rig import Caller, Reply, nobody, run
 from tests.gateway.upstream_server import HELLO, OK, Handler, Peer, until
-from tokenboard.gateway.board import BoardRelay
+from tokenboard.gateway.board import BoardRelay, FarBoard
+from tokenboard.gateway.upstream import Origin
 from tokenboard.observability import Counters
 from tokenboard.server import HttpServer
 
@@ -423,5 +424,35 @@ def test_a_client_that_leaves_lets_go_of_the_board(tmp_path: Path) -> None:
             await asyncio.wait_for(heard.wait(), 5)
             caller.leave()
             await asyncio.wait_for(left.wait(), 5)
+
+    run(main)
+
+
+def test_a_board_on_another_machine_is_asked_under_its_own_name_and_for_nothing_internal() -> None:
+    async def main() -> None:
+        far = socket.create_server(("127.0.0.1", 0))
+        port = far.getsockname()[1]
+        server = HttpServer(echo)
+        await server.start(far)
+        relay = BoardRelay(
+            FarBoard(Origin("http", "127.0.0.1", port), b"/board"), max_body=MAX_BODY, counters=Counters()
+        )
+        near = HttpServer(nobody, direct=relay)
+        listener = socket.create_server(("127.0.0.1", 0))
+        await near.start(listener)
+        there = Site(listener.getsockname()[1], Path(), Counters())
+        try:
+            reply = await there.ask(b"GET /rankings?x=1 HTTP/1.1\r\nHost: paris.example\r\nAuthorization: Bearer k\r\n")
+            told = json.loads(reply.body)
+            assert "/board/rankings?x=1" == told["target"]
+            assert {"authorization": "Bearer k", "host": f"127.0.0.1:{port}"} == dict(told["headers"])
+            for path in (b"/internal", b"/internal/v1/shipments", b"/%69nternal/nudge"):
+                assert 404 == (await there.ask(b"POST " + path + b" HTTP/1.1\r\nHost: b\r\n")).status
+        finally:
+            for caller in there.callers:
+                caller.leave()
+            await near.stop(0)
+            await relay.aclose()
+            await server.stop(0)
 
     run(main)

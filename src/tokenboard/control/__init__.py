@@ -18,6 +18,8 @@ from tokenboard.control.snapshot import (
     SnapshotError,
     SnapshotFile,
     decode_snapshot,
+    encode_snapshot,
+    read_snapshot,
     tag_of,
     write_snapshot,
 )
@@ -41,6 +43,8 @@ __all__ = [
     "Watcher",
     "decode_report",
     "decode_snapshot",
+    "encode_snapshot",
+    "read_snapshot",
     "tag_of",
     "write_snapshot",
 ]
