@@ -34,6 +34,14 @@ def test_a_catalog_set_back_numbers_above_the_marks_beside_it(open_catalog: Open
     assert Marks(0, 3, 3) == Marks(**json.loads((tmp_path / "ids.json").read_text()))
 
 
+def test_a_board_notes_what_another_has_given_out(open_catalog: Open, tmp_path: Path) -> None:
+    one, two = (open_catalog(marks=tmp_path / name) for name in ("one.json", "two.json"))
+    assert [1, 2, 3] == [key_id(one), key_id(two), key_id(one)]
+    two.join_board("board", instead_of=None)
+    set_back(open_catalog())
+    assert 4 == key_id(two), "though the third was the other board's"
+
+
 def test_without_marks_beside_it_a_catalog_is_told_what_others_hold(open_catalog: Open, tmp_path: Path) -> None:
     catalog = open_catalog(marks=tmp_path / "ids.json")
     catalog.number_above(Marks(7, 8, 9))

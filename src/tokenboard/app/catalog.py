@@ -51,7 +51,7 @@ def catalog_as_it_is(settings: Settings, data: Path) -> Catalog:
 
 
 def open_followed(settings: Settings, data: Path) -> Catalog:
-    """Return the same catalog for the follower: read-only, and with a shorter timeout."""
+    """Return the same catalog for the follower and the election: it gives out no ids, and has a shorter timeout."""
     within_s = min(settings.catalog.timeout_s, FOLLOWED_WITHIN_S)
     server = ServerOptions(pool_size=_FOLLOWED_CONNECTIONS, password=_password(settings, data))
     return Catalog.open(settings.catalog_url(data), clock=wall_clock_ms, timeout_s=within_s, server=server)

@@ -141,9 +141,16 @@ class Database:
         return held, in_file
 
     def _note(self, connection: sa.Connection, file: MarksFile, held: Marks | None, in_file: Marks) -> bool:
-        """Write the marks to the file where the transaction raised them; the commit comes after."""
+        """Write the marks to the file where the transaction raised them; the commit comes after.
+
+        What another board has given out is noted too: a catalog set back is then met by each board's file.
+        """
         now = numbering.marks(connection)
-        if held is None or now is None or now in (held, in_file):
+        if held is None or now is None or now == in_file:
+            return False
+        if now == held:
+            if file.exists() and in_file.above(now) != in_file:
+                file.write(in_file.above(now))
             return False
         self._unused = (held, now)
         file.write(now)
