@@ -10,12 +10,13 @@ from typing import Any, cast
 from tests.simulation.fuse import Crash, Fragile, FragileCommitter, Fuse
 from tests.simulation.ledger import Cube, Ledger
 from tokenboard.catalog import CatalogUnavailable, Observation, Observed
-from tokenboard.collector import Collector
+from tokenboard.collector import Collector, Shipments
 from tokenboard.drain import Drain
 from tokenboard.event import UsageEvent, encode_parcel
 from tokenboard.journal import JournalReader
 from tokenboard.ledger import LedgerUnavailable
 from tokenboard.observability import Counters
+from tokenboard.shipping import Answer, Ask, Send, decode_shipment
 from tokenboard.spool import Spool
 
 _OF_SPOOL = ("append_new", "collect", "fix", "ack", "peek", "fixed")
@@ -97,6 +98,19 @@ class Board:
 
         return self._living(commit)
 
+    def receive(self, message: Ask | Send) -> Answer | None:
+        """Answer a gateway on another machine; None when it died before its answer was out."""
+        answers: list[Answer] = []
+
+        def answer() -> None:
+            if isinstance(message, Ask):
+                answers.append(self._shipments.look(message.journal))
+            else:
+                answers.append(self._shipments.take(decode_shipment(message.body), "remote"))
+            self.fuse.burn("before the answer to a shipment")
+
+        return answers[0] if self._living(answer) else None
+
     def die(self) -> None:
         """End as by SIGKILL between two steps, and begin anew."""
         self.fuse.put_out()
@@ -154,6 +168,7 @@ class Board:
         )
         self._spool._committer = cast(Any, FragileCommitter(self._spool._committer, self.fuse))
         fragile = cast(Spool, Fragile(self._spool, self.fuse, _OF_SPOOL))
+        self._shipments = Shipments(fragile, self.counters)
         self._collector = Collector(fragile, self._journals, counters=self.counters)
         self._collector._reader = self._reader  # type: ignore[method-assign]
         self._readers: dict[Path, JournalReader] = {}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from tokenboard.event import UsageEvent, encode_event
 from tokenboard.journal import JournalWriter
+from tokenboard.observability import Counters
+from tokenboard.shipping import Shipper
 
 _SEGMENT_BYTES = 1_500
 """Small, so that segments end, are left and are forgotten."""
@@ -20,6 +22,7 @@ class Gateway:
         self._chance = chance
         self._clock_ms = clock_ms
         self._writer = self._open()
+        self._begun()
 
     def record(self, events: Sequence[UsageEvent]) -> None:
         """Return once all of them are committed: their answers go out."""
@@ -36,14 +39,19 @@ class Gateway:
         self._writer.close()
         _restore(self.folder, kept)
         self._writer = self._open()
+        self._begun()
 
     def restart(self) -> None:
         """End as by SIGTERM, and begin anew."""
         self._writer.close()
         self._writer = self._open()
+        self._begun()
 
     def close(self) -> None:
         self._writer.close()
+
+    def _begun(self) -> None:
+        """A new life of the process has begun."""
 
     async def _append(self, events: Sequence[UsageEvent]) -> None:
         for each in [self._writer.append(encode_event(event)) for event in events]:
@@ -63,6 +71,20 @@ class Gateway:
             cut = self._chance.randint(min(first, len(body)), len(body))
             torn[name] = body[:cut] + old[cut:]
         return torn
+
+
+class RemoteGateway(Gateway):
+    """A gateway on another machine: what it records goes to the board by shipments."""
+
+    def _begun(self) -> None:
+        self.lives = getattr(self, "lives", 0) + 1
+        token = iter(range(10**9))
+        self.shipper = Shipper(
+            self.folder,
+            instance=f"run-{self.lives}",
+            counters=Counters(),
+            token=lambda: f"{self.lives}-{next(token)}",
+        )
 
 
 _SEGMENT_SUFFIX = ".segment"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from tests.events import DAY_MS, NOON, event
 from tests.simulation.board import Board, Clock
-from tests.simulation.gateway import Gateway
+from tests.simulation.gateway import Gateway, RemoteGateway
 from tests.simulation.ledger import RAW, SUMS
 from tokenboard.event import UsageEvent
+from tokenboard.shipping import Answer, Ask, Send
 
 Tell = Callable[[str], object]
 _MONTH_END = NOON + 30 * DAY_MS  # 2026-01-31T12:00:00Z
@@ -28,17 +29,20 @@ class Oracle:
 
 
 class World:
-    """Two gateways, callers of POST /usage, a board and its ledger; `live` is its story, `judge` the end of it."""
+    """Three gateways, one of them elsewhere, callers of POST /usage, a board, its ledger; `live` it, and `judge` it."""
 
     def __init__(self, folder: Path, seed: int, tell: Tell = lambda _: None) -> None:
         self.chance = random.Random(seed)
         self._tell = tell
         self.clock = Clock(_MONTH_END)
         journals = folder / "journals"
-        self.gateways = [Gateway(journals / f"gateway-{number}", self.chance, self.clock.ms) for number in (1, 2)]
+        self.remote = RemoteGateway(folder / "elsewhere" / "remote", self.chance, self.clock.ms)
+        local = [Gateway(journals / f"gateway-{number}", self.chance, self.clock.ms) for number in (1, 2)]
+        self.gateways: list[Gateway] = [*local, self.remote]
         self.board = Board(folder / "board", journals, self.chance, self.clock)
         self.oracle = Oracle()
         self._made = 0
+        self._on_their_way: list[Ask | Send] = []
         self._resent: list[list[UsageEvent]] = []
 
     def live(self, steps: int) -> None:
@@ -47,6 +51,7 @@ class World:
             (6, self._record),
             (6, self._collect),
             (9, self._deliver),
+            (5, self._ship),
             (3, self._post),
             (1, self._post_again),
             (1, self._gateway_dies),
@@ -67,10 +72,15 @@ class World:
         ledger.away = ledger.slow = board.apps.away = False
         ledger.chance = _Lucky()
         board._chance = _Lucky()
+        for late in self._on_their_way:
+            board.receive(late)
         for _ in range(500):
             board.collect()
             board.deliver()
-            if not board.pending():
+            message = self.remote.shipper.next()
+            if message is not None:
+                self._hear(board.receive(message))
+            elif not board.pending():
                 break
         ledger.settle(all_of_it=True)
         counted = Counter(row[0] for row in ledger.raw())
@@ -81,7 +91,8 @@ class World:
         tokens = raw.total()
         owed = sum(must.values()) + sum(may.get(name, 0) for name in counted)
         faults: dict[str, object] = {
-            "waiting": board.pending(),
+            "waiting": board.pending() + (self.remote.shipper.next() is not None),
+            "refused": self.remote.shipper.standing().refused,
             "lost": sorted(set(must) - set(counted)),
             "doubled": sorted(name for name, times in counted.items() if times > 1),
             "invented": sorted(set(counted) - set(must) - set(may)),
@@ -149,6 +160,40 @@ class World:
     def _deliver(self) -> str:
         self.board.deliver()
         return "the board delivers"
+
+    def _ship(self) -> str:
+        """Carry what the gateway elsewhere has to say, over a network that loses, delays, repeats and reorders."""
+        message = self.remote.shipper.next()
+        if message is None:
+            return "nothing is shipped"
+        match self.chance.randrange(9):
+            case 0:
+                self.remote.shipper.unanswered()
+                return "a shipment is lost"
+            case 1:
+                self._on_their_way.append(message)
+                self.remote.shipper.unanswered()
+                return "a shipment is late"
+            case 2:
+                self.board.receive(message)
+                self.remote.shipper.unanswered()
+                return "the answer to a shipment is lost"
+            case 3:
+                self.board.receive(message)
+                self._hear(self.board.receive(message))
+                return "a shipment comes twice"
+            case 4 if self._on_their_way:
+                self.board.receive(self._on_their_way.pop(self.chance.randrange(len(self._on_their_way))))
+                return "a late shipment arrives"
+            case _:
+                self._hear(self.board.receive(message))
+                return "a shipment arrives"
+
+    def _hear(self, answer: Answer | None) -> None:
+        if answer is None:
+            self.remote.shipper.unanswered()
+        else:
+            self.remote.shipper.answered(answer)
 
     def _board_ends(self) -> str:
         if self.chance.random() < 0.5:
