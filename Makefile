@@ -64,6 +64,8 @@ wheels: install-dev compile-clean ## Build the wheel of pure Python, and that wi
 	rm -rf build/lib* build/bdist.*
 
 test: export TOKENBOARD_PURE := 1
+# Each worker and each server of the tests loads the same modules: compiled once, whatever the shell's own habit is.
+test test-compiled fuzz: export PYTHONDONTWRITEBYTECODE :=
 test: install-dev ## Run all tests; those in a browser need Chromium, those of other clients npm: installed where that may be
 	@sh tests/install.sh
 	@sh tests/clients/install.sh $(BIN)/python

@@ -11,9 +11,16 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 
+from tests.warm import WarmProcess
+from tokenboard.cli.catalog import changing_catalog_of
+from tokenboard.cli.session import Session
+
+BRISK = "tests.brisk"
+"""The module of boards that tests only ask and feed."""
 START_WITHIN_S = 60.0
 UNLIMITED = {"TOKENBOARD_DATA_API__REQUESTS_PER_MINUTE": "0", "TOKENBOARD_DATA_API__REQUESTS_PER_DAY": "0"}
 """Tests ask for rankings more often than a key may, unless their environment says otherwise."""
@@ -39,7 +46,7 @@ class BoardProcess:
         self._module = module
         self._config = config
         self._environment = dict(environment or {})
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | WarmProcess | None = None
         self.url = ""
         self.port = 0
 
@@ -49,10 +56,12 @@ class BoardProcess:
         arguments += ["--gateways", str(self._gateways)] if self._gateways else ["--single"]
         arguments += ["--config", str(self._config)] if self._config else []
         self.data.mkdir(parents=True, exist_ok=True)
-        with (self.data / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command(*arguments), stdout=log, stderr=log, env=self._env(), cwd=self.data
-            )
+        command, log = self.command(*arguments), self.data / "server.log"
+        if self._module == BRISK and not self._gateways:
+            self._process = WarmProcess(command, log=log, env=self._env(), cwd=self.data)
+        else:
+            with log.open("ab") as output:
+                self._process = subprocess.Popen(command, stdout=output, stderr=output, env=self._env(), cwd=self.data)
         announced = wait_for(self._announced, START_WITHIN_S, self.log)
         self.url = announced["url"]
         self.port = int(self.url.rpartition(":")[2])
@@ -70,8 +79,13 @@ class BoardProcess:
         return done.stdout
 
     def make_key(self, scopes: str = "inference,data,ingest,admin", label: str = "test") -> str:
-        made = json.loads(self.run("keys", "create", "--label", label, "--scopes", scopes, "--json"))
-        return str(made["key"])
+        """Make a key as `keys create` does, in this process: to load an interpreter takes longer than all the rest."""
+        session = Session(self.data, self._config)
+        with (
+            mock.patch.dict(os.environ, self._env(), clear=True),
+            changing_catalog_of(session, make=True) as catalog,
+        ):
+            return catalog.create_key(label, scopes.split(","), actor="test").secret
 
     @property
     def pid(self) -> int:

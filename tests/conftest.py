@@ -6,6 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tests.board import BoardProcess, running_board
 from tests.upstream import OpenAiUpstream, Script, openai_upstream
@@ -45,9 +47,27 @@ LONG_FIRST = ("tests/system/", "tests/browser/", "tests/ledger/", "tests/catalog
 """Where tests take longest: begun first, so that at the end no worker is left alone with them."""
 
 
+TOGETHER = ("tests/browser/",)
+"""Packages whose fixtures take longer than their tests: one worker makes them, and runs the package, which is begun
+first of all."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long ones first when several workers share the tests."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG_FIRST))
+    items.sort(key=lambda item: (not item.nodeid.startswith(TOGETHER), not item.nodeid.startswith(LONG_FIRST)))
+
+
+class FilesAndPackages(LoadFileScheduling):  # type: ignore[misc]
+    """Give each worker whole files, and of TOGETHER whole packages."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((package for package in TOGETHER if nodeid.startswith(package)), super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Take over `--dist=loadfile`."""
+    return FilesAndPackages(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import pytest
 
 from tests.board import BoardProcess, running_board, wait_for
 from tests.upstream import OpenAiUpstream
+from tests.warm import WarmProcess
 from tokenboard.app.folder import DataFolder
 from tokenboard.app.serve import serve_single
 from tokenboard.catalog import Catalog
@@ -99,7 +100,7 @@ def end(board: BoardProcess, how: signal.Signals) -> "Ended":
 
 
 class Ended:
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, process: "subprocess.Popen[bytes] | WarmProcess") -> None:
         self._process = process
 
     def __call__(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.board import BoardProcess, now_text, running_board, today
+from tests.board import BRISK, BoardProcess, now_text, running_board, today
 from tests.cli.conftest import Run
 
 
@@ -166,7 +166,7 @@ def test_apps_commands_work_before_during_and_after_a_server(on_data: Run, data:
     parameters = {"start_date": today().isoformat(), "end_date": today().isoformat()}
 
     with (
-        running_board(data) as board,
+        running_board(data, module=BRISK) as board,
         httpx.Client(base_url=board.url, headers={"Authorization": f"Bearer {key}"}, timeout=30) as client,
     ):
         assert client.post("/api/v1/usage", json=events).status_code == 202

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.board import BoardProcess
+from tests.board import BRISK, BoardProcess
 from tests.cli.conftest import Run
 
 CASES = Path(__file__).parent.parent / "cases" / "files"
@@ -37,7 +37,7 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A board of this module's own, so that its figures are those of the files alone."""
-    board = BoardProcess(tmp_path_factory.mktemp("files")).start()
+    board = BoardProcess(tmp_path_factory.mktemp("files"), module=BRISK).start()
     try:
         yield board
     finally:

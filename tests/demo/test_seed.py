@@ -13,7 +13,7 @@ import httpx
 import msgspec
 import pytest
 
-from tests.board import BoardProcess, running_board, today
+from tests.board import BRISK, BoardProcess, running_board, today
 from tokenboard.app.folder import DEMO_MARK, DataFolder
 from tokenboard.attribution import AppIdentity, canonical_url
 from tokenboard.cli.seed import FolderTaken, Mark, continued, read_mark
@@ -40,7 +40,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, date]:
 
 @pytest.fixture(scope="module")
 def board(seeded: tuple[Path, date]) -> Iterator[BoardProcess]:
-    with running_board(seeded[0]) as running:
+    with running_board(seeded[0], module=BRISK) as running:
         running.wait_until_counted()
         yield running
 

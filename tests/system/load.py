@@ -26,10 +26,12 @@ class Load:
     events that POST /usage has accepted. ``cut_off`` counts inference requests without a whole answer, of which
     nobody knows whether they count, and ``unsure`` holds the ids of events of which nobody knows it; ``failures`` says
     what became of requests that were refused or cut off. A report is sent again until it is acknowledged, and now and
-    then once more.
+    then once more. ``rest_s`` is how long each rests after an answer: callers that never do take the processors from
+    the processes whose coming and going a test is about.
     """
 
-    def __init__(self, board: BoardProcess, key: str, *, each: int = 2, seed: int = 1) -> None:
+    def __init__(self, board: BoardProcess, key: str, *, each: int = 2, seed: int = 1, rest_s: float = 0.0) -> None:
+        self._rest_s = rest_s
         self._url = board.url
         self._headers = {"Authorization": f"Bearer {key}"}
         self._seed = seed
@@ -124,6 +126,7 @@ class Load:
                         time.sleep(0.02)
                         break
                     self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+                    time.sleep(self._rest_s)
 
     def _report(self, number: int) -> None:
         chance = random.Random(self._seed + number)
@@ -135,7 +138,7 @@ class Load:
             ]
             if self._deliver(body, again=chance.random() < 0.2):
                 self._count(number, tokens=14 * len(body), requests=len(body))
-            time.sleep(0.01)
+            time.sleep(0.01 + self._rest_s)
 
     def _deliver(self, body: list[dict[str, Any]], *, again: bool) -> bool:
         """Send a report until it is acknowledged, or once more than that; return whether it was."""

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import httpx
 
-from tests.board import running_board
+from tests.board import BRISK, running_board
 
 LOCKED = {"TOKENBOARD_PAGES__VISIBILITY": "key"}
 
 
 def test_what_is_ended_stays_ended_after_a_restart_and_a_revoked_key_ends_its_sessions_at_once(tmp_path: Path) -> None:
-    with running_board(tmp_path / "data", environment=LOCKED) as board:
+    with running_board(tmp_path / "data", environment=LOCKED, module=BRISK) as board:
         secret, operator = board.make_key("data"), board.make_key("admin")
 
         def log_in() -> httpx.Cookies:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import httpx
 
-from tests.board import UNLIMITED, running_board, wait_for
+from tests.board import BRISK, UNLIMITED, running_board, wait_for
 
 RANKINGS = "/api/v1/datasets/app-rankings"
 
 
 def test_a_days_count_survives_a_kill_and_a_restart(tmp_path: Path) -> None:
     environment = UNLIMITED | {"TOKENBOARD_DATA_API__REQUESTS_PER_DAY": "3"}
-    with running_board(tmp_path, environment=environment) as board:
+    with running_board(tmp_path, environment=environment, module=BRISK) as board:
         first, second = board.make_key(label="first"), board.make_key(label="second")
         assert [200, 200] == [ask(board.url, key).status_code for key in (first, second)]
         # Counts reach the disk a moment after their answers: what is there by now outlives the process.

@@ -7,8 +7,9 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 import pytest
@@ -24,7 +25,8 @@ KILLS = examples(5)
 """Of the board; 50 with TOKENBOARD_TEST_EFFORT=10."""
 SEED = 20261126
 STARTED = today()
-StartLoad = Callable[[BoardProcess, str, int], Load]
+REST_S = 0.02
+"""Between the requests of a caller where there are seconds of them anyway; where a gateway is killed there is none."""
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds processes in /proc"),
@@ -39,13 +41,19 @@ def ranked(board: BoardProcess, key: str) -> dict[str, tuple[int, int]]:
     return {name: (tokens, requests) for name, _, tokens, requests in rows}
 
 
+class StartLoad(Protocol):
+    """Start callers of a board, their ids by a seed."""
+
+    def __call__(self, board: BoardProcess, key: str, seed: int, *, rest_s: float = 0.0) -> Load: ...
+
+
 @pytest.fixture
 def start_load() -> Iterator[StartLoad]:
     """Return what starts callers, which end with the test at the latest."""
     started: list[Load] = []
 
-    def start(board: BoardProcess, key: str, seed: int) -> Load:
-        started.append(Load(board, key, seed=seed))
+    def start(board: BoardProcess, key: str, seed: int, *, rest_s: float = 0.0) -> Load:
+        started.append(Load(board, key, seed=seed, rest_s=rest_s))
         return started[-1]
 
     yield start
@@ -59,7 +67,7 @@ def test_no_request_for_inference_fails_and_nothing_is_lost_or_doubled_when_the_
     chance = random.Random(SEED)
     with two_houses(tmp_path / "data", module="tests.system.quick_restarts") as houses:
         key = houses.make_key()
-        load = start_load(houses, key, SEED)
+        load = start_load(houses, key, SEED, rest_s=REST_S)
         for kill in range(KILLS):
             # In turns while it takes reports and delivers, and at any time, its start included.
             if kill % 2 == 0:
