@@ -26,7 +26,7 @@ from tokenboard.event import UsageEvent, encode_parcel
 from tokenboard.event_table import decode_parcel
 from tokenboard.ingest import Ingest
 from tokenboard.journal import JournalWriter
-from tokenboard.ledger import Ledger
+from tokenboard.ledger import BatchId, Ledger
 from tokenboard.observability import Counters
 from tokenboard.spool import Spool
 
@@ -198,7 +198,7 @@ def _ledger(folder: Path, events: Sequence[UsageEvent]) -> Table:
 
         def insert(batch: Sequence[UsageEvent]) -> None:
             app_ids = [1 + at % 60 for at in range(len(batch))]
-            ledger.insert(next(numbers), arrange_rows(batch, app_ids, [None] * len(batch)), fresh=True)
+            ledger.insert(BatchId(1, next(numbers)), arrange_rows(batch, app_ids, [None] * len(batch)), fresh=True)
 
         return duel_table(
             "Rows into the ledger",

@@ -24,13 +24,14 @@ from tokenboard.attribution import AppIdentity, AttributionOptions
 from tokenboard.auth import Auth
 from tokenboard.catalog import Catalog, Observation
 from tokenboard.event import UsageEvent
-from tokenboard.ledger import ROLLUPS, Ledger
+from tokenboard.ledger import ROLLUPS, BatchId, Ledger
 from tokenboard.observability import Counters
 from tokenboard.rankings import Rankings
 from tokenboard.rate_limits import Counts, RateLimits
 
 FLOOR = date(2026, 1, 1)
 TODAY = date(2026, 4, 15)
+WRITER = 7
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,9 @@ class Rig:
         self.ledger.insert(self.next_batch(), rows)
         self.rankings.refresh()
 
-    def next_batch(self) -> int:
+    def next_batch(self) -> BatchId:
         """Return a number for a batch: the ledger is shared by tests, each with a rig of its own."""
-        return self.ledger.last_batch() + 1
+        return BatchId(WRITER, self.ledger.last_batch(WRITER) + 1)
 
     def observe(self, use: Use) -> int:
         if use.url is None:
@@ -174,7 +175,7 @@ class Rig:
 def empty(ledger: Ledger) -> None:
     """Forget all usage."""
     tables = ("usage", "day_changes", *ROLLUPS)
-    ledger._run(lambda: [ledger._client.command(f"TRUNCATE TABLE {table}") for table in tables])
+    ledger._connections.run(lambda client: [client.command(f"TRUNCATE TABLE {table}") for table in tables])
 
 
 @cache

@@ -12,9 +12,9 @@ def test_a_ledger_that_does_not_answer_in_time_is_named_with_the_seconds(
 ) -> None:
     rig.use(Use())
     (app_id,) = rig.ids.values()
-    monkeypatch.setattr(rig.ledger, "_timeout_s", 0.05)
+    monkeypatch.setattr(rig.ledger._connections, "timeout_s", 0.05)
     release = threading.Event()
-    rig.ledger._thread.submit(release.wait, 60)
+    rig.ledger._connections._asking.submit(release.wait, 60)
     try:
         answer = rig.client.get(f"/api/v1/apps/{app_id}/usage")
     finally:
@@ -25,5 +25,5 @@ def test_a_ledger_that_does_not_answer_in_time_is_named_with_the_seconds(
         answer.json()["error"]["message"],
         answer.headers["Retry-After"],
     )
-    monkeypatch.setattr(rig.ledger, "_timeout_s", 60.0)
+    monkeypatch.setattr(rig.ledger._connections, "timeout_s", 60.0)
     assert 200 == rig.client.get(f"/api/v1/apps/{app_id}/usage").status_code

@@ -16,6 +16,7 @@ import pytest
 
 from tests.board import BoardProcess, now_text, running_board
 from tests.events import event, parcel
+from tests.ledger.oracle import ask
 from tokenboard.app.record import FILE, MARKS, Record, StoreMissing
 from tokenboard.app.stores import Stores, open_stores
 from tokenboard.catalog import Catalog, CatalogFault, Marks
@@ -233,7 +234,7 @@ def test_a_ledger_whose_volume_is_not_mounted_stops_the_start(data: Path, tmp_pa
     (data / "ledger").rmdir()
     (tmp_path / "away").rename(data / "ledger")
     with opened(data) as stores:
-        assert 0 < stores.ledger.last_batch()
+        assert 0 < stores.ledger.last_batch(stores.spool.writer)
 
 
 def test_a_ledger_that_is_lost_for_good_is_begun_anew_on_an_operators_word(data: Path) -> None:
@@ -242,7 +243,7 @@ def test_a_ledger_that_is_lost_for_good_is_begun_anew_on_an_operators_word(data:
 
     for _ in range(2):
         with opened(data) as stores:
-            assert (0, 2) == (stores.ledger.last_batch(), stores.catalog.apps(limit=9).total)
+            assert (0, 2) == (stores.ledger.last_batch(stores.spool.writer), stores.catalog.apps(limit=9).total)
 
 
 def test_a_spool_that_is_gone_stops_the_start(data: Path) -> None:
@@ -310,7 +311,7 @@ def test_a_folder_of_an_older_program_is_taken_over_unless_a_store_is_lost(data:
     (data / MARKS).unlink()
     with opened(data) as stores:
         # As if there had never been ids of boards.
-        stores.ledger._run(lambda: stores.ledger._client.command("TRUNCATE TABLE board"))
+        ask(stores.ledger, "TRUNCATE TABLE board")
     for file, statement in (
         ("catalog.sqlite", "DELETE FROM board"),
         ("spool/board.sqlite", "DELETE FROM meta WHERE name IN ('board', 'delivered')"),

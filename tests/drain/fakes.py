@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from tokenboard.ledger import LedgerUnavailable, Rows
+from tokenboard.ledger import BatchId, LedgerUnavailable, Rows
 
 
 @dataclass
@@ -19,7 +19,9 @@ class FakeLedger:
     sent: list[int] = field(default_factory=list)
     away: bool = False
 
-    def insert(self, batch: int, rows: Rows, *, fresh: bool = False) -> None:
+    def insert(self, batch_id: BatchId, rows: Rows, *, fresh: bool = False) -> None:
+        writer, batch = batch_id
+        assert writer > 0
         assert not fresh or batch > max(self.sent, default=0)
         assert batch >= max(self.sent, default=0)
         self.sent.append(batch)
@@ -29,13 +31,13 @@ class FakeLedger:
         assert known.table.equals(rows.table)
         assert known.days == rows.days
 
-    def last_batch(self) -> int:
+    def last_batch(self, writer: int) -> int:
         return max(self.batches, default=0)
 
-    def finish_rebuilds(self, today: date) -> list[int]:
+    def finish_rebuilds(self, today: date, *, writer: int) -> list[int]:
         return []
 
-    def fill_new_rollups(self, today: date) -> list[str]:
+    def fill_new_rollups(self, today: date, *, writer: int) -> list[str]:
         return []
 
     def column(self, name: str) -> list[Any]:

@@ -6,7 +6,7 @@ import pytest
 from tests.board import wait_for
 from tests.drain.conftest import Rig
 from tests.events import DAY_MS, NOON, event, parcel
-from tokenboard.ledger import Ledger, LedgerUnavailable, Rows
+from tokenboard.ledger import BatchId, Ledger, LedgerUnavailable, Rows
 
 
 def test_on_the_real_ledger_everything_arrives_once_though_each_batch_fails_and_is_sent_again(
@@ -15,9 +15,9 @@ def test_on_the_real_ledger_everything_arrives_once_though_each_batch_fails_and_
     monkeypatch.setattr("tokenboard.drain.drain._FIRST_BACKOFF_S", 0.01)
     ledger = Ledger(f"chdb://{tmp_path / 'ledger'}")
     ledger.migrate()
-    insert, calls = ledger.insert, Counter[int]()
+    insert, calls = ledger.insert, Counter[BatchId]()
 
-    def insert_and_fail_at_first(batch: int, rows: Rows, *, fresh: bool) -> None:
+    def insert_and_fail_at_first(batch: BatchId, rows: Rows, *, fresh: bool) -> None:
         calls[batch] += 1
         insert(batch, rows, fresh=fresh)
         if calls[batch] == 1:

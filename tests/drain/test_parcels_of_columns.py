@@ -12,6 +12,7 @@ from tests.events import NOON, event, parcel
 from tokenboard.drain.plan import make_plan, repeat_plan
 from tokenboard.event import EventDecodeError, UsageEvent, encode_parcel
 from tokenboard.event_table import COLUMNS_VERSION, MISFITS, decode_parcel, encode_columns, event_table, table_of
+from tokenboard.ledger import BatchId
 from tokenboard.spool import Parcel
 
 
@@ -115,7 +116,7 @@ def test_a_fixed_batch_is_repeated_to_the_byte_whatever_the_catalog_says_by_then
     seen = [event(id=str(at), app_key=f"https://app{at % 3}.example", ts_ms=NOON + at) for at in range(50)]
     bodies = [columns(*seen), parcel(*seen[:3], event(ts_ms=-1)), b"garbage", columns(event(ts_ms=-1), event(id="z"))]
     parcels = [Parcel(seq, 1, body) for seq, body in enumerate(bodies, 1)]
-    plan, rows, dead_letters = make_plan(parcels, rig.catalog, 1)
+    plan, rows, dead_letters = make_plan(parcels, rig.catalog, BatchId(1, 1))
     again = repeat_plan(parcels, plan)
     assert rows.table.equals(again.table)
     assert rows.days == again.days

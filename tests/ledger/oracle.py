@@ -84,4 +84,7 @@ def held(ledger: Ledger, table: str) -> dict[tuple[Any, ...], Figures]:
 
 def ask(ledger: Ledger, sql: str) -> list[tuple[Any, ...]]:
     """Ask the engine anything."""
-    return [tuple(row) for row in ledger._run(lambda: ledger._client.query(sql).result_rows)]
+    if sql.lstrip("( \n").upper().startswith(("SELECT", "WITH", "SHOW", "EXISTS")):
+        return [tuple(row) for row in ledger._connections.run(lambda client: client.query(sql).result_rows)]
+    ledger._connections.run(lambda client: client.command(sql))
+    return []

@@ -18,7 +18,7 @@ from tests.events import DAY_MS
 from tests.ledger.oracle import ask, expected, held
 from tests.ledger.torture import BATCH, TODAY_MS, batch, heard, in_child
 from tests.rows import arrange_rows
-from tokenboard.ledger import ROLLUPS, Ledger
+from tokenboard.ledger import ROLLUPS, BatchId, Ledger
 
 BATCHES = 3
 HARMED = ("app_daily", "key_daily", "model_daily")
@@ -38,7 +38,7 @@ def fill(folder: str, told: int) -> None:
     for number in range(BATCHES):
         rows = batch(number)
         arranged = arrange_rows([one for one, _ in rows], [app for _, app in rows], [None] * BATCH)
-        ledger.insert(number + 1, arranged)
+        ledger.insert(BatchId(1, number + 1), arranged)
     ask(ledger, "ALTER TABLE app_daily DELETE WHERE app_id % 3 = 0 SETTINGS mutations_sync = 1")
     ask(ledger, "INSERT INTO key_daily SELECT * FROM key_daily")
     ask(ledger, "ALTER TABLE model_daily DELETE WHERE tool_use = 'called' SETTINGS mutations_sync = 1")

@@ -13,19 +13,21 @@ from tests.events import DAY_MS, NOON, event
 from tests.ledger.oracle import ask, expected, held
 from tests.rows import arrange_rows
 from tokenboard.event import UsageEvent
-from tokenboard.ledger import ROLLUPS, Ledger, LedgerError, LedgerOutdated, LedgerUnavailable, Totals
+from tokenboard.ledger import ROLLUPS, BatchId, Ledger, LedgerError, LedgerOutdated, LedgerUnavailable, Totals
+from tokenboard.ledger.sql import schema_files
 
 OpenLedger = Callable[..., Ledger]
 TODAY_MS = int(time.time() * 1000) // DAY_MS * DAY_MS
 FILES = ["0001_usage", "0002_app_daily", "0003_app_model_daily", "0004_model_daily", "0005_app_hourly"]
 LATER = ["0006_day_changes", "0007_key_daily", "0008_raw_dropped", "0009_batches", "0010_model_daily_by_kind"]
-LATER += ["0011_board"]
+LATER += ["0011_board", "0012_writers"]
+WRITER = 7
 
 
-def put(ledger: Ledger, batch: int, *rows: tuple[UsageEvent, int], fresh: bool = False) -> None:
+def put(ledger: Ledger, batch: int, *rows: tuple[UsageEvent, int], fresh: bool = False, writer: int = WRITER) -> None:
     events, apps = [event for event, _ in rows], [app for _, app in rows]
     arranged = arrange_rows(events, apps, [event.reason for event in events])
-    ledger.insert(batch, arranged, fresh=fresh)
+    ledger.insert(BatchId(writer, batch), arranged, fresh=fresh)
 
 
 def some_rows(seed: int, count: int, days: int, start_ms: int = TODAY_MS) -> list[tuple[UsageEvent, int]]:
@@ -62,7 +64,9 @@ def days_of(rows: list[tuple[UsageEvent, int]]) -> set[date]:
 # --- schema ---------------------------------------------------------------------------------------------------------
 
 
-def test_migrating_twice_changes_nothing_and_an_interrupted_migration_is_completed(open_ledger: OpenLedger) -> None:
+def test_migrating_twice_changes_nothing_and_an_interrupted_migration_is_completed(
+    open_ledger: OpenLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger = open_ledger(migrated=False)
     with pytest.raises(LedgerOutdated, match="nothing") as caught:
         ledger.check()
@@ -72,7 +76,17 @@ def test_migrating_twice_changes_nothing_and_an_interrupted_migration_is_complet
     ledger.check()
     put(ledger, 1, *some_rows(1, 20, 3))
 
-    # As if the process had died in the middle of the last file, and in the one before as well.
+    # As if the process had died in the middle of the last file.
+    ask(ledger, "ALTER TABLE schema_files DELETE WHERE name = '0012_writers' SETTINGS mutations_sync = 1")
+    ask(ledger, "DROP VIEW model_daily_view SYNC")
+    assert ["0012_writers"] == ledger.migrate()
+    put(ledger, 2, *some_rows(2, 20, 3))
+
+    # And in the middle of earlier ones.
+    files = schema_files()
+    with monkeypatch.context() as older:
+        older.setattr("tokenboard.ledger.migration.schema_files", lambda: files[:11])
+        ledger = open_ledger("earlier")
     ask(ledger, "ALTER TABLE schema_files DELETE WHERE name >= '0008' SETTINGS mutations_sync = 1")
     ask(ledger, "DROP TABLE raw_dropped SYNC")
     ask(ledger, "DROP TABLE rebuilds SYNC")
@@ -82,6 +96,7 @@ def test_migrating_twice_changes_nothing_and_an_interrupted_migration_is_complet
         ledger.check()
     assert LATER[2:] == ledger.migrate()
     ledger.check()
+    put(ledger, 1, *some_rows(1, 20, 3))
     put(ledger, 2, *some_rows(2, 20, 3))
     rows = some_rows(1, 20, 3) + some_rows(2, 20, 3)
     for table in ("app_model_daily", "model_daily"):

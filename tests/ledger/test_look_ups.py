@@ -16,7 +16,7 @@ from tests.ledger.oracle import ask
 from tests.ledger.test_ledger import OpenLedger, put
 from tests.rows import arrange_rows
 from tokenboard.event import UsageEvent
-from tokenboard.ledger import Generation, Ledger, LedgerError, Spending
+from tokenboard.ledger import BatchId, Generation, Ledger, LedgerError, Spending
 from tokenboard.ledger.ledger import GENERATION_WITHIN_MS
 
 TODAY = date(2026, 1, 1)
@@ -90,7 +90,7 @@ def test_no_time_is_too_far(ledger: Ledger, near_ms: int) -> None:
 
 def test_a_look_up_by_time_reads_one_granule_of_many(ledger: Ledger) -> None:
     events = [event(id=f"gen-{NOON + number * 1_000}", ts_ms=NOON + number * 1_000) for number in range(100_000)]
-    ledger.insert(1, arrange_rows(events, [1] * len(events), [None] * len(events)))
+    ledger.insert(BatchId(1, 1), arrange_rows(events, [1] * len(events), [None] * len(events)))
     wanted = events[50_000]
     assert wanted.id == found(ledger, wanted.id, near_ms=wanted.ts_ms).id
     values: Any = {"id": wanted.id, "account_id": 1, "first_ms": wanted.ts_ms - 1, "last_ms": wanted.ts_ms + 1}

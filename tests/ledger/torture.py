@@ -20,7 +20,7 @@ from tests.events import DAY_MS, event
 from tests.ledger.oracle import ask, expected, held
 from tests.rows import arrange_rows
 from tokenboard.event import UsageEvent
-from tokenboard.ledger import ROLLUPS, Ledger
+from tokenboard.ledger import ROLLUPS, BatchId, Ledger
 
 BATCH = 3_000
 TODAY_MS = int(time.time() * 1000) // DAY_MS * DAY_MS
@@ -48,7 +48,7 @@ def batch(number: int) -> list[tuple[UsageEvent, int]]:
 def insert(ledger: Ledger, number: int, *, fresh: bool = False) -> None:
     rows = batch(number)
     arranged = arrange_rows([one for one, _ in rows], [app for _, app in rows], [None] * BATCH)
-    ledger.insert(number + 1, arranged, fresh=fresh)
+    ledger.insert(BatchId(1, number + 1), arranged, fresh=fresh)
 
 
 def insert_for_ever(folder: str, number: int, told: int) -> None:

@@ -14,6 +14,7 @@ from tests.spool.test_spool_crash import start
 from tokenboard.drain.plan import make_plan
 from tokenboard.event import EventDecodeError
 from tokenboard.event_table import decode_parcel
+from tokenboard.ledger import BatchId
 from tokenboard.spool import Spool, SpoolDamaged, SpoolError
 
 FILES = ("test.sqlite", "test.sqlite-wal", "test.sqlite-shm", "test.sqlite-witness")
@@ -184,7 +185,7 @@ def test_a_parcel_whose_bytes_the_disk_changed_becomes_a_dead_letter_and_cannot_
         connection.execute("UPDATE parcels SET body = x'676f6c64'")
     (parcel,) = open_spool().peek(1, 100)
     assert not parcel.sound
-    _, _, dead_letters = make_plan([parcel], catalog=None, batch=1)  # type: ignore[arg-type] # nothing is asked of it
+    _, _, dead_letters = make_plan([parcel], catalog=None, batch=BatchId(1, 1))  # type: ignore[arg-type] # nothing is asked of it
     ((reason, body),) = dead_letters
     assert "its bytes are not those that were stored" in reason
     with pytest.raises(EventDecodeError):

@@ -42,6 +42,7 @@ def open_upkeep(settings: Settings, ledger: Ledger, rankings: Rankings, drain: D
     return Upkeep(
         ledger,
         rankings,
+        writer=drain.writer,
         paused=drain.paused,
         floor=settings.attribution.floor,
         raw_retention_days=settings.ledger.raw_retention_days,

@@ -97,7 +97,7 @@ def open_stores(settings: Settings, data: Path, *, ledger: Ledger | None = None)
         board = (record.board if record else "") or next((each for each in held.values() if each), uuid.uuid4().hex)
         used = {
             "catalog": bool(catalog.apps(limit=1).total or catalog.accounts()),
-            "ledger": ledger.last_batch() > 0 or bool(ledger.day_changes()),
+            "ledger": ledger.last_batch(spool.writer) > 0 or bool(ledger.day_changes()),
             "spool": spool.used(),
         }
         for store in STORES:
@@ -155,7 +155,7 @@ def _refuse_if_wrong(
 
 def _compare_times(ledger: Ledger, spool: Spool, accepted: frozenset[str]) -> None:
     """Raise StoreMissing when ledger and spool are of different times: usage would be lost, or counted twice."""
-    delivered, last = spool.delivered(), ledger.last_batch()
+    delivered, last = spool.delivered(), ledger.last_batch(spool.writer)
     plan = _plan_under_way(spool)
     under_way = 0 if plan is None else plan.batch
     if delivered is None:

@@ -9,7 +9,7 @@ from threading import Condition, Event, Lock, Thread
 
 from tokenboard.catalog import Catalog, CatalogError
 from tokenboard.drain.plan import PlanError, decode_plan, encode_plan, make_plan, repeat_plan
-from tokenboard.ledger import Ledger, LedgerError
+from tokenboard.ledger import BatchId, Ledger, LedgerError
 from tokenboard.observability import Counters, logger
 from tokenboard.spool import Spool, SpoolError
 
@@ -105,6 +105,11 @@ class Drain:
         self._paused = False
         self._last_batch: int | None = None
 
+    @property
+    def writer(self) -> int:
+        """Whose batches these are, to the ledger."""
+        return self._spool.writer
+
     def start(self) -> None:
         """Start the thread: first complete what a crash interrupted, then go on with what arrives."""
         self._thread.start()
@@ -173,9 +178,9 @@ class Drain:
         """
         with self.paused():
             today = datetime.fromtimestamp(self._clock_ms() / 1000, UTC).date()
-            for month in self._ledger.finish_rebuilds(today):
+            for month in self._ledger.finish_rebuilds(today, writer=self._spool.writer):
                 _log.debug("a rebuild that was interrupted was done again", extra={"month": month})
-            for rollup in self._ledger.fill_new_rollups(today):
+            for rollup in self._ledger.fill_new_rollups(today, writer=self._spool.writer):
                 _log.debug("a rollup was filled from the raw events", extra={"rollup": rollup})
 
     def _deliver(self) -> bool:
@@ -187,7 +192,9 @@ class Drain:
             parcels = self._spool.peek(MAX_BATCH, MAX_BATCH_BYTES)
             if not parcels:
                 return False
-            plan, rows, dead_letters = make_plan(parcels, self._catalog, self._next_batch())
+            plan, rows, dead_letters = make_plan(
+                parcels, self._catalog, BatchId(self._spool.writer, self._next_batch())
+            )
             batch_id = self._spool.fix(parcels[-1].seq, encode_plan(plan), dead_letters)
             for reason, _ in dead_letters:
                 self._counters.add("dead_letters")
@@ -196,7 +203,7 @@ class Drain:
                     "a record became a dead letter; see `tokenboard dead-letters list`", extra={"reason": reason}
                 )
         self._last_batch = plan.batch
-        self._ledger.insert(plan.batch, rows, fresh=batch is None)
+        self._ledger.insert(plan.batch_id, rows, fresh=batch is None)
         self._delivered()
         self._spool.ack(batch_id, number=plan.batch if rows.days else None)
         self._counters.add("delivered.events", len(plan.app_ids))
@@ -204,13 +211,13 @@ class Drain:
         return True
 
     def _next_batch(self) -> int:
-        """Return a number greater than that of any batch the ledger may have some of.
+        """Return a number greater than that of any batch of this spool that the ledger may have some of.
 
         The time keeps it above those of a spool that was lost with a batch half delivered; the ledger's last above
         those given while the clock was ahead.
         """
         if self._last_batch is None:
-            self._last_batch = self._ledger.last_batch()
+            self._last_batch = self._ledger.last_batch(self._spool.writer)
         return max(self._last_batch + 1, self._clock_ms() * 1000)
 
     def _run(self) -> None:

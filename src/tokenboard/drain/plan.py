@@ -12,7 +12,7 @@ from tokenboard.catalog import Catalog, CatalogError, CatalogFault, Observation,
 from tokenboard.drain.observations import group_observations
 from tokenboard.event import EventDecodeError, UsageEvent, decode_events, encode_parcel, split_events
 from tokenboard.event_table import decode_columns, events_of, is_by_columns, table_of
-from tokenboard.ledger import OUT_OF_TIME, Rows, arrange_table, fit_events, misfit_times
+from tokenboard.ledger import OUT_OF_TIME, BatchId, Rows, arrange_table, fit_events, misfit_times
 from tokenboard.spool import Parcel
 
 _OBSERVATIONS = 10_000  # what the catalog takes in one call
@@ -32,7 +32,8 @@ class PlanError(Exception):
 class Plan(msgspec.Struct, frozen=True):
     """The decisions about one batch, stored with it so that a retry repeats them.
 
-    ``batch`` is its number in the ledger. ``unread`` are the sequence numbers of parcels that could not be read;
+    ``batch`` is its number in the ledger, ``writer`` whose it is: 0 in the plans of programs that knew of one writer.
+    ``unread`` are the sequence numbers of parcels that could not be read;
     ``left_out`` the positions, among the events of the other parcels in order, of those that became dead letters;
     ``app_ids`` has one app id per remaining event, and ``reasons`` maps positions among these to a reason that the
     catalog gave.
@@ -43,6 +44,12 @@ class Plan(msgspec.Struct, frozen=True):
     left_out: tuple[int, ...]
     app_ids: tuple[int, ...]
     reasons: dict[int, str]
+    writer: int = 0
+
+    @property
+    def batch_id(self) -> BatchId:
+        """The batch, as the ledger knows it."""
+        return BatchId(self.writer, self.batch)
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -81,10 +88,12 @@ class _Contents:
     unread: list[tuple[int, str, bytes]] = field(default_factory=list)
 
 
-def make_plan(parcels: Sequence[Parcel], catalog: Catalog, batch: int) -> tuple[Plan, Rows, list[tuple[str, bytes]]]:
+def make_plan(
+    parcels: Sequence[Parcel], catalog: Catalog, batch: BatchId
+) -> tuple[Plan, Rows, list[tuple[str, bytes]]]:
     """Decide about these parcels: the plan, its rows, and the dead letters as (reason, bytes).
 
-    ``batch`` is the number that the ledger will know them by.
+    ``batch`` is what the ledger will know them by.
 
     Apps are created and named in the catalog on the way; doing it again decides the same.
 
@@ -101,7 +110,8 @@ def make_plan(parcels: Sequence[Parcel], catalog: Catalog, batch: int) -> tuple[
     kept = np.setdiff1d(np.arange(table.num_rows), np.fromiter(why_not, np.int64, len(why_not)), assume_unique=True)
     numbers = np.cumsum(np.isin(np.arange(table.num_rows), kept)) - 1
     plan = Plan(
-        batch=batch,
+        batch=batch.number,
+        writer=batch.writer,
         unread=tuple(seq for seq, _, _ in contents.unread),
         left_out=tuple(sorted({*contents.misfits, *contents.positions[list(why_not)].tolist()})),
         app_ids=tuple(app_ids[kept].tolist()),

@@ -8,8 +8,9 @@ after its caller, and ``engines`` the only difference between the two.
 """
 
 from tokenboard.ledger.analyst import HOURS_KEPT_DAYS, NOTHING, Analyst, Consumption
+from tokenboard.ledger.batches import UNOWNED, BatchId
 from tokenboard.ledger.columns import OUT_OF_TIME, Rows, arrange_table, fit_events, misfit_times
-from tokenboard.ledger.errors import LedgerError, LedgerOutdated, LedgerUnavailable
+from tokenboard.ledger.errors import LedgerError, LedgerMisplaced, LedgerOutdated, LedgerUnavailable, TwoWriters
 from tokenboard.ledger.generation import Generation
 from tokenboard.ledger.kinds import ANY_KIND, ContextBucket, Output, RequestKind, ToolUse
 from tokenboard.ledger.ledger import DayRows, Ledger, Totals
@@ -23,13 +24,16 @@ __all__ = [
     "NOTHING",
     "OUT_OF_TIME",
     "ROLLUPS",
+    "UNOWNED",
     "Analyst",
+    "BatchId",
     "Consumption",
     "ContextBucket",
     "DayRows",
     "Generation",
     "Ledger",
     "LedgerError",
+    "LedgerMisplaced",
     "LedgerOutdated",
     "LedgerUnavailable",
     "Output",
@@ -40,6 +44,7 @@ __all__ = [
     "Spending",
     "ToolUse",
     "Totals",
+    "TwoWriters",
     "arrange_table",
     "first_of",
     "fit_events",

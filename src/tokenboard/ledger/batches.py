@@ -1,22 +1,27 @@
-"""A batch into the raw table and every rollup: each month of each table once.
+"""A batch into the raw table and every rollup: each piece of each table once, one month of it on one shard.
 
     rows ─▶ usage ─▶ views sum them: app_daily · app_model_daily · model_daily · app_hourly · key_daily
          ─▶ last of all: day_changes
 
-The engine writes one month of one table whole or not at all, and nothing larger: of a batch that a crash interrupted
-some months of some tables are there. The row that says so is the row that holds the figures: its ``batch``. So before a
-batch is written again each table is asked which months of it it has, and is given the others.
+The engine writes a piece whole or not at all, and nothing larger: of a batch that a crash interrupted some pieces are
+there. The row that says so is the row that holds the figures: its ``writer`` and ``batch``. So before a batch is
+written again each table is asked which pieces of it it has, and is given the others.
 
-The engine's own memory of what it was given (``insert_deduplication_token``) is exact as long as the engine lives:
-which is what it takes with a server that still works on what its client gave up on. Beyond, it is not: a token is noted
-before the rows it stands for are there, so a crash in between makes the engine take rows for known that it does not
-have; and the note is not synced, so a power cut makes it forget tokens of rows that it has.
+    still at work on an earlier attempt? ─▶ later
+    within the memory that replicas share ─▶ all of it, with its token: exact, whichever node fails
+    nothing of it there ─▶ all of it, with its token, in case the earlier attempt was only late
+    some of it there, and nothing new for a while ─▶ the missing pieces
+
+The engine's memory of what it was given (``insert_deduplication_token``) is never all there is. On one node a token is
+noted before the rows it stands for are there, so a crash in between makes the engine take rows for known that it does
+not have; and the note is not synced, so a power cut makes it forget tokens of rows that it has. Replicas note token and
+rows in one transaction of Keeper, for a week.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -25,13 +30,19 @@ from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
 from tokenboard.ledger.columns import Rows
+from tokenboard.ledger.connections import Connections
+from tokenboard.ledger.engines import Engines
+from tokenboard.ledger.errors import LedgerUnavailable, TwoWriters
 from tokenboard.ledger.rollups import ROLLUPS, insert_sums
 from tokenboard.ledger.sql import query_text
 
-Answer = TypeVar("Answer")
-Run = Callable[[Callable[[], Answer]], Answer]
+UNOWNED: Final = 0
+"""The writer of all rows from before there were several."""
 
-_ONE_PIECE = {
+SETTLED_S: Final = 15.0
+"""How long after the last attempt at a batch, or after the start, pieces of it may still come in, in seconds."""
+
+_ONE_PIECE: Final = {
     # One block of rows a month and table, whatever their number: a part, which is written whole or not at all.
     "max_insert_block_size": 100_000_000,
     "min_insert_block_size_rows": 100_000_000,
@@ -46,25 +57,64 @@ _ONE_PIECE = {
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "async_insert": 0,  # deduplication in views does not hold for asynchronous inserts
 }
-_OF_BATCH = (
-    "usage.batch = {batch:UInt64} AND has({months:Array(UInt32)}, toYYYYMM(usage.ts)) AND usage.ts BETWEEN "
+_OF_BATCH: Final = (
+    "usage.writer = {writer:UInt64} AND usage.batch = {batch:UInt64} "
+    "AND has({months:Array(UInt32)}, toYYYYMM(usage.ts)) AND usage.ts BETWEEN "
     "fromUnixTimestamp64Milli({first_ms:Int64}) AND fromUnixTimestamp64Milli({last_ms:Int64})"
 )
 
 
-class BatchWriter:
-    """Writes one batch; ``run`` takes each statement to the engine's thread, so that readers come in between."""
+class BatchId(NamedTuple):
+    """Which batch: whose, and the number he gave it, in microseconds since 1970 or more."""
 
-    def __init__(self, client: Client, run: "Run[Any]", number: int, rows: Rows) -> None:
-        self._client = client
-        self._run = run
-        self._number = number
+    writer: int
+    number: int
+
+
+class Piece(NamedTuple):
+    """What a table takes at once: one month (202601 is January 2026) on one shard, counted from 0."""
+
+    shard: int
+    month: int
+
+
+class Attempts:
+    """When batches were last tried in this process; what is known of attempts before it is that they are older."""
+
+    def __init__(self, settled_s: float) -> None:
+        self._settled_s = settled_s
+        self._began = time.monotonic()
+        self._last: tuple[BatchId, float] | None = None
+
+    def tried(self, batch: BatchId) -> None:
+        """Note that an attempt at a batch ends now."""
+        self._last = (batch, time.monotonic())
+
+    def unsettled_s(self, batch: BatchId) -> float:
+        """Return for how long pieces of an earlier attempt at a batch may still come in, in seconds; 0: none will."""
+        since = self._last[1] if self._last is not None and self._last[0] == batch else self._began
+        return max(since + self._settled_s - time.monotonic(), 0.0)
+
+
+class BatchWriter:
+    """Writes one batch; each statement is a call of its own, so that readers of an embedded engine come in between."""
+
+    def __init__(
+        self, connections: Connections, engines: Engines, attempts: Attempts, batch: BatchId, rows: Rows
+    ) -> None:
+        self._connections = connections
+        self._engines = engines
+        self._attempts = attempts
+        self._batch = batch
         self._rows = rows
         times = rows.table.column("ts").cast(pa.int64()).to_numpy()
         self._month_of_row = _months(times)
-        self._months = set(np.unique(self._month_of_row).tolist())
+        self._shard_of_row = rows.table.column("app_id").to_numpy().astype(np.int64) % engines.shards
+        pairs = np.unique(np.stack([self._shard_of_row, self._month_of_row]), axis=1)
+        self._pieces = {Piece(int(shard), int(month)) for shard, month in pairs.T.tolist()}
         self._about = {
-            "batch": number,
+            "writer": batch.writer,
+            "batch": batch.number,
             "first_ms": int(times.min()),
             "last_ms": int(times.max()),
             "first_day": _day(int(times.min())),
@@ -72,66 +122,126 @@ class BatchWriter:
         }
 
     def write(self, *, fresh: bool) -> None:
-        """Write what is not there yet; ``fresh`` says that nothing is, without asking."""
+        """Write what is not there yet; ``fresh`` says that nothing is, without asking.
+
+        Raises:
+            LedgerUnavailable: some of it may be there; to be called again.
+            TwoWriters: the ledger has a later batch of this writer.
+
+        """
         if fresh:
             self._send()
-        elif missing := self._missing():
-            if self._known_to_the_engine():
-                self._send()
-                missing = self._missing()
-            for table, months in missing.items():
-                self._complete(table, months)
-        if fresh or self._run(lambda: last_batch(self._client)) < self._number:
-            noted = [[day, 1, self._number] for day in self._rows.days]
-            self._run(lambda: self._client.insert("day_changes", noted, column_names=["day", "changes", "batch"]))
+        else:
+            self._again()
+        if fresh or self._last() < self._batch.number:
+            noted = [[day, 1, self._batch.number, self._batch.writer] for day in self._rows.days]
+            names = ["day", "changes", "batch", "writer"]
+            self._connections.run(lambda client: client.insert("day_changes", noted, column_names=names))
 
-    def _known_to_the_engine(self) -> bool:
-        """Whether the engine lives since before the batch got its number, which is the time in microseconds."""
-        lives_s = int(self._run(lambda: self._client.query("SELECT uptime()").result_rows[0][0]))
-        return lives_s >= time.time() - self._number / 1e6
+    def _again(self) -> None:
+        if not self._connections.embedded:
+            self._wait_for_nobody()
+        if self._is_remembered():
+            self._send()
+            return
+        for table in ("usage", *ROLLUPS):
+            for statement in self._engines.caught_up(table):
+                self._connections.run(lambda client, text=statement: client.command(text))  # type: ignore[misc]
+        missing = self._missing()
+        if missing and self._last() > self._batch.number:
+            raise TwoWriters("the ledger has a later batch of this board than the one it is about to complete")
+        if missing and all(missing.get(table) == self._pieces for table in ("usage", *ROLLUPS)):
+            self._send()
+            missing = self._missing()
+        elif missing and not self._connections.embedded and (wait_s := self._attempts.unsettled_s(self._batch)):
+            raise LedgerUnavailable(
+                f"a batch is partly there, and an earlier attempt may still come in: completed in {wait_s:.0f} s"
+            )
+        for table, pieces in missing.items():
+            self._complete(table, pieces)
+
+    def _wait_for_nobody(self) -> None:
+        text = query_text("attempts", processes=self._engines.names()["processes"])
+        asked = {"attempts": self._query_id("")}
+        rows = self._connections.run(lambda client: client.query(text, parameters=asked).result_rows)
+        if rows[0][0]:
+            raise LedgerUnavailable("the ledger is still at work on an earlier attempt at this batch")
+
+    def _is_remembered(self) -> bool:
+        """Whether replicas know for certain what they have of the batch, by its token: half of that time is left."""
+        return time.time() - self._batch.number / 1e6 < self._engines.exact_tokens_s / 2
+
+    def _last(self) -> int:
+        return self._connections.run(lambda client: last_batch(client, self._engines, {self._batch.writer}))
+
+    def _query_id(self, attempt: str) -> str:
+        return f"tokenboard-{self._batch.writer}-{self._batch.number}-{attempt}"
+
+    def _settings(self, token: str) -> dict[str, Any]:
+        settings = _ONE_PIECE | {"insert_deduplication_token": token}
+        return settings if self._connections.embedded else settings | {"query_id": self._query_id(uuid4().hex)}
 
     def _send(self) -> None:
-        rows = self._raw_rows(self._months, summed_apart=False)
-        settings = _ONE_PIECE | {"insert_deduplication_token": str(self._number)}
-        self._run(lambda: self._client.insert_arrow("usage", rows, settings=settings))
+        settings = self._settings(f"{self._batch.writer}-{self._batch.number}")
+        rows = self._raw_rows(self._pieces, summed_apart=False)
+        try:
+            self._connections.run(lambda client: client.insert_arrow("usage", rows, settings=settings))
+        finally:
+            self._attempts.tried(self._batch)
 
-    def _complete(self, table: str, months: set[int]) -> None:
-        """Write these months to one table; the raw table comes first, as the sums are taken from there."""
-        settings = _ONE_PIECE | {"insert_deduplication_token": f"{self._number}-{uuid4()}"}
+    def _complete(self, table: str, pieces: set[Piece]) -> None:
+        """Write these pieces to one table; the raw table comes first, as the sums are taken from there."""
+        for shard in sorted({piece.shard for piece in pieces}):
+            months = {piece.month for piece in pieces if piece.shard == shard}
+            try:
+                self._complete_on(table, shard, months)
+            finally:
+                self._attempts.tried(self._batch)
+
+    def _complete_on(self, table: str, shard: int, months: set[int]) -> None:
+        of_shard, there = self._engines.on_shard(shard)
+        settings = self._settings(f"{self._batch.writer}-{self._batch.number}-{uuid4()}") | there
         if table == "usage":
-            rows = self._raw_rows(months, summed_apart=True)
-            self._run(lambda: self._client.insert_arrow("usage", rows, settings=settings))
+            rows = self._raw_rows({Piece(shard, month) for month in months}, summed_apart=True)
+            self._connections.run(lambda client: client.insert_arrow("usage", rows, settings=settings))
         else:
-            text = insert_sums(table, rollup=table, which=_OF_BATCH)
+            text = insert_sums(table, rollup=table, which=f"{_OF_BATCH} AND {of_shard}")
             parameters = self._about | {"months": sorted(months)}
-            self._run(lambda: self._client.command(text, parameters=parameters, settings=settings))
+            self._connections.run(lambda client: client.command(text, parameters=parameters, settings=settings))
 
-    def _raw_rows(self, months: set[int], *, summed_apart: bool) -> pa.Table:
+    def _raw_rows(self, pieces: set[Piece], *, summed_apart: bool) -> pa.Table:
         table = self._rows.table
-        if months != self._months:
-            table = table.take(pa.array(np.flatnonzero(np.isin(self._month_of_row, list(months))))).combine_chunks()
+        if pieces != self._pieces:
+            chosen = np.zeros(table.num_rows, np.bool_)
+            for shard, month in pieces:
+                chosen |= (self._shard_of_row == shard) & (self._month_of_row == month)
+            table = table.take(pa.array(np.flatnonzero(chosen))).combine_chunks()
         rows = table.num_rows
-        table = table.append_column("batch", pa.array(np.full(rows, self._number, np.uint64)))
+        table = table.append_column("batch", pa.array(np.full(rows, self._batch.number, np.uint64)))
+        table = table.append_column("writer", pa.array(np.full(rows, self._batch.writer, np.uint64)))
         return table.append_column("summed_apart", pa.array(np.full(rows, summed_apart, np.bool_)))
 
-    def _missing(self) -> dict[str, set[int]]:
-        """Return the months of this batch that tables lack, by table, the raw table first."""
-        missing = {table: self._months - self._held(table) for table in ("usage", *ROLLUPS)}
-        return {table: months for table, months in missing.items() if months}
+    def _missing(self) -> dict[str, set[Piece]]:
+        """Return the pieces of this batch that tables lack, by table, the raw table first."""
+        missing = {table: self._pieces - self._held(table) for table in ("usage", *ROLLUPS)}
+        return {table: pieces for table, pieces in missing.items() if pieces}
 
-    def _held(self, table: str) -> set[int]:
+    def _held(self, table: str) -> set[Piece]:
         text = (
-            query_text("raw_months_of_batch")
+            query_text("raw_pieces_of_batch")
             if table == "usage"
-            else query_text("rollup_months_of_batch", rollup=table, bucket=ROLLUPS[table])
+            else query_text("rollup_pieces_of_batch", rollup=table, bucket=ROLLUPS[table])
         )
-        held = self._run(lambda: self._client.query(text, parameters=self._about).result_rows)
-        return {int(month) for (month,) in held}
+        held = self._connections.run(lambda client: client.query(text, parameters=self._about).result_rows)
+        # A table that is not spread has no number of a shard: 0, where others count from 1.
+        return {Piece(max(int(shard) - 1, 0), int(month)) for shard, month in held}
 
 
-def last_batch(client: Client) -> int:
-    """Return the number of the last batch that is in every table, 0 when none is."""
-    return int(client.query(query_text("last_batch")).result_rows[0][0])
+def last_batch(client: Client, engines: Engines, writers: set[int]) -> int:
+    """Return the number of the last batch of these writers that is in every table, 0 when none is."""
+    parameters: Mapping[str, Any] = {"writers": sorted(writers)}
+    text = query_text("last_batch", all_day_changes=engines.names()["all_day_changes"])
+    return int(client.query(text, parameters=dict(parameters)).result_rows[0][0])
 
 
 def _months(times_ms: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,7 +1,8 @@
 """The rollups' maintenance: rebuilt from raw events month by month, compared with them, and raw events dropped for age.
 
 A rollup's sums are defined once, by `_sums`: for its view, and narrowed to a month to rebuild or check a partition,
-or to a batch that a crash has left in pieces. Months are numbers: 202601 is January 2026.
+or to a batch that a crash has left in pieces. Months are numbers: 202601 is January 2026. On a cluster each shard's
+sums are of its own raw events, so that what is rebuilt lies where the views would have put it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from tokenboard.ledger.engines import Engines
 from tokenboard.ledger.kinds import kind_columns
 from tokenboard.ledger.sql import query_text
 
@@ -37,7 +39,9 @@ _FIRST_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "key_daily": ("day", "key_id"),
     }
 )  # those of the schema's 0009_batches
-_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType({**_FIRST_KEYS, "model_daily": ("day", "model", *_KINDS)})
+_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {rollup: (*keys, "writer") for rollup, keys in {**_FIRST_KEYS, "model_daily": ("day", "model", *_KINDS)}.items()}
+)  # those of 0012_writers
 _OF_RAW = MappingProxyType(
     {
         "day": "toDate(usage.ts)",
@@ -45,6 +49,7 @@ _OF_RAW = MappingProxyType(
         "app_id": "usage.app_id",
         "model": "usage.model",
         "key_id": "usage.key_id",
+        "writer": "usage.writer",
         **_KINDS,
     }
 )
@@ -58,8 +63,9 @@ _OF_MONTH = "toYYYYMM(usage.ts) = {month:UInt32} AND toDate(usage.ts) >= {since:
 class RollupDifference:
     """One key of one rollup (``at`` a UTC day or hour, as text) whose figures differ from what its raw events say.
 
-    ``raw`` and ``held`` have one value for each of `FIGURES`; ``app_id``, ``model``, ``key_id`` and ``kind`` (context
-    bucket, output, use of tools; '' is unknown) are None where the rollup does not go by them.
+    ``writer`` is whose events they are: 0 for those from before there were several writers. ``raw`` and ``held`` have
+    one value for each of `FIGURES`; ``app_id``, ``model``, ``key_id`` and ``kind`` (context bucket, output, use of
+    tools; '' is unknown) are None where the rollup does not go by them.
     """
 
     rollup: str
@@ -70,6 +76,7 @@ class RollupDifference:
     raw: tuple[int | Decimal, ...]
     held: tuple[int | Decimal, ...]
     kind: tuple[str, ...] | None = None
+    writer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +104,12 @@ def last_of(month: int) -> date:
     return (first_of(month) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
-def months_held(client: Client, table: str) -> list[int]:
+def months_held(client: Client, engines: Engines, table: str) -> list[int]:
     """Return the months that have rows in a table, in order."""
-    rows = client.query(query_text("months_held"), parameters={"table": table}).result_rows
+    names = engines.names()
+    rows = client.query(
+        query_text("months_held", parts=names["parts"]), parameters={"table": table + names["local"]}
+    ).result_rows
     return [int(month) for (month,) in rows]
 
 
@@ -108,16 +118,16 @@ def months_dropped(client: Client) -> list[int]:
     return [int(month) for (month,) in client.query(query_text("raw_dropped")).result_rows]
 
 
-def drop_raw_month(client: Client, month: int) -> None:
+def drop_raw_month(client: Client, engines: Engines, month: int) -> None:
     """Drop a month's raw events and note it; the rollups keep theirs."""
     # Noted first: a month that is noted and still there is dropped again, one that is gone and not noted would be
     # taken for a month without usage.
     if month not in months_dropped(client):
         client.insert("raw_dropped", [[month]], column_names=["month"])
-    client.command(f"ALTER TABLE usage DROP PARTITION {month:d}")
+    _alter(client, engines, "usage", f"DROP PARTITION {month:d}")
 
 
-def rebuild_rollup(client: Client, rollup: str, month: int, today: date) -> None:
+def rebuild_rollup(client: Client, engines: Engines, rollup: str, month: int, today: date) -> None:
     """Rebuild one month of one rollup and put it in the place of the old partition.
 
     Readers find the old partition or the new one. A crash may leave both (the engine renames one directory after the
@@ -127,15 +137,35 @@ def rebuild_rollup(client: Client, rollup: str, month: int, today: date) -> None
     since = _since(rollup, today - timedelta(days=1))
     if last_of(month) < since:
         return
+    names = engines.names()
     fresh = f"{rollup}_rebuilt"
-    client.command(f"DROP TABLE IF EXISTS {fresh} SYNC")
-    client.command(f"CREATE TABLE {fresh} AS {rollup}")
-    client.command(insert_sums(fresh, rollup=rollup, which=_OF_MONTH), parameters={"month": month, "since": since})
-    if months_held(client, fresh):
-        client.command(f"ALTER TABLE {rollup} REPLACE PARTITION {month:d} FROM {fresh}")
+    local, on = names["local"], names["on"]
+    _drop(client, engines, fresh)
+    client.command(f"CREATE TABLE {fresh}{local}{on} AS {rollup}{local}")
+    for statement in engines.covers(fresh):
+        client.command(statement)
+    for shard in range(engines.shards):
+        of_shard, there = engines.on_shard(shard)
+        text = insert_sums(fresh, rollup=rollup, which=f"{_OF_MONTH} AND {of_shard}")
+        client.command(text, parameters={"month": month, "since": since}, settings=there)
+    for statement in engines.caught_up(fresh):
+        client.command(statement)
+    if months_held(client, engines, fresh):
+        _alter(client, engines, rollup, f"REPLACE PARTITION {month:d} FROM {fresh}{local}")
     else:
-        client.command(f"ALTER TABLE {rollup} DROP PARTITION {month:d}")
-    client.command(f"DROP TABLE {fresh} SYNC")
+        _alter(client, engines, rollup, f"DROP PARTITION {month:d}")
+    _drop(client, engines, fresh)
+
+
+def _drop(client: Client, engines: Engines, table: str) -> None:
+    names = engines.names()
+    for cover in {table, table + names["local"]}:
+        client.command(f"DROP TABLE IF EXISTS {cover}{names['on']} SYNC")
+
+
+def _alter(client: Client, engines: Engines, table: str, change: str) -> None:
+    names = engines.names()
+    client.command(f"ALTER TABLE {table}{names['local']}{names['on']} {change}")
 
 
 def days_with_rows(client: Client, month: int) -> list[date]:
@@ -155,11 +185,12 @@ def insert_sums(table: str, *, rollup: str, which: str) -> str:
     return f"INSERT INTO {table} ({', '.join((*keys, *FIGURES, 'batch'))}) {_sums(keys, which)}"
 
 
-def sums_of_views() -> dict[str, str]:
+def sums_of_views(engines: Engines) -> dict[str, str]:
     """Return the SELECTs of views by the names that schema files call them: each rollup's first, and later ones."""
-    which = "NOT usage.summed_apart"
-    first = {f"{rollup}_sums": _sums(keys, which) for rollup, keys in _FIRST_KEYS.items()}
-    return {**first, "model_daily_sums_by_kind": _sums(_KEYS["model_daily"], which)}
+    which, source = "NOT usage.summed_apart", f"usage{engines.names()['local']} AS usage"
+    first = {f"{rollup}_sums": _sums(keys, which, source) for rollup, keys in _FIRST_KEYS.items()}
+    by_kind = {"model_daily_sums_by_kind": _sums(("day", "model", *_KINDS), which, source)}
+    return first | by_kind | {f"{rollup}_sums_by_writer": _sums(keys, which, source) for rollup, keys in _KEYS.items()}
 
 
 def check_rollup(client: Client, rollup: str, month: int, today: date) -> RollupCheck:
@@ -201,28 +232,13 @@ def note_filled(client: Client, rollup: str) -> None:
     client.insert("rollups_filled", [[rollup]], column_names=["name"])
 
 
-def note_rebuild(client: Client, month: int) -> None:
-    """Note that the rollups of a month are being rebuilt, until `note_rebuilt`."""
-    client.insert("rebuilds", [[month, 1]], column_names=["month", "open"])
-
-
-def note_rebuilt(client: Client, month: int) -> None:
-    """Note that the rollups of a month are whole again, however often it was tried."""
-    times = dict(open_rebuilds(client)).get(month, 0)
-    client.insert("rebuilds", [[month, -times]], column_names=["month", "open"])
-
-
-def open_rebuilds(client: Client) -> list[tuple[int, int]]:
-    """Return the months whose rebuild was not finished, each with how often that was begun."""
-    return [(int(month), int(times)) for month, times in client.query(query_text("open_rebuilds")).result_rows]
-
-
-def _sums(keys: Sequence[str], which: str) -> str:
+def _sums(keys: Sequence[str], which: str, source: str = "usage") -> str:
     """Return the SELECT of a rollup's rows (its keys, `FIGURES` and the batch) over the raw events of a condition."""
     return query_text(
         "rollup_sums",
         keys=", ".join(f"{_OF_RAW[key]} AS {key}" for key in keys),
         names=", ".join(keys),
+        source=source,
         which=which,
     )
 
@@ -233,7 +249,7 @@ def _since(rollup: str, today: date) -> date:
 
 
 def _difference(rollup: str, row: Sequence[Any]) -> RollupDifference:
-    at, who, model, kind, raw_counts, held_counts, raw_cost, held_cost, _ = row
+    at, writer, who, model, kind, raw_counts, held_counts, raw_cost, held_cost, _ = row
     by_key = "key_id" in _KEYS[rollup]
     number = None if who is None else int(who)
     return RollupDifference(
@@ -245,6 +261,7 @@ def _difference(rollup: str, row: Sequence[Any]) -> RollupDifference:
         raw=_figures((*raw_counts, raw_cost)),
         held=_figures((*held_counts, held_cost)),
         kind=tuple(kind) or None,
+        writer=int(writer),
     )
 
 

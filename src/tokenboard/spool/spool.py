@@ -58,6 +58,8 @@ class Spool:
         """Set whenever a parcel was committed; the drain clears it."""
         opened = open_file(folder / f"{name}.sqlite", fsync=fsync)
         self.id = opened.id
+        self.writer = writer_of(opened.id)
+        """Who writes to the ledger what is taken from this spool: a number of 63 bits, 1 or more, the same for ever."""
         self._reader = opened.reader
         self._witness = opened.witness
         self._extent = opened.extent
@@ -420,6 +422,11 @@ class Spool:
             return self._reader.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise SpoolUnavailable(f"cannot read the spool: {error}", hint_for(error)) from error
+
+
+def writer_of(spool_id: str) -> int:
+    """Return the writer whose batches come from the spool of this id."""
+    return int.from_bytes(blake2b(spool_id.encode(), digest_size=8).digest()) >> 1 or 1
 
 
 def _write_probe(connection: sqlite3.Connection) -> None:

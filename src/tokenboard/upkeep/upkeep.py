@@ -22,8 +22,8 @@ class Rebuilt(msgspec.Struct, frozen=True):
 class Upkeep:
     """Keeps the ledger's figures right and its raw events as long as wanted.
 
-    ``paused`` holds the drain between two batches, with none begun and unfinished. ``raw_retention_days``: raw events
-    are kept for so many days at least, 0 for ever.
+    ``writer`` is whose batches the drain writes; ``paused`` holds it between two batches, with none begun and
+    unfinished. ``raw_retention_days``: raw events are kept for so many days at least, 0 for ever.
 
     Raises:
         LedgerError, SpoolError, CatalogError: from any task; what was done is right, and the rest can be done again.
@@ -35,6 +35,7 @@ class Upkeep:
         ledger: Ledger,
         rankings: Rankings,
         *,
+        writer: int,
         paused: Callable[[], AbstractContextManager[None]],
         floor: date,
         raw_retention_days: int,
@@ -42,6 +43,7 @@ class Upkeep:
     ) -> None:
         self._ledger = ledger
         self._rankings = rankings
+        self._writer = writer
         self._paused = paused
         self._floor = floor
         self._retention_days = raw_retention_days
@@ -68,7 +70,7 @@ class Upkeep:
             with self._paused():
                 # Its raw events may have been dropped since.
                 if month in self._with_raw():
-                    self._ledger.rebuild_month(month, self._today())
+                    self._ledger.rebuild_month(month, self._today(), writer=self._writer)
                     self._rankings.refresh()
             yield Rebuilt(month, number, len(months))
 
@@ -81,7 +83,7 @@ class Upkeep:
             return []
         with self._paused():
             # A rollup that a newer program has added needs them once more.
-            self._ledger.fill_new_rollups(self._today())
+            self._ledger.fill_new_rollups(self._today(), writer=self._writer)
             return self._ledger.drop_raw_before(before)
 
     def _with_raw(self) -> list[int]:

@@ -1,5 +1,5 @@
 -- The months that have rows in one table, from the names of its parts: nothing of the table is read.
-SELECT DISTINCT toUInt32(system.parts.partition) AS month
-FROM system.parts
-WHERE system.parts.active AND system.parts.database = currentDatabase() AND system.parts.table = {table:String}
+SELECT DISTINCT toUInt32(parts.partition) AS month
+FROM $parts AS parts
+WHERE parts.active AND parts.database = currentDatabase() AND parts.table = {table:String}
 ORDER BY month

@@ -40,6 +40,7 @@ WITH
     )
 SELECT
     toString($bucket) AS at,
+    writer,
     $shown_app AS app_id,
     $shown_model AS model,
     $shown_kind AS kind,

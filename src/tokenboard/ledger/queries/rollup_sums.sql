@@ -9,6 +9,6 @@ SELECT
     sum(toUInt128(ifNull(usage.reasoning_tokens, 0))) AS reasoning_tokens,
     sum(ifNull(usage.cost, 0)) AS cost,
     max(usage.batch) AS batch
-FROM usage
+FROM $source
 WHERE $which
 GROUP BY $names

@@ -1,6 +1,6 @@
 -- Every usage event as it came, one row each. app_id 0 is unattributed traffic, and then reason says why.
 -- NULL is unknown, never zero. Sorted by time: ids are minted in time order, so a look-up by id reads few granules.
-CREATE TABLE IF NOT EXISTS usage
+CREATE TABLE IF NOT EXISTS usage${local}${on}
 (
     id String,
     ts DateTime64(3, 'UTC'),

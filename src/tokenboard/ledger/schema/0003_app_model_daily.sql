@@ -1,5 +1,5 @@
 -- Figures per UTC day, app and model.
-CREATE TABLE IF NOT EXISTS app_model_daily
+CREATE TABLE IF NOT EXISTS app_model_daily${local}${on}
 (
     day Date,
     app_id UInt32,
@@ -17,7 +17,7 @@ PARTITION BY toYYYYMM(day)
 ORDER BY (day, app_id, model)
 SETTINGS $durable;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS app_model_daily_view TO app_model_daily AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS app_model_daily_view${on} TO app_model_daily${local} AS
 SELECT
     toDate(usage.ts) AS day,
     app_id,
@@ -29,5 +29,5 @@ SELECT
     sum(toUInt128(ifNull(usage.cached_tokens, 0))) AS cached_tokens,
     sum(toUInt128(ifNull(usage.reasoning_tokens, 0))) AS reasoning_tokens,
     sum(ifNull(usage.cost, 0)) AS cost
-FROM usage
+FROM usage${local} AS usage
 GROUP BY day, app_id, model

@@ -1,5 +1,5 @@
 -- Figures per UTC day and model.
-CREATE TABLE IF NOT EXISTS model_daily
+CREATE TABLE IF NOT EXISTS model_daily${local}${on}
 (
     day Date,
     model LowCardinality(String),
@@ -16,7 +16,7 @@ PARTITION BY toYYYYMM(day)
 ORDER BY (day, model)
 SETTINGS $durable;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS model_daily_view TO model_daily AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS model_daily_view${on} TO model_daily${local} AS
 SELECT
     toDate(usage.ts) AS day,
     model,
@@ -27,5 +27,5 @@ SELECT
     sum(toUInt128(ifNull(usage.cached_tokens, 0))) AS cached_tokens,
     sum(toUInt128(ifNull(usage.reasoning_tokens, 0))) AS reasoning_tokens,
     sum(ifNull(usage.cost, 0)) AS cost
-FROM usage
+FROM usage${local} AS usage
 GROUP BY day, model

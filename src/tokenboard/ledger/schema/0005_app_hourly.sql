@@ -1,5 +1,5 @@
 -- Figures per UTC hour and app, for a few weeks: usage patterns by hour.
-CREATE TABLE IF NOT EXISTS app_hourly
+CREATE TABLE IF NOT EXISTS app_hourly${local}${on}
 (
     hour DateTime('UTC'),
     app_id UInt32,
@@ -17,7 +17,7 @@ ORDER BY (hour, app_id)
 TTL hour + INTERVAL 5 WEEK
 SETTINGS $durable;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS app_hourly_view TO app_hourly AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS app_hourly_view${on} TO app_hourly${local} AS
 SELECT
     toStartOfHour(toDateTime(usage.ts, 'UTC')) AS hour,
     app_id,
@@ -28,5 +28,5 @@ SELECT
     sum(toUInt128(ifNull(usage.cached_tokens, 0))) AS cached_tokens,
     sum(toUInt128(ifNull(usage.reasoning_tokens, 0))) AS reasoning_tokens,
     sum(ifNull(usage.cost, 0)) AS cost
-FROM usage
+FROM usage${local} AS usage
 GROUP BY hour, app_id

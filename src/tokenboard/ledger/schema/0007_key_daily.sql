@@ -1,6 +1,6 @@
 -- Figures per UTC day and key: what a key has cost. A ledger that has events already gets them here at the next start of
 -- the drain, once a batch that a crash interrupted is complete; from then on rollups_filled names the table.
-CREATE TABLE IF NOT EXISTS key_daily
+CREATE TABLE IF NOT EXISTS key_daily${local}${on}
 (
     day Date,
     key_id UInt32,
@@ -17,7 +17,7 @@ PARTITION BY toYYYYMM(day)
 ORDER BY (day, key_id)
 SETTINGS $durable;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS key_daily_view TO key_daily AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS key_daily_view${on} TO key_daily${local} AS
 SELECT
     toDate(usage.ts) AS day,
     key_id,
@@ -28,7 +28,7 @@ SELECT
     sum(toUInt128(ifNull(usage.cached_tokens, 0))) AS cached_tokens,
     sum(toUInt128(ifNull(usage.reasoning_tokens, 0))) AS reasoning_tokens,
     sum(ifNull(usage.cost, 0)) AS cost
-FROM usage
+FROM usage${local} AS usage
 GROUP BY day, key_id;
 
-CREATE TABLE IF NOT EXISTS rollups_filled (name String) ENGINE = $merge_tree ORDER BY name
+CREATE TABLE IF NOT EXISTS rollups_filled${on} (name String) ENGINE = $merge_tree_everywhere ORDER BY name
