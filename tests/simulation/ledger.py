@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date
 
 from tests.simulation.fuse import Fuse
-from tokenboard.ledger import LedgerUnavailable, Rows
+from tokenboard.ledger import BatchId, LedgerUnavailable, Rows
 
 RAW = "usage"
 SUMS = ("app_daily", "model_daily")
@@ -30,8 +30,9 @@ class Ledger:
     away: bool = False
     slow: bool = False
 
-    def insert(self, batch: int, rows: Rows, *, fresh: bool = False) -> None:
+    def insert(self, batch_id: BatchId, rows: Rows, *, fresh: bool = False) -> None:
         """Write the pieces that are not there yet; fail, or die, between any two."""
+        batch = batch_id.number
         assert not fresh or batch > max(self.sent, default=0), "a batch is fresh once, and its number is the greatest"
         self.sent.add(batch)
         if self.away:
@@ -64,16 +65,16 @@ class Ledger:
             if not all_of_it:
                 return
 
-    def last_batch(self) -> int:
+    def last_batch(self, writer: int) -> int:
         """Return the number of the last batch that is in every table."""
         if self.away:
             raise LedgerUnavailable("it is away")
         return max(self.noted, default=0)
 
-    def finish_rebuilds(self, today: date) -> list[int]:
+    def finish_rebuilds(self, today: date, *, writer: int) -> list[int]:
         return []
 
-    def fill_new_rollups(self, today: date) -> list[str]:
+    def fill_new_rollups(self, today: date, *, writer: int) -> list[str]:
         return []
 
     def raw(self) -> list[Row]:

@@ -29,7 +29,7 @@ from tokenboard.follower import Follower
 from tokenboard.ingest import Ingest
 from tokenboard.ledger import Ledger
 from tokenboard.observability import Counters
-from tokenboard.rankings import Rankings
+from tokenboard.rankings import LedgerFollower, Rankings
 from tokenboard.rate_limits import Counts, RateLimiter, RateLimits
 from tokenboard.upkeep import Upkeep
 from tokenboard.web import DEMO_NOTICE, PagesVisibility, Site, WebServices, create_web, own_address
@@ -124,6 +124,11 @@ class Board:
             delivered=self.rankings.refresh,
             counters=self.counters,
             clock_ms=wall_clock_ms,
+        )
+        self.ledger_follower = (
+            LedgerFollower(self.rankings.refresh, ready=lambda: self.drain.state().ready, counters=self.counters)
+            if self.ledger.shared
+            else None
         )
         self.upkeep = open_upkeep(settings, self.ledger, self.rankings, self.drain)
         self.auth = Auth(self._followed, self.counters)
@@ -231,6 +236,8 @@ class Board:
         self.election.start()
         self.collector.start()
         self.drain.start()
+        if self.ledger_follower is not None:
+            self.ledger_follower.start()
 
     async def stop(self) -> Ending:
         """Collect and deliver what is left, and close everything."""
@@ -246,6 +253,8 @@ class Board:
         self.renderer.close()
         self.election.stop()
         self.follower.stop()
+        if self.ledger_follower is not None:
+            self.ledger_follower.stop()
         collected = self.collector.stop()
         delivered = self.drain.stop() and collected
         sound = self.spool.sound

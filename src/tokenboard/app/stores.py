@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from tokenboard.app.catalog import open_catalog
 from tokenboard.app.clock import wall_clock_ms
+from tokenboard.app.ledger import connect_ledger
 from tokenboard.app.record import MARKS, STORES, Record, Store, StoreMissing, is_there, missing, place_of, require
 from tokenboard.catalog import Catalog, Marks, MarksFile
 from tokenboard.collector import Collector
@@ -45,7 +46,7 @@ class Stores:
 
 def open_ledger(settings: Settings, data: Path) -> Ledger:
     """Return the ledger of a board, migrated to this program's schema."""
-    ledger = Ledger(settings.ledger_dsn(data), timeout_s=settings.ledger.timeout_s)
+    ledger = connect_ledger(settings, data)
     try:
         ledger.migrate()
     except BaseException:
@@ -144,10 +145,12 @@ def _refuse_if_wrong(
     if record is not None and record.expects(store):
         raise StoreMissing(store, f"the {store} in {where} has been emptied: it knows nothing of its board")
     # No record yet: an older program's stores, or a data folder that was lost. What others hold tells.
+    # Where catalog and ledger are on servers, an empty folder is a further board's, with batches of its own.
+    further = all(place_of(server, settings, data) is None for server in ("catalog", "ledger"))
     others = {
         "catalog": used["ledger"] or spool.used(),
         "ledger": spool.emptied() and catalog.apps(limit=1).total > 0,
-        "spool": used["ledger"],
+        "spool": used["ledger"] and not further,
     }
     if record is None and others[store]:
         raise StoreMissing(store, f"the {store} in {where} is empty, though the board's other stores were used")

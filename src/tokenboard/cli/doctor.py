@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ import typer
 from tokenboard import BUILD_FORM
 from tokenboard.app.catalog import catalog_as_it_is
 from tokenboard.app.folder import FolderError
+from tokenboard.app.ledger import connect_ledger
 from tokenboard.app.privacy import exposed
 from tokenboard.app.record import MARKS, is_there, place_of, require
 from tokenboard.app.running_server import RunningServer, ServerFault
@@ -29,7 +31,7 @@ from tokenboard.cli.terminal import counted, say, show_table
 from tokenboard.cli.upkeep import audit_figures
 from tokenboard.collector import Collector
 from tokenboard.config import ConfigError, Settings, effective_settings
-from tokenboard.ledger import Ledger, LedgerError
+from tokenboard.ledger import LedgerError
 from tokenboard.observability import Counters
 from tokenboard.spool import SpoolError
 
@@ -89,8 +91,12 @@ def _checks(session: Session, settings: Settings) -> Iterator[tuple[str, str]]:
     if running is not None:
         yield "server", _server(running)
         yield "ids", _try(lambda: _ids(running.counters()))
+        if place_of("ledger", settings, session.folder.path) is None:
+            yield from _ledger_server(session, settings)
     else:
         yield "ledger", _try(lambda: _ledger(session, settings))
+        if place_of("ledger", settings, session.folder.path) is None:
+            yield from _ledger_server(session, settings)
         yield "spool", _try(lambda: _spool(session, settings))
     if settings.shared.redis:
         yield "shared", _try(lambda: asyncio.run(_shared(settings)))
@@ -238,7 +244,7 @@ def _ledger(session: Session, settings: Settings) -> str:
         return f"ok: {_NOT_YET}"
     session.folder.own()
     try:
-        ledger = Ledger(dsn)
+        ledger = connect_ledger(settings, session.folder.path)
         try:
             ledger.check()
             days = len(ledger.day_changes())
@@ -249,6 +255,19 @@ def _ledger(session: Session, settings: Settings) -> str:
             ledger.close()
     finally:
         session.folder.release()
+
+
+def _ledger_server(session: Session, settings: Settings) -> Iterator[tuple[str, str]]:
+    """Tell of a ledger's server or cluster, one finding a line; how it cannot be reached is told by ``ledger``."""
+    try:
+        with closing(connect_ledger(settings, session.folder.path)) as ledger:
+            findings = ledger.inspect()
+    except (ConfigError, LedgerError) as error:
+        yield "ledger server", f"{_FAILED}{error}. {error.hint}"
+        return
+    for found in findings:
+        facts = found.facts if found.facts.startswith("warning: ") else f"ok: {found.facts}"
+        yield f"ledger {found.name}", f"{_FAILED}{found.fault}. {found.hint}" if found.fault else facts
 
 
 def _spool(session: Session, settings: Settings) -> str:

@@ -99,14 +99,19 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _names_of_secrets(given: Mapping[str, Any]) -> frozenset[str]:
-    """Return the variables that hold upstreams' keys, the catalog's password and the gateway's own key.
+    """Return the variables that hold upstreams' keys, stores' passwords and the gateway's own key.
 
     They may begin as ours do.
     """
     upstreams = given.get("upstream")
     entries = [entry for entry in upstreams if isinstance(entry, dict)] if isinstance(upstreams, list) else []
     names = [entry.get("api_key_env", "") for entry in entries]
-    for section, setting in (("catalog", "password_env"), ("board", "key_env")):
+    for section, setting in (
+        ("catalog", "password_env"),
+        ("ledger", "password_env"),
+        ("shared", "password_env"),
+        ("board", "key_env"),
+    ):
         told = given.get(section)
         names += [told.get(setting, "")] if isinstance(told, dict) else []
         names.append(os.environ.get(variable_of((section, setting)), ""))

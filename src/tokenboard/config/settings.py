@@ -97,12 +97,30 @@ class Ledger(Section):
     """All usage."""
 
     dsn: EmbeddedOrServerDsn = Field(
-        "", description="`chdb:///FOLDER` (embedded, absolute folder); empty: `ledger` in the data folder."
+        "",
+        description="`chdb:///FOLDER` (embedded, absolute folder) or `clickhouse://USER@HOST:8123/DATABASE`; "
+        "empty: `ledger` in the data folder.",
     )
+    password_env: VariableName = Field("", description="Name of the environment variable with the server's password.")
+    password_file: str = Field("", description="File with the server's password, as containers are given secrets.")
+    cluster: str = Field("", description="The cluster, as the server's `remote_servers` names it; empty: one node.")
     timeout_s: float = Field(
         30.0, gt=0, le=600, description="Seconds that whoever asks for a page or for data waits for it."
     )
     raw_retention_days: int = Field(0, ge=0, description="Days for which single events are kept at least; 0: for ever.")
+
+    @model_validator(mode="after")
+    def _one_server(self) -> Self:
+        given = [name for name in ("cluster", "password_env", "password_file") if getattr(self, name)]
+        if given and not self.dsn.startswith("clickhouse"):
+            raise ValueError(f"has {given[0]} without a dsn of a server; write clickhouse://USER@HOST:8123/DATABASE")
+        try:
+            in_dsn = bool(urlsplit(self.dsn).password)
+        except ValueError:
+            in_dsn = False  # what is wrong with it is told when it is used, and never quoted
+        if in_dsn + bool(self.password_env) + bool(self.password_file) > 1:
+            raise ValueError("has more than one password among dsn, password_env and password_file; leave one")
+        return self
 
 
 class Spool(Section):

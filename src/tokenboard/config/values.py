@@ -65,8 +65,8 @@ def _ledger_dsn(dsn: str) -> str:
     if not dsn:
         return dsn
     scheme, separator, rest = dsn.partition("://")
-    if not separator or scheme not in {"chdb", "clickhouse"}:
-        raise ValueError("must be chdb:///FOLDER or clickhouse://HOST")
+    if not separator or scheme not in {"chdb", "clickhouse", "clickhouses"}:
+        raise ValueError("must be chdb:///FOLDER, clickhouse://HOST or clickhouses://HOST")
     # Elsewhere chdb:// followed by a name is a store in memory, or a folder relative to wherever the program starts.
     if scheme == "chdb" and (not rest.startswith("/") or not rest.strip("/") or "?" in rest or "#" in rest):
         raise ValueError("must be chdb:// and an absolute folder without ? and #, such as chdb:///var/lib/ledger")

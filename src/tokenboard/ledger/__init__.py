@@ -12,6 +12,7 @@ from tokenboard.ledger.batches import UNOWNED, BatchId
 from tokenboard.ledger.columns import OUT_OF_TIME, Rows, arrange_table, fit_events, misfit_times
 from tokenboard.ledger.errors import LedgerError, LedgerMisplaced, LedgerOutdated, LedgerUnavailable, TwoWriters
 from tokenboard.ledger.generation import Generation
+from tokenboard.ledger.inspection import Finding
 from tokenboard.ledger.kinds import ANY_KIND, ContextBucket, Output, RequestKind, ToolUse
 from tokenboard.ledger.ledger import DayRows, Ledger, Totals
 from tokenboard.ledger.rollups import FIGURES, ROLLUPS, RollupCheck, RollupDifference, first_of, last_of
@@ -30,6 +31,7 @@ __all__ = [
     "Consumption",
     "ContextBucket",
     "DayRows",
+    "Finding",
     "Generation",
     "Ledger",
     "LedgerError",

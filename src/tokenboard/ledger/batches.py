@@ -29,6 +29,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
+from tokenboard.ledger.analyst import HOURS_KEPT_DAYS
 from tokenboard.ledger.columns import Rows
 from tokenboard.ledger.connections import Connections
 from tokenboard.ledger.engines import Engines
@@ -57,6 +58,7 @@ _ONE_PIECE: Final = {
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "async_insert": 0,  # deduplication in views does not hold for asynchronous inserts
 }
+_SOON_S: Final = 3_600  # rows that go within the hour may be gone by the server's clock
 _OF_BATCH: Final = (
     "usage.writer = {writer:UInt64} AND usage.batch = {batch:UInt64} "
     "AND has({months:Array(UInt32)}, toYYYYMM(usage.ts)) AND usage.ts BETWEEN "
@@ -110,8 +112,9 @@ class BatchWriter:
         times = rows.table.column("ts").cast(pa.int64()).to_numpy()
         self._month_of_row = _months(times)
         self._shard_of_row = rows.table.column("app_id").to_numpy().astype(np.int64) % engines.shards
-        pairs = np.unique(np.stack([self._shard_of_row, self._month_of_row]), axis=1)
-        self._pieces = {Piece(int(shard), int(month)) for shard, month in pairs.T.tolist()}
+        pairs = _pairs(self._shard_of_row, self._month_of_row)
+        self._pieces = pairs
+        self._times = times
         self._about = {
             "writer": batch.writer,
             "batch": batch.number,
@@ -150,7 +153,7 @@ class BatchWriter:
         missing = self._missing()
         if missing and self._last() > self._batch.number:
             raise TwoWriters("the ledger has a later batch of this board than the one it is about to complete")
-        if missing and all(missing.get(table) == self._pieces for table in ("usage", *ROLLUPS)):
+        if missing and all(missing.get(table, set()) == self._wanted(table) for table in ("usage", *ROLLUPS)):
             self._send()
             missing = self._missing()
         elif missing and not self._connections.embedded and (wait_s := self._attempts.unsettled_s(self._batch)):
@@ -223,8 +226,15 @@ class BatchWriter:
 
     def _missing(self) -> dict[str, set[Piece]]:
         """Return the pieces of this batch that tables lack, by table, the raw table first."""
-        missing = {table: self._pieces - self._held(table) for table in ("usage", *ROLLUPS)}
+        missing = {table: self._wanted(table) - self._held(table) for table in ("usage", *ROLLUPS)}
         return {table: pieces for table, pieces in missing.items() if pieces}
+
+    def _wanted(self, table: str) -> set[Piece]:
+        """Return the pieces that a table must have by now: figures by hour are kept for some weeks only."""
+        if table != "app_hourly":
+            return self._pieces
+        kept = self._times >= int((time.time() + _SOON_S) * 1000) - HOURS_KEPT_DAYS * 86_400_000
+        return _pairs(self._shard_of_row[kept], self._month_of_row[kept])
 
     def _held(self, table: str) -> set[Piece]:
         text = (
@@ -242,6 +252,11 @@ def last_batch(client: Client, engines: Engines, writers: set[int]) -> int:
     parameters: Mapping[str, Any] = {"writers": sorted(writers)}
     text = query_text("last_batch", all_day_changes=engines.names()["all_day_changes"])
     return int(client.query(text, parameters=dict(parameters)).result_rows[0][0])
+
+
+def _pairs(shards: NDArray[np.int64], months: NDArray[np.int64]) -> set[Piece]:
+    pairs = np.unique(np.stack([shards, months]), axis=1)
+    return {Piece(int(shard), int(month)) for shard, month in pairs.T.tolist()}
 
 
 def _months(times_ms: NDArray[np.int64]) -> NDArray[np.int64]:

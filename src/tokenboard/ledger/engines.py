@@ -115,12 +115,14 @@ class Cluster:
         self._replicated = replicated
         self.shards = shards
         self.exact_tokens_s = TOKENS_KEPT_S if replicated else 0
-        self.settings = MappingProxyType(
+        self.settings: Mapping[str, str | int] = MappingProxyType(
             {
                 # An insert returns once every shard has its part of it, on most of its replicas.
                 "distributed_foreground_insert": 1,
                 "insert_quorum": "auto",
                 "insert_quorum_timeout": 60_000,
+                # Sums go to the shard that the statement names, not to wherever they were added up.
+                "parallel_distributed_insert_select": 0,
                 # Whoever reads or writes prefers the same replica, so what one has written another finds.
                 "load_balancing": "in_order",
                 "prefer_localhost_replica": 0,

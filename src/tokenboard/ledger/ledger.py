@@ -19,6 +19,7 @@ from tokenboard.ledger.errors import LedgerError, LedgerMisplaced
 from tokenboard.ledger.faults import end_at_once
 from tokenboard.ledger.generation import Generation
 from tokenboard.ledger.holds import GRACE_S, Holder, refuse_while_held
+from tokenboard.ledger.inspection import Finding, inspect
 from tokenboard.ledger.migration import check_schema, migrate
 from tokenboard.ledger.rollups import (
     ROLLUPS,
@@ -107,8 +108,13 @@ class Ledger:
         if address.embedded:
             end_at_once()
         self._attempts = Attempts(settled_s)
+        self._database, self._cluster = address.database, cluster
         self._grace_s = grace_s
         self.analyst = Analyst(lambda question, parameters: self._connections.ask(_query(question), parameters))
+
+    def inspect(self) -> list[Finding]:
+        """Return what is found of the server, or the cluster; nothing of the embedded engine, which is this program."""
+        return list(inspect(self._connections, self._database, self._cluster)) if self.shared else []
 
     @property
     def shared(self) -> bool:

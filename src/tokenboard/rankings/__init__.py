@@ -9,6 +9,7 @@ locks, time and stores; the rest takes values and gives values.
 from tokenboard.rankings.cube import Cube
 from tokenboard.rankings.days import Day
 from tokenboard.rankings.extras import Split, Trend
+from tokenboard.rankings.following import LedgerFollower
 from tokenboard.rankings.history import AppDays, days_of, last_days_of
 from tokenboard.rankings.metric import METRICS, Metric, RankMetric
 from tokenboard.rankings.question import MAX_OFFSET, NO_EXTRAS, Extra, Question, Sort, parse_extras, parse_question
@@ -32,6 +33,7 @@ __all__ = [
     "DayRows",
     "Extra",
     "Figures",
+    "LedgerFollower",
     "LedgerReader",
     "Metric",
     "NotFilledError",

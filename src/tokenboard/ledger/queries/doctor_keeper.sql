@@ -1,0 +1,2 @@
+-- Whether Keeper answers.
+SELECT count() FROM system.zookeeper WHERE path = '/'
