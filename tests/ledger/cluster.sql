@@ -11,8 +11,6 @@
 
 CREATE TABLE IF NOT EXISTS schema_files ON CLUSTER 'prod' (name String, applied DateTime DEFAULT now()) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}') ORDER BY name;
 
--- Every usage event as it came, one row each. app_id 0 is unattributed traffic, and then reason says why.
--- NULL is unknown, never zero. Sorted by time: ids are minted in time order, so a look-up by id reads few granules.
 CREATE TABLE IF NOT EXISTS usage_local ON CLUSTER 'prod'
 (
     id String,
@@ -44,7 +42,6 @@ PARTITION BY toYYYYMM(ts)
 ORDER BY (ts, id)
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
 
--- Figures per UTC day and app: what rankings are computed from.
 CREATE TABLE IF NOT EXISTS app_daily_local ON CLUSTER 'prod'
 (
     day Date,
@@ -76,7 +73,6 @@ SELECT
 FROM usage_local AS usage
 GROUP BY day, app_id;
 
--- Figures per UTC day, app and model.
 CREATE TABLE IF NOT EXISTS app_model_daily_local ON CLUSTER 'prod'
 (
     day Date,
@@ -110,7 +106,6 @@ SELECT
 FROM usage_local AS usage
 GROUP BY day, app_id, model;
 
--- Figures per UTC day and model.
 CREATE TABLE IF NOT EXISTS model_daily_local ON CLUSTER 'prod'
 (
     day Date,
@@ -142,7 +137,6 @@ SELECT
 FROM usage_local AS usage
 GROUP BY day, model;
 
--- Figures per UTC hour and app, for a few weeks: usage patterns by hour.
 CREATE TABLE IF NOT EXISTS app_hourly_local ON CLUSTER 'prod'
 (
     hour DateTime('UTC'),
@@ -175,8 +169,6 @@ SELECT
 FROM usage_local AS usage
 GROUP BY hour, app_id;
 
--- How often the figures of a UTC day have changed. Written after a batch is in every table above, never by a view: a
--- reader who sees a count sees at least the figures it counts.
 CREATE TABLE IF NOT EXISTS day_changes ON CLUSTER 'prod'
 (
     day Date,
@@ -186,8 +178,6 @@ ENGINE = ReplicatedSummingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{r
 ORDER BY day
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
 
--- Figures per UTC day and key: what a key has cost. A ledger that has events already gets them here at the next start of
--- the drain, once a batch that a crash interrupted is complete; from then on rollups_filled names the table.
 CREATE TABLE IF NOT EXISTS key_daily_local ON CLUSTER 'prod'
 (
     day Date,
@@ -221,16 +211,11 @@ GROUP BY day, key_id;
 
 CREATE TABLE IF NOT EXISTS rollups_filled ON CLUSTER 'prod' (name String) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}') ORDER BY name;
 
--- The months whose raw events were dropped for their age. Their rollups are all that is left: they are never rebuilt,
--- and events that come for such a month later are in the rollups alone once they are dropped too.
 CREATE TABLE IF NOT EXISTS raw_dropped ON CLUSTER 'prod' (month UInt32, dropped DateTime('UTC') DEFAULT now())
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}')
 ORDER BY month
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1;
 
--- Every row says which batch it came with; a row of a rollup, which came with many, the latest of them. It is written in
--- the same step as the figures, so a table can be asked month by month whether it has a batch. Raw events that are
--- written once more after a crash are summed apart, into the rollups that lack them: the views pass them over.
 DROP VIEW IF EXISTS app_daily_view ON CLUSTER 'prod' SYNC;
 
 DROP VIEW IF EXISTS app_model_daily_view ON CLUSTER 'prod' SYNC;
@@ -332,12 +317,10 @@ FROM usage_local AS usage
 WHERE NOT usage.summed_apart
 GROUP BY day, key_id;
 
--- Rows that look alike are rows all the same here: without a token the engine would take the second for the first.
 ALTER TABLE day_changes ON CLUSTER 'prod' MODIFY SETTING replicated_deduplication_window = 0;
 
 ALTER TABLE raw_dropped ON CLUSTER 'prod' MODIFY SETTING replicated_deduplication_window = 0;
 
--- The months whose rollups are being made anew: a month whose numbers do not add up to zero was not finished.
 CREATE TABLE IF NOT EXISTS rebuilds ON CLUSTER 'prod' (month UInt32, open Int64)
 ENGINE = ReplicatedSummingMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}')
 ORDER BY month
@@ -345,10 +328,6 @@ SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_windo
 
 ALTER TABLE rebuilds ON CLUSTER 'prod' MODIFY SETTING replicated_deduplication_window = 0;
 
--- Figures per UTC day and model are also kept apart by kind of request: its context bucket, its output, its use of tools;
-
--- '' is unknown. What stands in the table already is of no known kind until the next start of the drain, when the months
--- that have their raw events are summed anew; from then on rollups_filled names the table.
 DROP VIEW IF EXISTS model_daily_view ON CLUSTER 'prod' SYNC;
 
 ALTER TABLE usage_local ON CLUSTER 'prod' ADD COLUMN IF NOT EXISTS tool_calls Nullable(Bool);
@@ -374,7 +353,6 @@ FROM usage_local AS usage
 WHERE NOT usage.summed_apart
 GROUP BY day, model, context_bucket, output, tool_use;
 
--- Which board this ledger belongs to, so that a catalog or a spool in another's place is noticed: the latest row counts.
 CREATE TABLE IF NOT EXISTS board ON CLUSTER 'prod' (id String, joined DateTime64(3, 'UTC') DEFAULT now64(3))
 ENGINE = ReplicatedMergeTree('/clickhouse/tables/{uuid}/all', '{shard}-{replica}')
 ORDER BY joined
@@ -382,9 +360,6 @@ SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_windo
 
 ALTER TABLE board ON CLUSTER 'prod' MODIFY SETTING replicated_deduplication_window = 0;
 
--- A batch is a number and a writer: the number is one writer's own, and several write to one ledger. Every row says both,
--- and a row of a rollup is one writer's, so that each table can be asked for anybody's batch. 0 is the writer from before
--- there were several. day_changes also says when a day has changed, and rebuilds whose they are.
 DROP VIEW IF EXISTS app_daily_view ON CLUSTER 'prod' SYNC;
 
 DROP VIEW IF EXISTS app_model_daily_view ON CLUSTER 'prod' SYNC;

@@ -55,11 +55,10 @@ def test_a_batch_is_in_every_table_once_and_its_lost_pieces_come_back(ledger: Le
     assert (10, 20) == (ledger.last_batch(WRITER), ledger.last_batch(WRITER + 1))
 
     # A month made anew, and one whose raw events are dropped.
-    ask(ledger, "ALTER TABLE app_daily_local DELETE WHERE 1 SETTINGS mutations_sync = 2")
-    for month in ledger.raw_months():
-        ledger.rebuild_month(month, TODAY, writer=WRITER)
-        assert [] == [check.rollup for check in ledger.check_month(month, TODAY) if check.differing]
     assert [] == differing(ledger, 10, 20)
+    ask(ledger, f"ALTER TABLE app_daily_local DELETE WHERE toYYYYMM(day) = {MONTHS[0]} SETTINGS mutations_sync = 2")
+    ledger.rebuild_month(MONTHS[0], TODAY, writer=WRITER)
+    assert [] == [check.rollup for check in ledger.check_month(MONTHS[0], TODAY) if check.differing]
     assert list(MONTHS) == ledger.raw_months()
     assert [MONTHS[0]] == ledger.drop_raw_before(date(2026, 9, 1))
     assert list(MONTHS[1:]) == ledger.raw_months()

@@ -24,11 +24,12 @@ def test_what_another_board_counts_is_found_again_and_again_and_a_failure_is_cou
     try:
         assert 0 == rankings.epoch
         ready = True
-        wait_for(lambda: rankings.epoch == 1)
+        wait_for(lambda: rankings.epoch > 0)
+        before = rankings.epoch
         fails = True
         wait_for(lambda: counters.read().get("ledger_unread", 0) > 1)
         ledger.add(TODAY, 1, tokens=20)
         fails = False
-        wait_for(lambda: rankings.epoch == 2)
+        wait_for(lambda: rankings.epoch > before)
     finally:
         follower.stop()

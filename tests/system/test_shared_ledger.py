@@ -59,6 +59,8 @@ def board_killed_in_the_midst(server: ClickHouse, board: BoardProcess, key: str,
 def test_board_and_server_killed_in_the_midst_of_inserts_and_every_event_counts_once(tmp_path: Path) -> None:
     choose = random.Random(SEED)
     with running_clickhouse(tmp_path / "clickhouse") as server:
+        with closing(Ledger(server.dsn)) as first:
+            first.migrate()
         config = tmp_path / "settings.toml"
         config.write_text(
             f'[ledger]\ndsn = "clickhouse://{USER}@127.0.0.1:{server.port}/default"\n'

@@ -7,6 +7,7 @@ A caller waits for a turn and the answer together. The two kinds do not wait for
 share the one thread, which the engine's handle wants.
 """
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -125,7 +126,14 @@ def _open_engine(address: Address) -> Client:
     return clickhouse_connect.get_client(dsn=f"chdb://{address.folder}", chdb_options=dict(_ENGINE))
 
 
+def _let_us_tell() -> None:
+    """Let the driver log no failure of its own: each becomes an error here, which is told at a bounded rate."""
+    for name in ("clickhouse_connect", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
 def _reach(address: Address, silent_s: int, timeout_s: float, settings: Mapping[str, str | int]) -> Client:
+    _let_us_tell()
     limits: dict[str, Any] = {
         "connect_timeout": min(max(math.ceil(timeout_s), 1), CONNECT_S),
         "send_receive_timeout": silent_s,

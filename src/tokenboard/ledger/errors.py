@@ -44,6 +44,7 @@ _HINTS: Final = MappingProxyType(
 """What to do about an engine's error, by its code (ClickHouse, src/Common/ErrorCodes.cpp)."""
 
 _CODE = re.compile(r"\b(?:Code:|code:)\s*(\d+)")
+_CAUSE = re.compile(r"Max retries exceeded .*\(Caused by .*: ([^:]+?)[\"']?\)\)")
 _AWAY = re.compile(
     r"refused|timed out|timeout|resolve|unreachable|reset by peer|aborted|broken|Max retries", re.IGNORECASE
 )
@@ -93,7 +94,10 @@ class TwoWriters(LedgerError):
 
 def unavailable(error: BaseException) -> LedgerUnavailable:
     """Return an engine's or a driver's complaint as one of ours: its first line, and what to do about it."""
-    message = str(error).strip().split("\n", 1)[0][:500]
+    message = str(error).strip().split("\n", 1)[0]
+    # What the driver tells of a failed connection is mostly the settings that it was to send.
+    caused = _CAUSE.search(message)
+    message = (caused[1] if caused else message)[:500]
     code = getattr(error, "code", None)
     if code is None and (found := _CODE.search(message)):
         code = int(found[1])

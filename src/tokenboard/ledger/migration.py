@@ -25,9 +25,7 @@ def migrate(client: Client, engines: Engines) -> list[str]:
     files = schema_files()
     if applied_files(client) == [name for name, _ in files]:
         return []  # and nothing to write, on a full disk for one
-    names = engines.names()
-    client.command(Template(_NOTES).substitute(names))
-    names |= sums_of_views(engines)
+    client.command(Template(_NOTES).substitute(engines.names()))
     applied, done = set(applied_files(client)), []
     if unknown := sorted(applied - {name for name, _ in files}):
         raise LedgerOutdated(f"a newer program has applied {unknown[-1]} to the ledger")
@@ -35,7 +33,7 @@ def migrate(client: Client, engines: Engines) -> list[str]:
         if name in applied:
             continue
         # Every statement may be repeated, so a file interrupted half way is simply applied again.
-        for statement in Template(text).substitute(names).split(";\n"):
+        for statement in statements(text, engines):
             client.command(statement)
         if name == files[-1][0]:
             for table in ("usage", *ROLLUPS):
@@ -44,6 +42,13 @@ def migrate(client: Client, engines: Engines) -> list[str]:
         client.insert("schema_files", [[name]], column_names=["name"])
         done.append(name)
     return done
+
+
+def statements(text: str, engines: Engines) -> list[str]:
+    """Return the statements of a schema file, for these engines; a server refuses one that is but a comment."""
+    without_comments = "\n".join(line for line in text.split("\n") if not line.startswith("--"))
+    whole = Template(without_comments).substitute(engines.names() | sums_of_views(engines))
+    return [statement.strip() for statement in whole.split(";\n")]
 
 
 def check_schema(client: Client) -> None:

@@ -159,8 +159,8 @@ def rebuild_rollup(client: Client, engines: Engines, rollup: str, month: int, to
 
 def _drop(client: Client, engines: Engines, table: str) -> None:
     names = engines.names()
-    for cover in {table, table + names["local"]}:
-        client.command(f"DROP TABLE IF EXISTS {cover}{names['on']} SYNC")
+    for each in dict.fromkeys((table, table + names["local"])):  # what lies over it first
+        client.command(f"DROP TABLE IF EXISTS {each}{names['on']} SYNC")
 
 
 def _alter(client: Client, engines: Engines, table: str, change: str) -> None:
