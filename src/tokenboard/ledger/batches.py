@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from tokenboard.ledger.analyst import HOURS_KEPT_DAYS
 from tokenboard.ledger.columns import Rows
-from tokenboard.ledger.connections import Connections
+from tokenboard.ledger.connections import SILENT_S, Connections
 from tokenboard.ledger.engines import Engines
 from tokenboard.ledger.errors import LedgerUnavailable, TwoWriters
 from tokenboard.ledger.rollups import ROLLUPS, insert_sums
@@ -182,7 +182,10 @@ class BatchWriter:
 
     def _settings(self, token: str) -> dict[str, Any]:
         settings = _ONE_PIECE | {"insert_deduplication_token": token}
-        return settings if self._connections.embedded else settings | {"query_id": self._query_id(uuid4().hex)}
+        if self._connections.embedded:
+            return settings
+        # A driver that hears of progress waits for ever: the server ends what takes so long.
+        return settings | {"query_id": self._query_id(uuid4().hex), "max_execution_time": SILENT_S}
 
     def _send(self) -> None:
         settings = self._settings(f"{self._batch.writer}-{self._batch.number}")

@@ -27,6 +27,9 @@ Answer = TypeVar("Answer")
 SILENT_S: Final = 300
 """How long a server may be silent about a statement of the board's own, such as a batch, in seconds."""
 
+STATEMENT_S: Final = 3_600
+"""How long one statement of the board's own may take on a server, in seconds: a month of a large ledger made anew."""
+
 ASKING: Final = 8
 """Questions that a server is asked at one time; further ones wait for their turn."""
 
@@ -63,7 +66,11 @@ class Connections:
             if address.embedded:
                 self._client = self._asker = self._on(self._working, lambda: _open_engine(address), None)
             else:
-                self._client = self._on(self._working, lambda: _reach(address, SILENT_S, timeout_s, settings), None)
+                self._client = self._on(
+                    self._working,
+                    lambda: _reach(address, SILENT_S, timeout_s, {"max_execution_time": STATEMENT_S, **settings}),
+                    None,
+                )
                 # A little longer than the engine is told to take: its own word is better than none.
                 silent_s = math.ceil(timeout_s) + 2
                 self._asker = self._on(self._asking, lambda: _reach(address, silent_s, timeout_s, settings), None)
