@@ -118,3 +118,19 @@ def test_an_origin_for_cors_is_taken(origin: str, load: Load) -> None:
 )
 def test_what_is_no_origin_is_refused_for_cors(origin: str, faults: Faults) -> None:
     assert "FILE: data_api.cors must be * or one origin" == faults(f'[data_api]\ncors = "{origin}"')[0][:43]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ('cluster = "prod"', "has cluster without a dsn of a server"),
+        ('password_env = "P"', "has password_env without a dsn of a server"),
+        ('dsn = "clickhouse://u:p@h/db"\npassword_env = "P"', "has more than one password"),
+        ('dsn = "clickhouse://u@h/db"\npassword_env = "P"\npassword_file = "f"', "has more than one password"),
+        ('dsn = "clickhouse://u@h/db"\npassword_env = "s3 cret"', "must be the name of an environment variable"),
+    ],
+)
+def test_a_ledgers_password_and_cluster_go_with_a_server(settings: str, said: str, faults: Faults) -> None:
+    (told,) = faults(f"[ledger]\n{settings}")
+    assert said in told
+    assert "s3 cret" not in told
