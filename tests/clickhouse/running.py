@@ -32,13 +32,13 @@ class ClickHouse:
     def kill(self) -> None:
         """End it without warning."""
         self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self.wait_until_dead()
 
     def wait_until_dead(self) -> None:
         """Wait until it has ended by itself, as told."""
         self.process.wait(60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     @property
     def dsn(self) -> str:
