@@ -43,8 +43,7 @@ def test_each_board_shows_what_the_other_counts_and_both_the_same(ledgers: tuple
             for writer, ledger in enumerate(ledgers, 1):
                 rows = [(event(id=f"{writer}-{number}-{at}", ts_ms=TODAY_MS), writer) for at in range(number)]
                 put(ledger, number, *rows, fresh=True, writer=writer)
-        for board in boards:
-            wait_for(lambda board=board: board.epoch > 0 and requests_of(board) == {1: 6, 2: 6})
+        wait_for(lambda: all(board.epoch and requests_of(board) == {1: 6, 2: 6} for board in boards))
     question = {"sort": "popular", "limit": "10"}
     first, second = (board.answer(board.question(question)).ranking for board in boards)
     assert first == second
