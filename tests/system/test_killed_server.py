@@ -19,7 +19,7 @@ from tests.board import BoardProcess, now_text, today, wait_for
 from tests.effort import examples
 from tests.system.feed import rankings
 
-KILLS = examples(5)
+KILLS = examples(8)
 SEED = 20261121
 
 
