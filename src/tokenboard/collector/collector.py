@@ -21,6 +21,10 @@ REST_S: Final = 0.2
 """The same where there were events the last time, which mostly means that more come: a transaction costs a few
 milliseconds of CPU time, however few events it takes over."""
 
+IDLE_S: Final = 0.25
+"""The same once nothing has come for `_IDLE_AFTER_S`: waking a process is what a look costs."""
+
+_IDLE_AFTER_S: Final = 2.0
 _FIND_EVERY_S: Final = 0.5
 """How long a new journal may stay unnoticed, in seconds."""
 
@@ -133,12 +137,16 @@ class Collector:
     # --- within ----------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        last = time.monotonic()
         while not self._stopping.is_set():
             now = time.monotonic()
             if now >= self._find_at:
                 self._paths, self._find_at = journals_in(self._folder), now + _FIND_EVERY_S
             taken = self._collect_from(self._paths)
-            self._stopping.wait(REST_S if taken else EVERY_S)
+            if taken:
+                last = now
+            idle = now - last > _IDLE_AFTER_S
+            self._stopping.wait(REST_S if taken else IDLE_S if idle else EVERY_S)
 
     def _collect_from(self, paths: Sequence[Path]) -> int:
         """Collect from these journals, but for those that look as they did when they were last read to the end."""

@@ -5,7 +5,7 @@ from threading import Condition, Thread
 
 from tokenboard.observability import BoundedLog, Counters, logger
 
-EVERY_S = 0.1
+EVERY_S = 0.25
 """Polling interval in seconds: how long a change may go unnoticed."""
 
 _log = logger("control")
