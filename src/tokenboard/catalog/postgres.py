@@ -62,9 +62,10 @@ class _Connection(psycopg.Connection[Any]):
     """A connection whose waits end: ``limit_s`` after they began, or when the call's own time is over."""
 
     limit_s: float = MIGRATION_S
+    prepared = False
 
     def wait(self, gen: PQGen[RV], *args: Any, **kwargs: Any) -> RV:
-        limit_s = min(self.limit_s, getattr(_call, "ping_s", self.limit_s))
+        limit_s = min(self.limit_s, getattr(_call, "ping_s", self.limit_s)) if self.prepared else self.limit_s
         try:
             return super().wait(_until(gen, limit_s), *args, **kwargs)
         except ServerSilent:
@@ -83,7 +84,9 @@ def _until(gen: PQGen[RV], limit_s: float) -> PQGen[RV]:
         wish = next(gen)
         while True:
             ready = yield wish
-            if time.monotonic() >= deadline:
+            late_s = time.monotonic() - deadline
+            # What has come is taken even late, unless it comes bit by bit.
+            if late_s >= (GRACE_S if ready else 0):
                 gen.close()
                 raise ServerSilent(f"the server has been silent for {limit_s:g} s")
             wish = gen.send(ready)
@@ -140,11 +143,12 @@ class PostgresBackend:
             [text for pair in settings.items() for text in pair],
         )
         own.autocommit = False
+        own.prepared = True
 
     @contextmanager
     def connecting(self) -> Iterator[None]:
         """Leave a connection that was kept half the time to show that it is alive, and a new one the rest."""
-        _call.ping_s = self._timeout_s / 2
+        _call.ping_s = max(self._timeout_s, GRACE_S) / 2
         _call.until = time.monotonic() + self._timeout_s
         try:
             yield
