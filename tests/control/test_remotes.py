@@ -101,6 +101,9 @@ def test_a_journal_belongs_to_one_run_of_its_gateway_until_a_moment_after_that_w
         assert remotes.hear(report("second"), "paris", "10.0.0.2") is None
         assert remotes.held("journal", "first") is not None
         (known,) = remotes.gateways()
+        assert 0 == known.waiting
+        remotes.shipped("journal", 12)
+        assert 12 == remotes.gateways()[0].waiting
         assert ("10.0.0.2", 7, True, False) == (known.address, known.heard_ms, known.connected, known.up_to_date)
 
     asyncio.run(meet())

@@ -138,11 +138,18 @@ def _take(services: Services, key: Key, body: bytes) -> Answer:
     held = services.remotes.held(shipment.journal, shipment.instance)
     if held is not None:
         return _held(services, shipment.journal, held)
-    return services.shipments.take(shipment, f"{key.label}/{shipment.journal[:8]}")
+    answer = services.shipments.take(shipment, f"{key.label}/{shipment.journal[:8]}")
+    if answer.outcome is Outcome.TAKEN:
+        services.remotes.shipped(shipment.journal, shipment.waiting)
+    return answer
 
 
 def _check_names(shipment: Shipment) -> None:
-    if not 0 < len(shipment.journal) <= 100 or not 0 < len(shipment.next) <= 200 or shipment.missing < 0:
+    if (
+        not 0 < len(shipment.journal) <= 100
+        or not 0 < len(shipment.next) <= 200
+        or min(shipment.missing, shipment.waiting) < 0
+    ):
         raise Problem(400, "A shipment names its journal, and what is to be noted with it, in a few characters.")
 
 

@@ -74,6 +74,8 @@ class _Known:
     address: str
     heard_ms: int
     heard_s: float
+    waiting: int = 0
+    """Events that it has not shipped, as it said last."""
     open: int = 0
     """How many of its questions wait for news."""
     waiters: list[asyncio.Event] = field(default_factory=list)
@@ -160,6 +162,7 @@ class Remotes:
                     del self._known[next(iter(self._known))]
             known.report, known.key, known.address = report, key, address
             known.heard_ms, known.heard_s = self._clock_ms(), self._elapsed_s()
+            known.waiting = report.events
             self._known[report.journal] = known  # the latest last
             self._turn.notify_all()
         return None
@@ -168,6 +171,12 @@ class Remotes:
         """Return who else ships a journal at present, None when this run of a gateway may."""
         with self._turn:
             return self._other(journal, instance)
+
+    def shipped(self, journal: str, waiting: int) -> None:
+        """Note that a shipment was taken, behind which so many events of the journal wait."""
+        with self._turn:
+            if (known := self._known.get(journal)) is not None:
+                known.heard_ms, known.waiting = self._clock_ms(), waiting
 
     async def news(self, report: Report) -> bytes | None:
         """Wait for a snapshot other than the one of the report; None when there is none in the time it names."""
@@ -193,7 +202,7 @@ class Remotes:
                     version=known.report.version,
                     connected=self._is_there(known),
                     heard_ms=known.heard_ms,
-                    waiting=known.report.events,
+                    waiting=known.waiting,
                     up_to_date=known.report.tag == self._tag,
                     unready=known.report.unready,
                 )
