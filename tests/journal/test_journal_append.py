@@ -66,6 +66,7 @@ def test_an_inline_task_goes_on_once_its_record_is_committed(writer: JournalWrit
 def test_the_record_of_an_inline_task_that_is_alone_is_committed_within_the_call_and_of_several_by_the_thread(
     open_writer: OpenWriter, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(writing, "QUICK_COMMITS", 1)
     monkeypatch.setattr(writing, "BLOCKS_AT_MOST_S", 60.0)  # whatever else this machine does
     writer = open_writer(fsync=True, segment_bytes=10**6)
     append(writer, [b"first"])
@@ -105,12 +106,14 @@ def test_no_event_loop_waits_for_a_disk_that_is_slow(open_writer: OpenWriter, mo
     append(writer, [b"takes longer"])
     assert [False, False] == _ended_at_once(writer, 2)
     monkeypatch.setattr(writing, "BLOCKS_AT_MOST_S", 60.0)
-    assert [False, True] == _ended_at_once(writer, 2)  # the thread has found out that it is quick again
+    monkeypatch.setattr(writing, "QUICK_COMMITS", 2)
+    assert [False, False, True] == _ended_at_once(writer, 3)  # the thread has found out that it is quick again
 
 
 def test_where_a_segment_must_follow_or_room_be_made_the_thread_does_it(
     open_writer: OpenWriter, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(writing, "QUICK_COMMITS", 1)
     monkeypatch.setattr(writing, "BLOCKS_AT_MOST_S", 60.0)
     writer = open_writer(fsync=True, segment_bytes=700_000)
     append(writer, [b"first"])

@@ -135,6 +135,7 @@ def test_what_a_failed_write_left_is_no_record_and_in_nobodys_way(
 def test_a_fault_that_befalls_the_event_loops_own_commit_closes_admission_and_ends_by_a_probe(
     open_writer: OpenWriter, folder: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(writing, "QUICK_COMMITS", 1)
     monkeypatch.setattr(writing, "BLOCKS_AT_MOST_S", 60.0)
     writer = open_writer(fsync=True, segment_bytes=10**6)
     append(writer, [b"1"])

@@ -42,7 +42,10 @@ MAX_BODY: Final = 64 * 1024 * 1024
 """Maximum size of one record in bytes."""
 
 BLOCKS_AT_MOST_S: Final = 0.0005
-"""A disk that took longer over the last commit is not waited for by an event loop."""
+"""An event loop does not wait for a disk that took longer over any of the last `QUICK_COMMITS`."""
+
+QUICK_COMMITS: Final = 16
+"""Of a disk that is quick and slow by turns, few commits come after so many quick ones."""
 
 _WRITING: Final = "writing"
 _log = logger("journal")
@@ -81,7 +84,7 @@ class JournalWriter:
         self._handover: Handover[Append] = Handover()
         self._segment: Segment | None = None
         self._closed = False
-        self._slow = False
+        self._quick = 0  # commits since the last slow one
         # Held while a group is committed, by the thread or by the loop; the loop never waits for it.
         self._turn = Lock()
         with ExitStack() as opened:
@@ -203,7 +206,7 @@ class JournalWriter:
 
     def _commit_at_once(self, append: Append) -> bool:
         """Commit one record on the loop's own thread; return whether that was done, well or not."""
-        if self._slow or not self._turn.acquire(blocking=False):
+        if self._quick < QUICK_COMMITS or not self._turn.acquire(blocking=False):
             return False
         try:
             segment = self._segment
@@ -234,7 +237,7 @@ class JournalWriter:
             return partial(_failure, error)
         segment.end = end
         self._last, self._bytes = last, size
-        self._slow = time.monotonic() - begun > BLOCKS_AT_MOST_S
+        self._quick = self._quick + 1 if time.monotonic() - begun <= BLOCKS_AT_MOST_S else 0
         self._worked()
         return None
 
