@@ -290,7 +290,7 @@ def test_the_aliases_of_a_catalog_made_before_there_were_folds_are_an_operators(
             connection.execute(sa.text(OLD_APP), {"id": app_id, "url": HOST + path})
         for statement in (OLD_ALIAS, OLD_ENTRY, "UPDATE revisions SET value = 1"):
             connection.exec_driver_sql(statement)
-    assert ["0002", "0003"] == catalog.migrate()
+    assert ["0002", "0003", "0004"] == catalog.migrate()
     catalog.fold(HOST, "ops")
     assert {1: None, 2: 3, 3: 1} == pointers(catalog)
     catalog.undo(1, "ops")
