@@ -269,15 +269,16 @@ class Shared(Section):
         description="`redis://HOST:PORT/DB`, where boards share rate limits and sessions; empty: each its own.",
     )
     password_env: VariableName = Field("", description="Name of the environment variable that holds its password.")
+    password_file: str = Field("", description="File that holds its password instead, as containers are given secrets.")
     prefix: str = Field("tokenboard", min_length=1, max_length=100, description="What every key in it begins with.")
     timeout_s: float = Field(0.5, gt=0, le=30, description="Seconds that it may take to connect, and to answer.")
 
     @model_validator(mode="after")
     def _one_password(self) -> Self:
-        if self.password_env and not self.redis:
-            raise ValueError("has a password_env without redis; name the server too")
-        if self.password_env and (urlsplit(self.redis).password or ""):
-            raise ValueError("has both password_env and a password in redis; leave one out")
+        if (self.password_env or self.password_file) and not self.redis:
+            raise ValueError("has a password without redis; name the server too")
+        if bool(urlsplit(self.redis).password) + bool(self.password_env) + bool(self.password_file) > 1:
+            raise ValueError("has more than one password among redis, password_env and password_file; leave one")
         return self
 
 
