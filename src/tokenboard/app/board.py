@@ -103,7 +103,7 @@ class Board:
         self.settings = settings
         self.nudge_token = secrets.token_urlsafe(24)
         self.counters = Counters()
-        self.shared = open_shared(settings, self.counters)
+        self.shared = open_shared(settings, data, self.counters)
         stores = open_stores(settings, data, ledger=ledger)
         self.catalog, self.ledger, self.spool = stores.catalog, stores.ledger, stores.spool
         self.counters.add("catalog.unknown_apps", stores.unknown_apps)

@@ -1,13 +1,13 @@
 """The catalog of a board, opened by its settings."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from tokenboard.app.clock import wall_clock_ms
+from tokenboard.app.passwords import read_password
 from tokenboard.app.record import MARKS, require
 from tokenboard.catalog import Catalog, CatalogRefused, ServerOptions
-from tokenboard.config import Settings
+from tokenboard.config import ConfigError, Settings
 
 FOLLOWED_WITHIN_S = 2.0
 """Timeout of the follower's reads of the catalog, in seconds: it retries at once."""
@@ -73,27 +73,12 @@ def server_options(settings: Settings, data: Path) -> ServerOptions:
 
 def _password(settings: Settings, data: Path) -> Callable[[], str | None]:
     """Return what gives the password; it raises CatalogRefused where it is not found."""
-    variable, file = settings.catalog.password_env, settings.catalog.password_file
+    given = settings.catalog
 
-    def of_variable() -> str:
-        if value := os.environ.get(variable):
-            return value
-        raise CatalogRefused(
-            f"the variable {variable}, which [catalog] password_env names, is not set",
-            hint="Set it in the environment of every command that opens the catalog, or use password_file.",
-        )
-
-    def of_file() -> str:
-        path = data / Path(file).expanduser()
+    def read() -> str | None:
         try:
-            return path.read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8"
-            raise CatalogRefused(
-                f"{path}, which [catalog] password_file names, cannot be read: {reason}",
-                hint="Put the password there, readable by this user alone.",
-            ) from error
+            return read_password("catalog", data, variable=given.password_env, file=given.password_file)
+        except ConfigError as error:
+            raise CatalogRefused(str(error), hint=error.hint) from error
 
-    if variable:
-        return of_variable
-    return of_file if file else lambda: None
+    return read

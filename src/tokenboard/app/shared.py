@@ -1,11 +1,10 @@
 """The store that several boards share, if the settings name one."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tokenboard.app.passwords import read_password
 from tokenboard.config import ConfigError, Settings
-from tokenboard.config.settings import Shared
 from tokenboard.observability import Counters
 
 if TYPE_CHECKING:
@@ -17,11 +16,11 @@ _HINT = (
 )
 
 
-def open_shared(settings: Settings, counters: Counters) -> "SharedStore | None":
+def open_shared(settings: Settings, data: Path, counters: Counters) -> "SharedStore | None":
     """Return the shared store, not yet connected; None without `[shared] redis`.
 
     Raises:
-        ConfigError: the client's package is missing, the password's variable is not set, or the URL is none.
+        ConfigError: the client's package is missing, the password is not where the settings say, or the URL is none.
 
     """
     given = settings.shared
@@ -32,32 +31,13 @@ def open_shared(settings: Settings, counters: Counters) -> "SharedStore | None":
         from tokenboard.shared import SharedStore  # noqa: PLC0415
     except ModuleNotFoundError as missing:
         raise ConfigError(_NO_CLIENT, _HINT) from missing
+    password = read_password("shared", data, variable=given.password_env, file=given.password_file)
     try:
         return SharedStore(
-            given.redis, password=_password(given), prefix=given.prefix, timeout_s=given.timeout_s, counters=counters
+            given.redis, password=password, prefix=given.prefix, timeout_s=given.timeout_s, counters=counters
         )
     except ValueError as error:
         # Its text may hold a piece of the URL.
         raise ConfigError(
             "[shared] redis is no URL of a Redis server", "Write redis://HOST:PORT/DB, rediss:// or unix:///SOCKET."
         ) from error
-
-
-def _password(given: Shared) -> str | None:
-    if given.password_file:
-        try:
-            return Path(given.password_file).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"[shared] password_file {given.password_file} cannot be read: {error}",
-                "Give it to the account that tokenboard runs as, or name another file.",
-            ) from error
-    if not given.password_env:
-        return None
-    password = os.environ.get(given.password_env)
-    if not password:
-        raise ConfigError(
-            f"[shared]: the environment variable {given.password_env} is not set",
-            "Export it with the password of the Redis server, or leave password_env out when there is none.",
-        )
-    return password

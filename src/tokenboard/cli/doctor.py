@@ -99,7 +99,7 @@ def _checks(session: Session, settings: Settings) -> Iterator[tuple[str, str]]:
             yield from _ledger_server(session, settings)
         yield "spool", _try(lambda: _spool(session, settings))
     if settings.shared.redis:
-        yield "shared", _try(lambda: asyncio.run(_shared(settings)))
+        yield "shared", _try(lambda: asyncio.run(_shared(settings, session.folder.path)))
     try:
         for name, fault in asyncio.run(probe_upstreams(settings, session.folder.path)):
             yield f"upstream {name}", f"{_FAILED}{fault}" if fault else "ok"
@@ -116,8 +116,8 @@ def _try(check: Callable[[], str]) -> str:
         return f"{_FAILED}{error}. {error.hint}"
 
 
-async def _shared(settings: Settings) -> str:
-    store = open_shared(settings, Counters())
+async def _shared(settings: Settings, data: Path) -> str:
+    store = open_shared(settings, data, Counters())
     if store is None:
         return "ok: none"
     try:
