@@ -68,7 +68,7 @@ def _run(module: str, arguments: list[str], log: str, env: dict[str, str], cwd: 
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
-    out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     os.dup2(out, 1)
     os.dup2(out, 2)
     os.close(out)

@@ -46,7 +46,12 @@ def served(clickhouse: ClickHouse, engines: Engines = SINGLE_NODE) -> Iterator[L
     clickhouse.fail()
     with closing(Ledger(clickhouse.dsn, engines=engines, settled_s=0.0, grace_s=0.0)) as ledger:
         tables = dict(ask(ledger, "SELECT name, engine FROM system.tables WHERE database = 'default'"))
-        if set(tables) == {*TABLES, *SMALL, *(f"{rollup}_view" for rollup in ROLLUPS)} and engines is SINGLE_NODE:
+        known = "schema_files" in tables and not ask(ledger, "SELECT name FROM schema_files WHERE name >= '9'")
+        if (
+            known
+            and set(tables) == {*TABLES, *SMALL, *(f"{rollup}_view" for rollup in ROLLUPS)}
+            and engines is SINGLE_NODE
+        ):
             # Sooner than to drop and make them: tokens go with the rows.
             for table in (*TABLES, *SMALL):
                 if table != "schema_files":

@@ -84,7 +84,7 @@ def held(ledger: Ledger, table: str) -> dict[tuple[Any, ...], Figures]:
 
 def ask(ledger: Ledger, sql: str) -> list[tuple[Any, ...]]:
     """Ask the engine anything."""
-    if sql.lstrip("( \n").upper().startswith(("SELECT", "WITH", "SHOW", "EXISTS")):
+    if sql.lstrip("( \n").upper().startswith(("SELECT", "WITH", "SHOW", "EXISTS", "EXPLAIN")):
         return [tuple(row) for row in ledger._connections.run(lambda client: client.query(sql).result_rows)]
     ledger._connections.run(lambda client: client.command(sql))
     return []

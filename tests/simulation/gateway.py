@@ -14,7 +14,7 @@ _SEGMENT_BYTES = 1_500
 """Small, so that segments end, are left and are forgotten."""
 
 
-class Gateway:
+class LocalGateway:
     """Writes events to a journal; may be killed with a record half written, and is there again at once."""
 
     def __init__(self, folder: Path, chance: random.Random, clock_ms: Callable[[], int]) -> None:
@@ -73,7 +73,7 @@ class Gateway:
         return torn
 
 
-class RemoteGateway(Gateway):
+class RemoteGateway(LocalGateway):
     """A gateway on another machine: what it records goes to the board by shipments."""
 
     def _begun(self) -> None:

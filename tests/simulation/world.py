@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.events import DAY_MS, NOON, event
 from tests.simulation.board import Board, Clock
-from tests.simulation.gateway import Gateway, RemoteGateway
+from tests.simulation.gateway import LocalGateway, RemoteGateway
 from tests.simulation.ledger import RAW, SUMS
 from tokenboard.event import UsageEvent
 from tokenboard.shipping import Answer, Ask, Send
@@ -37,8 +37,8 @@ class World:
         self.clock = Clock(_MONTH_END)
         journals = folder / "journals"
         self.remote = RemoteGateway(folder / "elsewhere" / "remote", self.chance, self.clock.ms)
-        local = [Gateway(journals / f"gateway-{number}", self.chance, self.clock.ms) for number in (1, 2)]
-        self.gateways: list[Gateway] = [*local, self.remote]
+        local = [LocalGateway(journals / f"gateway-{number}", self.chance, self.clock.ms) for number in (1, 2)]
+        self.gateways: list[LocalGateway] = [*local, self.remote]
         self.board = Board(folder / "board", journals, self.chance, self.clock)
         self.oracle = Oracle()
         self._made = 0
