@@ -111,8 +111,13 @@ def test_what_gateways_on_other_machines_answer_is_counted_once_whatever_the_net
         assert 3 <= each.state()["board"]["waiting"]
     board.start()
     counted(board, key, *gateways)
-    said = board.ready()["remote_gateways"]
-    assert (2, 0) == (said["known"], said["waiting"])
+
+    # A gateway is known by its question for news, which may come after what it ships.
+    def heard() -> bool:
+        said = board.ready()["remote_gateways"]
+        return (2, 0) == (said["known"], said["waiting"])
+
+    wait_for(heard, 40, board.log, every_s=0.05)
 
 
 def test_a_revoked_key_is_refused_at_once_by_gateways_that_are_connected_and_later_by_one_that_is_not(
