@@ -10,9 +10,9 @@ from tokenboard.observability import Counters
 if TYPE_CHECKING:
     from tokenboard.shared import SharedStore
 
-_NO_CLIENT = "[shared] redis needs the redis package, which is not installed"
-_HINT = (
-    "Install it with `pip install 'tokenboard[redis]'`, or leave [shared] redis out: boards then count each by itself."
+_NO_CLIENT = (
+    "[shared] redis needs the redis package, which is not installed; run `pip install 'tokenboard[redis]'`, or leave "
+    "it out: each board then counts by itself"
 )
 
 
@@ -30,7 +30,7 @@ def open_shared(settings: Settings, data: Path, counters: Counters) -> "SharedSt
         # Only boards that share something need the package.
         from tokenboard.shared import SharedStore  # noqa: PLC0415
     except ModuleNotFoundError as missing:
-        raise ConfigError(_NO_CLIENT, _HINT) from missing
+        raise ConfigError(_NO_CLIENT) from missing
     password = read_password("shared", data, variable=given.password_env, file=given.password_file)
     try:
         return SharedStore(
@@ -39,5 +39,5 @@ def open_shared(settings: Settings, data: Path, counters: Counters) -> "SharedSt
     except ValueError as error:
         # Its text may hold a piece of the URL.
         raise ConfigError(
-            "[shared] redis is no URL of a Redis server", "Write redis://HOST:PORT/DB, rediss:// or unix:///SOCKET."
+            "[shared] redis is no URL of a Redis server; write redis://HOST:PORT/DB, rediss:// or unix:///SOCKET"
         ) from error

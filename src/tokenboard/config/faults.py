@@ -87,7 +87,7 @@ def _place(location: tuple[str | int, ...], file: str, given: Mapping[str, str])
         variable = variable_of(str(part) for part in location[:length])
         if variable in given:
             return f"environment variable {given[variable]}"
-    return file
+    return file or "environment"  # a whole section's fault, where there is no file
 
 
 def _setting_at(location: tuple[str | int, ...]) -> tuple[str, bool]:
